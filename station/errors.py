@@ -1,0 +1,220 @@
+"""Every failure that the station can name, with a stable code and a hint for the person at the bench.
+
+The tree::
+
+    StationError                      one line for the operator, a stable code, an outcome, an exit code
+    ├── UsageError                    2   the command or the configuration is wrong
+    │   └── SettingsError             2   a key, type or value in the configuration
+    ├── BundleError                   3   a firmware release that must not reach a camera
+    ├── LedgerError                   4   the log cannot be written, or its schema is out of date
+    ├── UsbAccessError                5   no permission for USB, or no libusb
+    ├── BusyError                     6   another station holds the data folder or the bus
+    └── CameraError                   1   one camera's run, never the station: carries the outcome of that run
+        ├── UsbError                      the link: gone, I/O error, time limit
+        ├── DfuError                      the bootloader refused
+        ├── IdentityError                 not a camera that may be written
+        ├── VerifyError                   the bytes read back are not the bytes sent
+        ├── MramError                     the MRAM initialization failed
+        └── BootError                     the application did not come back
+
+Codes are promised: they are stored, counted and searched. `HINTS` has a line for each.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StationError(Exception):
+    """The root. `str(error)` is one line that says what happened; `code` is stable; `exit_code` is the process's."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def hint(self) -> str:
+        """What to do now, in one line."""
+        return HINTS.get(self.code, "")
+
+
+class UsageError(StationError):
+    """A command or its options cannot be carried out as given."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A wrong key, type or value in the configuration; the message names file, key, what was found and what is allowed."""
+
+
+class BundleError(StationError):
+    """A bundle is refused; nothing of it was kept."""
+
+    exit_code = 3
+
+
+class LedgerError(StationError):
+    """The log cannot be opened, written or read."""
+
+    exit_code = 4
+
+
+class UsbAccessError(StationError):
+    """This process may not open USB devices, or there is no libusb."""
+
+    exit_code = 5
+
+
+class BusyError(StationError):
+    """Another station holds this data folder or this bus."""
+
+    exit_code = 6
+
+
+class CameraError(StationError):
+    """One camera's failure. `outcome` is the run outcome it stands for; `retryable` says whether an attempt more may help."""
+
+    outcome: ClassVar[str] = "FAIL"
+
+    def __init__(self, code: str, message: str, *, retryable: bool = True) -> None:
+        super().__init__(code, message)
+        self.retryable = retryable
+
+
+class UsbError(CameraError):
+    """The link to one camera failed: `usb.disconnected`, `usb.io`, `usb.timeout`, `usb.stall`."""
+
+
+class DfuError(CameraError):
+    """The bootloader answered with an error status or in a way that DFU does not allow.
+
+    `alt` and `block` say where; `status` is the bStatus, None where the device named none.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = True,
+        alt: int | None = None,
+        block: int | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(code, message, retryable=retryable)
+        self.alt = alt
+        self.block = block
+        self.status = status
+
+
+class IdentityError(CameraError):
+    """The device is not a camera that may be written; nothing was written to it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, retryable=False)
+
+
+class VerifyError(CameraError):
+    """What was read back differs from what was sent."""
+
+
+class MramError(CameraError):
+    """The MRAM initialization did not end well."""
+
+
+class BootError(CameraError):
+    """The application did not come back on the same port."""
+
+
+HINTS: dict[str, str] = {
+    "usb.disconnected": "The camera left the bus by itself. Try another cable or slot; if it repeats on one slot, change that cable.",
+    "usb.io": "The USB link broke during a transfer. Replug the camera; if it repeats on one slot, change that cable.",
+    "usb.timeout": "The camera stopped answering. Unplug it, wait two seconds, plug it in again.",
+    "usb.stall": "The camera refused a request. Unplug it and plug it in again.",
+    "usb.access_denied": "Install deploy/udev/70-openmv-ae3.rules, then add the user to the group plugdev and log in again.",
+    "usb.no_libusb": "Install the package libusb-package in this environment.",
+    "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",
+    "usb.no_sim": "Start the virtual cameras again.",
+    "usb.not_held": "The camera left its bootloader before it could be held. Plug it in again.",
+    "dfu.err_write": "The camera could not store a block. Re-run it once; if it fails again, the memory is bad: set the camera aside.",
+    "dfu.err_address": "An image does not fit this camera. Check the bundle.",
+    "dfu.err_target": "The bundle is not for this camera. Check the bundle.",
+    "dfu.err_file": "The camera could not read its memory. Power-cycle and re-run it; if it fails again, set it aside.",
+    "dfu.err_erase": "The camera could not erase its memory. Re-run it once; if it fails again, set it aside.",
+    "dfu.err_check_erased": "The camera could not erase its memory. Re-run it once; if it fails again, set it aside.",
+    "dfu.err_prog": "The camera could not store a block. Re-run it once; if it fails again, set it aside.",
+    "dfu.err_verify": "The camera's memory is not what it was sent. Re-run it once; if it fails again, set it aside.",
+    "dfu.err_notdone": "The camera got an incomplete image. Re-run it; if it fails again, tell the engineer.",
+    "dfu.err_firmware": "The camera's firmware is damaged. Re-run the camera; if it fails again, set it aside.",
+    "dfu.err_vendor": "The bootloader reported an error of its own. Re-run the camera; if it fails again, set it aside.",
+    "dfu.err_usbr": "The bus was reset during the run. Re-run the camera; if it repeats on one slot, change that cable.",
+    "dfu.err_por": "The camera lost power during the run. Re-run it; if it repeats on one slot, change that cable.",
+    "dfu.err_unknown": "The bootloader reported an error. Re-run the camera; if it fails again, set it aside.",
+    "dfu.err_stalledpkt": "The camera refused a request. Unplug it and plug it in again.",
+    "dfu.error": "The bootloader reported an error. Re-run the camera; if it fails again, set it aside.",
+    "dfu.protocol": "The bootloader answered out of turn. Unplug the camera and plug it in again.",
+    "verify.mismatch": "The camera's memory is not what was sent. Re-run it; if it fails again, set the camera aside.",
+    "boot.timeout": "Every byte is right, but the application did not start. Replug the camera; if it fails again, set it aside.",
+    "boot.wrong_serial": "Another camera came back on this port. Plug one camera into one slot and leave it until it is done.",
+    "identity.duplicate_serial": "Two cameras with one serial are plugged in. Take both to the engineer.",
+    "identity.default_serial": "The camera has no serial of its own (its secure enclave does not answer). Set it aside.",
+    "identity.wrong_partitions": "The camera's partition table is another one (an old board). Give it to the engineer: nothing was written.",
+    "identity.not_an_ae3": "The device calls itself an AE3 bootloader but does not answer as one. Give it to the engineer.",
+    "mram.init_failed": "The MRAM could not be initialized. Power-cycle and re-run the camera; if it fails again, set it aside.",
+    "unit.already_passed": "This camera already passed with this bundle. Take it out.",
+    "unit.set_aside": "This camera failed too often in this batch. Set it aside; an engineer can release it.",
+    "operator.unplugged": "The camera was pulled out during the run. Plug it in again.",
+    "operator.cancelled": "The run was cancelled. Plug the camera in again to re-run it.",
+    "worker.died": "The worker process of this slot ended unexpectedly. Plug the camera in again.",
+    "station.interrupted": "The station stopped during the run. Plug the camera in again.",
+    "station.internal": "The station made a mistake. Plug the camera in again and tell the engineer.",
+    "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
+    "ledger.write_failed": "The result could not be written to the log. Check the disk, then re-run the camera.",
+    "ledger.schema_outdated": "Run: station db upgrade",
+    "ledger.schema_unknown": "The log was written by a newer station. Install that version.",
+    "ledger.corrupt": "Restore the log from a backup; station db check says what is wrong.",
+    "ledger.missing": "Check --data-dir; the log is made when the line runs for the first time.",
+    "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",
+    "bundle.not_found": "Check the path of the release.",
+    "bundle.unreadable": "Check the file's permissions and its disk, then import again.",
+    "bundle.not_a_release": "Give a folder with the four images, or the release archive firmware_OPENMV_AE3.zip.",
+    "bundle.image_missing": "A release has four images. Download the release again, or build the missing one.",
+    "bundle.image_empty": "The file is empty. Download or build the release again.",
+    "bundle.image_too_large": "The image does not fit its partition. It is for another board, or named wrongly.",
+    "bundle.image_ambiguous": "Remove the file that is not meant from the release.",
+    "bundle.not_a_file": "Put a plain file in its place.",
+    "bundle.link_outside": "Put the file itself into the folder, not a link.",
+    "bundle.not_romfs": "The image is of another kind. Check which file is which, or build it again.",
+    "bundle.romfs_truncated": "The image is cut off. Download or build the release again.",
+    "bundle.wrong_core": "The firmware images of HP and HE are swapped. Check their names.",
+    "bundle.bad_vector": "The file is no firmware for this camera. Download or build the release again.",
+    "bundle.mixed_release": "HP and HE must be of one release. Take both from the same build.",
+    "bundle.dfu_suffix_invalid": "The .dfu file is damaged, or none. Download or build it again.",
+    "bundle.dfu_other_device": "The .dfu file is for another device. Take the one for the OpenMV AE3.",
+    "bundle.archive_unsafe": "Do not use this archive. Download the release from its official place.",
+    "bundle.archive_encrypted": "Unpack the archive with its password and import the folder.",
+    "bundle.archive_bomb": "Do not use this archive. Download the release from its official place.",
+    "bundle.archive_corrupt": "The archive is damaged. Download the release again.",
+    "bundle.archive_unsupported": "Unpack the archive and import the folder.",
+    "bundle.name_invalid": "Choose a name of letters, digits, '.', '_' and '-'.",
+    "bundle.name_taken": "Import it under another name.",
+    "bundle.not_stored": "Check the data folder's owner and the free space of its disk, then import again.",
+    "bundle.unknown": "station bundle list shows the bundles; station bundle import PATH adds one.",
+    "bundle.corrupt": "Import the release again: that mends the stored images. If it repeats, check the disk.",
+    "bundle.manifest_invalid": "Remove the manifest that is named, then import the release again.",
+    "settings.invalid": "Mend the configuration file and start again.",
+    "settings.unreadable": "Check the path and the file's permissions.",
+    "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
+    "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
+    "usage.time": 'Examples: 2026-11-22, "2026-11-22 14:30", 2h (ago), today.',
+    "usage.output": "Choose a file in a folder that exists and that you may write.",
+    "usage.file_exists": "Give another file name, or remove the file first.",
+    "usage.format": "Choose one of the formats that --help lists.",
+    "usage.unknown_recipe": "Name one of the recipes listed, or add it to [recipes] in the configuration.",
+    "station.busy": "Stop the other station first.",
+}
+"""One line for each code: what the person at the bench does now."""

@@ -1,0 +1,49 @@
+"""A bundle: one firmware release, as its manifest tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a bundle. `size_bytes` and `sha256` are of the bytes that go to the camera (no .dfu suffix)."""
+
+    partition: str
+    alt: int
+    file: str
+    size_bytes: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as `bundle show --json` prints it."""
+        return {
+            "partition": self.partition,
+            "alt": self.alt,
+            "file": self.file,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One firmware release. `name` is what commands take; `sha256` covers every image's role, size and digest."""
+
+    name: str
+    sha256: str
+    version: str
+    imported_at: datetime
+    images: tuple[Image, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The bundle as `bundle show --json` prints it; times are ISO 8601 UTC with offset."""
+        return {
+            "bundle": self.name,
+            "bundle_sha256": self.sha256,
+            "version": self.version,
+            "imported_at": self.imported_at.isoformat(),
+            "images": [image.to_json() for image in self.images],
+        }

@@ -1,0 +1,68 @@
+"""Facts, in the past tense: what the line tells the ledger and the screens, and what the ledger answers.
+
+The line opens a run when a camera is held, tells each attempt as it ends and closes the run once. The ledger answers a
+close with `RunCommitted` or `RunNotCommitted`; a slot turns green only on the former.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from station.model.runs import AttemptRecord, RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    """A camera was held (or was set aside untouched): its run exists from now on."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFinished:
+    """One attempt of an open run ended."""
+
+    run_id: str
+    attempt: AttemptRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run ended; `run` is complete, all attempts included."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommitted:
+    """The ledger has the finished run, durably."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunNotCommitted:
+    """The ledger could not take the finished run; `reason` is one line for the operator."""
+
+    run: RunRecord
+    reason: str
+
+
+LedgerFact = RunOpened | AttemptFinished | RunFinished
+LedgerReply = RunCommitted | RunNotCommitted
+
+
+@dataclass(frozen=True, slots=True)
+class UnitHistory:
+    """What the interlock must know of a unit before it is touched.
+
+    `touched_*` describe the newest run that may have changed the camera (any outcome but SKIPPED, open ones included);
+    None where there is none. `failed_runs` counts the unit's FAIL runs in the batch since its last PASS or release.
+    """
+
+    touched_outcome: str | None = None
+    touched_bundle_sha256: str | None = None
+    touched_recipe: str | None = None
+    touched_verified: bool = False
+    touched_boot_confirmed: bool = False
+    failed_runs: int = 0

@@ -1,0 +1,84 @@
+"""Runs read back from their JSON form: the reverse of `RunRecord.to_json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
+
+
+def run_from_json(data: Mapping[str, Any]) -> RunRecord:
+    """The run of one JSON object. Unknown keys are ignored.
+
+    Errors: ValueError where a key is missing or a value cannot be what it should be.
+    """
+    try:
+        return _run(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a run: {type(error).__name__} {error}") from error
+
+
+def _run(data: Mapping[str, Any]) -> RunRecord:
+    return RunRecord(
+        run_id=str(data["run_id"]),
+        station_id=str(data["station_id"]),
+        serial=str(data["serial"]),
+        identified=bool(data.get("identified", True)),
+        slot=str(data["slot"]),
+        port_path=str(data["port_path"]),
+        batch=data["batch"],
+        operator=data["operator"],
+        recipe=str(data["recipe"]),
+        bundle=str(data["bundle"]),
+        bundle_sha256=str(data["bundle_sha256"]),
+        bootloader=data["bootloader"],
+        started_at=_time(data["started_at"]),
+        finished_at=_time(data["finished_at"]) if data["finished_at"] else None,
+        duration_s=None if data["duration_s"] is None else float(data["duration_s"]),
+        outcome=None if data["outcome"] is None else Outcome(data["outcome"]),
+        code=data["code"],
+        message=str(data.get("message", "")),
+        verified=bool(data.get("verified", False)),
+        boot_confirmed=bool(data.get("boot_confirmed", False)),
+        attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),
+    )
+
+
+def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
+    return AttemptRecord(
+        attempt_id=str(data["attempt_id"]),
+        number=int(data["number"]),
+        outcome=Outcome(data["outcome"]),
+        code=data["code"],
+        phase=str(data["phase"]),
+        started_at=_time(data["started_at"]),
+        duration_s=float(data["duration_s"]),
+        message=str(data.get("message", "")),
+        mram_initialized=bool(data.get("mram_initialized", False)),
+        images=tuple(_image(image) for image in data["images"]),
+        notes=tuple(str(note) for note in data.get("notes", ())),
+    )
+
+
+def _image(data: Mapping[str, Any]) -> ImageRecord:
+    return ImageRecord(
+        partition=str(data["partition"]),
+        alt=int(data["alt"]),
+        size_bytes=int(data["size_bytes"]),
+        sha256=str(data["sha256"]),
+        readback_sha256=data["readback_sha256"],
+        blocks_total=int(data["blocks_total"]),
+        blocks_written=int(data["blocks_written"]),
+        write_s=float(data["write_s"]),
+        verify_s=float(data["verify_s"]),
+    )
+
+
+def _time(text: str) -> datetime:
+    """A time with its offset; a time without one says nothing and is refused."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without an offset from UTC: {text}")
+    return moment

@@ -1,0 +1,176 @@
+"""Runs, attempts and images as they are recorded, and the plan that a worker is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from station.model.recipes import Recipe
+
+
+class Outcome(StrEnum):
+    """How a run or an attempt ended. Only PASS and FAIL speak of the camera, and only they count in a yield."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+    ABORTED = "ABORTED"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The settings of `[run]` that change what a run means. Durations are seconds."""
+
+    verify: bool = True
+    confirm_boot: Literal["required", "optional", "off"] = "required"
+    mram: Literal["auto", "always", "never"] = "auto"
+    already_passed: Literal["skip", "reflash"] = "skip"
+    write: Literal["changed", "all"] = "changed"
+    max_attempts: int = 2
+    boot_timeout_s: float = 30.0
+    return_window_s: float = 4.0
+    max_runs: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """One image to write: where its bytes are on disk and what they must hash to."""
+
+    partition: str
+    alt: int
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that a worker needs to know to run one camera: picklable, and light to import."""
+
+    run_id: str
+    serial: str
+    recipe: Recipe
+    images: tuple[ImagePlan, ...]
+    options: RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What happened to one image in one attempt. `readback_sha256` is None where nothing was read back to its end."""
+
+    partition: str
+    alt: int
+    size_bytes: int
+    sha256: str
+    readback_sha256: str | None
+    blocks_total: int
+    blocks_written: int
+    write_s: float
+    verify_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as an element of an attempt's `images`."""
+        return {
+            "partition": self.partition,
+            "alt": self.alt,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "readback_sha256": self.readback_sha256,
+            "blocks_total": self.blocks_total,
+            "blocks_written": self.blocks_written,
+            "write_s": round(self.write_s, 6),
+            "verify_s": round(self.verify_s, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One pass through the phases. `phase` is the last entered; `notes` say what a code cannot (a reset retried)."""
+
+    attempt_id: str
+    number: int
+    outcome: Outcome
+    code: str | None
+    phase: str
+    started_at: datetime
+    duration_s: float
+    message: str = ""
+    mram_initialized: bool = False
+    images: tuple[ImageRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The attempt as an element of a run's `attempts`."""
+        return {
+            "attempt_id": self.attempt_id,
+            "number": self.number,
+            "outcome": str(self.outcome),
+            "code": self.code,
+            "phase": self.phase,
+            "started_at": self.started_at.isoformat(),
+            "duration_s": round(self.duration_s, 6),
+            "message": self.message,
+            "mram_initialized": self.mram_initialized,
+            "notes": list(self.notes),
+            "images": [image.to_json() for image in self.images],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One insertion of a camera: its attempts and one outcome.
+
+    `outcome` and `finished_at` are None while the run is open. `identified` is False where the serial names no single
+    unit (empty, all zeros, the source's default, or two cameras with it at once): such runs are never merged.
+    """
+
+    run_id: str
+    station_id: str
+    serial: str
+    identified: bool
+    slot: str
+    port_path: str
+    batch: str | None
+    operator: str | None
+    recipe: str
+    bundle: str
+    bundle_sha256: str
+    bootloader: str | None
+    started_at: datetime
+    finished_at: datetime | None = None
+    duration_s: float | None = None
+    outcome: Outcome | None = None
+    code: str | None = None
+    message: str = ""
+    verified: bool = False
+    boot_confirmed: bool = False
+    attempts: tuple[AttemptRecord, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as one JSON line of `run --json`, `flash --json` and `export`."""
+        return {
+            "run_id": self.run_id,
+            "station_id": self.station_id,
+            "serial": self.serial,
+            "identified": self.identified,
+            "slot": self.slot,
+            "port_path": self.port_path,
+            "batch": self.batch,
+            "operator": self.operator,
+            "recipe": self.recipe,
+            "bundle": self.bundle,
+            "bundle_sha256": self.bundle_sha256,
+            "bootloader": self.bootloader,
+            "started_at": self.started_at.isoformat(),
+            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+            "duration_s": None if self.duration_s is None else round(self.duration_s, 6),
+            "outcome": None if self.outcome is None else str(self.outcome),
+            "code": self.code,
+            "message": self.message,
+            "verified": self.verified,
+            "boot_confirmed": self.boot_confirmed,
+            "attempts": [attempt.to_json() for attempt in self.attempts],
+        }

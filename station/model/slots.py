@@ -1,0 +1,76 @@
+"""Slots: the named physical ports of a bench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A physical port with the name that is written on the bench. With no allow-list the name is the port path."""
+
+    name: str
+    port_path: str
+
+
+class SlotState(StrEnum):
+    """What a slot shows now. A state is not a record: only the newest one exists."""
+
+    EMPTY = "empty"
+    APPLICATION = "application"
+    NOT_A_SLOT = "not_a_slot"
+    HOLDING = "holding"
+    WAITING = "waiting"
+    RUNNING = "running"
+    RECORDING = "recording"
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    ABORTED = "aborted"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotMap:
+    """The bench's slots: an allow-list when `names` (port path -> name) is not empty, else every port is a slot."""
+
+    names: tuple[tuple[str, str], ...] = ()
+
+    def slot_at(self, port_path: str) -> Slot | None:
+        """The slot at a port, or None where an allow-list exists and does not name the port."""
+        if not self.names:
+            return Slot(port_path, port_path)
+        for path, name in self.names:
+            if path == port_path:
+                return Slot(name, port_path)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running attempt is: image `image_number` of `image_count`, `done_bytes` of `total_bytes` in it."""
+
+    phase: str
+    attempt: int
+    partition: str = ""
+    image_number: int = 0
+    image_count: int = 0
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SlotView:
+    """The newest state of one slot, for screens: pulled by a timer, never queued."""
+
+    slot: str
+    port_path: str
+    state: SlotState
+    serial: str = ""
+    run_id: str = ""
+    code: str | None = None
+    message: str = ""
+    progress: Progress | None = None
+    started_at_s: float | None = None
+    """`time.monotonic()` seconds of the run's start, for elapsed time."""

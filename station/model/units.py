@@ -1,0 +1,124 @@
+"""What the log says about units: selections of runs, one camera's story, the list to re-run, releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from station.errors import HINTS
+from station.model.runs import RunRecord
+
+
+def canonical_serial(serial: str) -> str:
+    """A serial as the log compares it: without surrounding blanks, upper case."""
+    return serial.strip().upper()
+
+
+def reversed_serial(serial: str) -> str | None:
+    """The serial with its bytes in reverse order, as the application spells it; None where it is not made of bytes."""
+    try:
+        return bytes.fromhex(canonical_serial(serial))[::-1].hex().upper() or None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs: None means any. `since` is inclusive, `until` exclusive, both of `started_at` and timezone-aware."""
+
+    batch: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    serial: str | None = None
+    station_id: str | None = None
+    slot: str | None = None
+    operator: str | None = None
+    bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A unit that was set aside was released by name: earlier failures, in `batch` or (None) anywhere, count no more."""
+
+    serial: str
+    batch: str | None
+    released_at: datetime
+    released_by: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The release as an element of a unit's `releases`."""
+        return {
+            "serial": self.serial,
+            "batch": self.batch,
+            "released_at": self.released_at.isoformat(),
+            "released_by": self.released_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStory:
+    """Everything the log knows of one serial, oldest run first. `serial` is spelt as the bootloader spells it."""
+
+    serial: str
+    runs: tuple[RunRecord, ...]
+    releases: tuple[Release, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The story as `unit --json` prints it."""
+        return {
+            "serial": self.serial,
+            "runs": [run.to_json() for run in self.runs],
+            "releases": [release.to_json() for release in self.releases],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FailedUnit:
+    """A unit whose latest counted run (PASS or FAIL) in the selection failed: one line of the list to re-run.
+
+    `runs` counts its runs in the selection that touched it (all outcomes but SKIPPED), `failed_at` is when the failed
+    run ended. Where `identified` is False the serial names no unit, and the line stands for that one run.
+    """
+
+    serial: str
+    identified: bool
+    batch: str | None
+    code: str | None
+    message: str
+    slot: str
+    port_path: str
+    failed_at: datetime | None
+    runs: int
+    bundle: str
+    recipe: str
+    run_id: str
+
+    @property
+    def hint(self) -> str:
+        """What to do now, in one line."""
+        return hint_for(self.code)
+
+    def to_json(self) -> dict[str, Any]:
+        """The unit as `failed --json` prints it."""
+        return {
+            "serial": self.serial,
+            "identified": self.identified,
+            "batch": self.batch,
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "slot": self.slot,
+            "port_path": self.port_path,
+            "failed_at": self.failed_at.isoformat() if self.failed_at else None,
+            "runs": self.runs,
+            "bundle": self.bundle,
+            "recipe": self.recipe,
+            "run_id": self.run_id,
+        }
+
+
+def hint_for(code: str | None, hints: Mapping[str, str] = HINTS) -> str:
+    """The operator's hint for a code, "" where there is none."""
+    return hints.get(code or "", "")
