@@ -1,0 +1,1 @@
+"""What is special about the OpenMV AE3, as data: identity, partitions, boot header, recovery key, limits, images."""

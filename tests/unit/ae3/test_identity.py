@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station.ae3.identity import DEFAULT_SERIAL, canonical, is_identity, reversed_serial, same_unit
+
+SERIAL = "0102030405060708090A0B0C"
+TURNED = "0C0B0A090807060504030201"
+CHIP_IDS = st.binary(min_size=12, max_size=12).map(lambda raw: raw.hex().upper())
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["", "   ", "0" * 24, "0", "F" * 24, "f" * 24, DEFAULT_SERIAL, DEFAULT_SERIAL.lower(), "EFCDAB8967452301"],
+)
+def test_some_serials_name_no_unit(serial: str) -> None:
+    assert not is_identity(serial)
+    assert not same_unit(serial, serial)
+
+
+def test_a_chip_id_names_a_unit() -> None:
+    assert is_identity(SERIAL)
+    assert is_identity("0" * 23 + "1")
+
+
+def test_the_application_turns_the_bytes_round() -> None:
+    assert reversed_serial(SERIAL) == TURNED
+    assert same_unit(SERIAL, TURNED)
+    assert same_unit(TURNED.lower(), SERIAL)
+    assert same_unit(SERIAL, SERIAL)
+
+
+def test_digits_are_not_turned_round_one_by_one() -> None:
+    assert not same_unit(SERIAL, SERIAL[::-1])
+
+
+@given(CHIP_IDS)
+def test_turning_twice_changes_nothing(serial: str) -> None:
+    assert reversed_serial(reversed_serial(serial)) == serial
+    assert is_identity(serial) == is_identity(reversed_serial(serial))
+
+
+@given(CHIP_IDS, CHIP_IDS)
+def test_another_chip_is_another_unit(one: str, other: str) -> None:
+    assert same_unit(one, other) == (is_identity(one) and (one == other or one == reversed_serial(other)))
+
+
+@pytest.mark.parametrize("serial", ["", "0102", SERIAL + "0D", "Z" * 24, SERIAL[:-1] + "\n"])
+def test_only_a_chip_id_can_be_turned(serial: str) -> None:
+    with pytest.raises(ValueError, match="12 bytes"):
+        reversed_serial(serial)
+
+
+def test_a_serial_of_another_form_is_compared_as_it_is() -> None:
+    assert same_unit("CAM-7", "cam-7 ")
+    assert not same_unit("CAM-7", "CAM-8")
+    assert canonical(" cam-7\n") == "CAM-7"
