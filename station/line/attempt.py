@@ -1,0 +1,150 @@
+"""One attempt: one pass through the phases identify, init, write, verify and boot, in the recipe's order."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from station.ae3.partitions import BLOCK_BYTES, RECOVERY, ROMFS0, RWFS, Partition, partition_named
+from station.ae3.recovery import RECOVERY_KEY
+from station.errors import DfuError, MramError
+from station.line.boot import BootJob
+from station.line.identify import identify
+from station.line.images import ImageJob, Tick, opened
+from station.line.link import Link
+from station.line.session import DfuSession
+from station.model.devices import Device
+from station.model.recipes import StepKind
+from station.model.runs import ImagePlan, ImageRecord, RunPlan
+from station.model.slots import Progress
+
+BLANK_BLOCK = bytes(BLOCK_BYTES)
+ERASE_PLAN = ImagePlan(RWFS.name, RWFS.alt, "", BLOCK_BYTES, hashlib.sha256(BLANK_BLOCK).hexdigest())
+"""Erasing the filesystem is one block of zeros at its start: the next boot formats it."""
+
+
+@dataclass
+class Attempt:
+    """One attempt on one held camera. After `run`, or after it raised, the fields tell how far it came."""
+
+    plan: RunPlan
+    device: Device
+    bootloader: str
+    link: Link
+    session: DfuSession
+    number: int
+    mram_done: bool = False
+    phase: str = "hold"
+    jobs: list[ImageJob] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mram_initialized: bool = False
+    verified: bool = False
+    boot_confirmed: bool = False
+
+    @property
+    def images(self) -> tuple[ImageRecord, ...]:
+        """What happened to each image that was begun."""
+        return tuple(job.record for job in self.jobs)
+
+    def run(self) -> None:
+        """Go through the phases; a camera's failure is raised, and `phase` says where."""
+        self._enter("identify")
+        identify(self.session)
+        with ExitStack() as files:
+            for step in self.plan.recipe.steps:
+                if step.kind is StepKind.INITIALIZE_MRAM:
+                    self._initialize_mram()
+                elif step.kind is StepKind.ERASE_FILESYSTEM:
+                    self._erase_filesystem()
+                else:
+                    self._write(step.partition, files)
+            self._verify()
+        self._boot()
+
+    def _enter(self, phase: str, job: ImageJob | None = None) -> Tick:
+        """Begin a phase (of an image) and return the function that tells its progress."""
+        self.phase = phase
+        partition = job.partition.name if job else ""
+        number = self.jobs.index(job) + 1 if job else 0
+        total_bytes = job.record.size_bytes if job else 0
+        image_count = max(len(self.plan.images), len(self.jobs))
+
+        def progress(done_bytes: int) -> None:
+            self.link.progress(
+                Progress(phase, self.number, partition, number, image_count, min(done_bytes, total_bytes), total_bytes)
+            )
+
+        def tick(done_bytes: int) -> None:
+            if self.link.tick_due():
+                progress(done_bytes)
+
+        progress(0)
+        return tick
+
+    def _write(self, name: str, files: ExitStack) -> None:
+        plan = next(image for image in self.plan.images if image.partition == name)
+        partition = partition_named(name)
+        if partition is ROMFS0 and self.plan.options.mram == "always" and not self.mram_done:
+            self._initialize_mram()
+        job = self._begin(plan, partition, files.enter_context(opened(plan)))
+        try:
+            self._write_image(job, only_changed=self.plan.options.write == "changed")
+        except DfuError as error:
+            if not self._is_uninitialized_mram(error, job):
+                raise
+            self._initialize_mram()
+            self._write_image(job, only_changed=False)
+
+    def _begin(self, plan: ImagePlan, partition: Partition, content: mmap.mmap | bytes) -> ImageJob:
+        job = ImageJob(self.session, plan, partition, content)
+        self.jobs.append(job)
+        return job
+
+    def _write_image(self, job: ImageJob, *, only_changed: bool) -> None:
+        tick = self._enter("write", job)
+        job.write(only_changed=only_changed, read_all=not self.plan.options.verify, tick=tick)
+
+    def _is_uninitialized_mram(self, error: DfuError, job: ImageJob) -> bool:
+        """An MRAM that was never initialized refuses the first block of ROMFS0; a later refusal is a bad chip."""
+        return (
+            error.code == "dfu.err_write"
+            and job.partition is ROMFS0
+            and not job.written
+            and self.plan.options.mram == "auto"
+            and not self.mram_done
+        )
+
+    def _initialize_mram(self) -> None:
+        """Send the key to RECOVERY: one block that stays unanswered while the camera resets and erases its MRAM."""
+        if self.mram_done:
+            return
+        self._enter("init")
+        self.session.select(RECOVERY)
+        try:
+            self.session.download(0, RECOVERY_KEY)
+        except DfuError as error:
+            raise MramError("mram.init_failed", f"the camera refused the MRAM initialization: {error}") from error
+        # A second initialization in one session is refused: whatever comes later, this one is done.
+        self.mram_done = self.mram_initialized = True
+        self.session.finish_image()
+
+    def _erase_filesystem(self) -> None:
+        job = self._begin(ERASE_PLAN, RWFS, BLANK_BLOCK)
+        self._write_image(job, only_changed=False)
+
+    def _verify(self) -> None:
+        """Read every image back after the last write of any, so that no write can spoil what was already proven."""
+        if not self.plan.options.verify:
+            return
+        for job in self.jobs:
+            job.verify(self._enter("verify", job))
+        self.verified = all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
+
+    def _boot(self) -> None:
+        self._enter("boot")
+        # From here on a camera in DFU mode on this port is on its way to the application: it must not be held.
+        self.link.want_hold(wanted=False)
+        boot = BootJob(self.session, self.link, self.device, self.bootloader, self.plan.options, self.notes)
+        self.boot_confirmed = boot.run()

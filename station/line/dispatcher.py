@@ -1,0 +1,428 @@
+"""The dispatcher: one thread that turns events into runs.
+
+It holds first and queues then: an arrival goes to the holder at once, and no worker is started while holds are under
+way. Everything else (facts of workers, answers of the ledger, requests of a screen) comes through one queue, so that
+no state here needs a lock.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+
+from station.ae3.identity import is_identity
+from station.errors import StationError, UsbAccessError
+from station.line.clock import monotonic_s
+from station.line.interlock import Skip, interlock
+from station.line.messages import (
+    AttemptEnded,
+    CameraHeld,
+    CameraNotHeld,
+    CancelRun,
+    HoldWanted,
+    PortChanged,
+    Progressed,
+    RunCamera,
+    RunEnded,
+)
+from station.line.pool import Child, Pool
+from station.line.port import BOOTED_S, STATE_OF, Port
+from station.line.records import closed_run, found_attempt, opened_run
+from station.line.setup import LineSetup, Outside
+from station.line.stopping import Stopping
+from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.model.events import AttemptFinished, LedgerReply, RunCommitted, RunFinished, RunOpened
+from station.model.runs import Outcome, RunPlan, RunRecord
+from station.model.slots import SlotState, SlotView
+
+HOLD_FIRST_S = 1.5
+"""For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
+TICK_S = 0.25
+
+
+class Dispatcher:
+    """The state of every port, and what happens next. Only `post` may be called from another thread."""
+
+    def __init__(self, setup: LineSetup, outside: Outside, pool: Pool) -> None:
+        self._setup = setup
+        self._outside = outside
+        self._pool = pool
+        self._ports: dict[str, Port] = {}
+        self._waiting: list[Port] = []
+        self._workers: dict[Connection, Port] = {}
+        self._committing: dict[str, Port] = {}
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._bell_in, self._bell_out = socket.socketpair()
+        self._bell_in.setblocking(False)
+        self.stopping = Stopping(setup)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Have `action` called in the dispatcher's thread."""
+        self._inbox.put(action)
+        try:
+            self._bell_in.send(b"!")
+        except OSError:
+            # Full: it is going to wake up anyway. Closed: nobody is left to wake.
+            return
+
+    def loop(self) -> None:
+        """Turn events into runs until the line has stopped and every run is in the log."""
+        while not self._finished():
+            self._step()
+
+    def _finished(self) -> bool:
+        busy = self._waiting or self._workers or self._committing or not self._inbox.empty()
+        return self.stopping.stopped and not busy and not self._holding()
+
+    def _step(self) -> None:
+        holder = [self._pool.holder.connection] if self._pool.holder else []
+        idle = {child.connection: child for child in self._pool.idle}
+        sources: list[Connection | socket.socket] = [*holder, *self._workers, *idle, self._bell_out]
+        for ready in wait(sources, TICK_S):
+            if ready is self._bell_out:
+                self._bell_out.recv(4096)
+            elif holder and ready is holder[0]:
+                self._read_holder()
+            elif isinstance(ready, Connection) and ready in self._workers:
+                self._read_worker(ready)
+            elif isinstance(ready, Connection) and ready in idle:
+                self._read_idle(idle[ready])
+        self._take_in()
+        self._start_waiting()
+        self._kill_overdue()
+
+    def _take_in(self) -> None:
+        while True:
+            try:
+                action = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            action()
+
+    # --- devices ----------------------------------------------------------------------------------------------------
+
+    def device_event(self, event: DeviceEvent) -> None:
+        """A device arrived or left."""
+        if isinstance(event, DeviceLeft):
+            port = self._ports.get(event.port_path)
+            if port and port.device:
+                self._left(port)
+        elif isinstance(event, DeviceArrived):
+            self._arrived(event.device)
+
+    def listing_done(self) -> None:
+        """Every device that was there at the start has been announced."""
+        self.stopping.listed = True
+        if self._setup.only_present:
+            self.stopping.refuse_new()
+
+    def _arrived(self, device: Device) -> None:
+        port = self._ports.get(device.port_path)
+        if port is None:
+            port = Port(device.port_path, self._setup.slots.slot_at(device.port_path))
+            self._ports[device.port_path] = port
+        known = port.device
+        if known and (known.bus, known.address, known.product_id) == (device.bus, device.address, device.product_id):
+            return
+        if known:
+            self._left(port)
+        port.device = device
+        if port.slot is None:
+            port.show(SlotState.NOT_A_SLOT, message="this port is not a slot: the camera is left alone")
+        elif port.run is not None:
+            self._came_back(port, device)
+        elif device.mode is DeviceMode.DFU:
+            self._inserted(port, device)
+        elif device.mode is DeviceMode.APPLICATION:
+            self._booted(port)
+
+    def _left(self, port: Port) -> None:
+        port.device, port.left_at_s, port.hold_since_s = None, monotonic_s(), None
+        if port.run is None:
+            port.show(SlotState.EMPTY)
+        elif port.worker is not None:
+            port.worker.send(PortChanged(None))
+        else:
+            self._waiting.remove(port)
+            self._close_unrun(port, Outcome.ABORTED, "operator.unplugged", "the camera was unplugged before its run")
+
+    def _came_back(self, port: Port, device: Device) -> None:
+        if port.worker is None:
+            return
+        port.worker.send(PortChanged(device))
+        if device.mode is DeviceMode.DFU and port.hold_wanted:
+            self._hold(port, device)
+
+    def _booted(self, port: Port) -> None:
+        if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:
+            port.show_last()
+        else:
+            port.show(SlotState.APPLICATION, message="it runs its application: replug it to flash it")
+
+    def _inserted(self, port: Port, device: Device) -> None:
+        """A camera in DFU mode that has no run yet: skip it, leave it alone, or hold it."""
+        if not self._setup.accepts(device) or not self.stopping.accepting:
+            port.show(SlotState.WAITING, message="the line takes no new cameras now")
+            return
+        if port.came_back_by_itself(self._setup.options.return_window_s):
+            port.show_last()
+            return
+        skip = None
+        if is_identity(device.serial) and not self._twins(port, device):
+            skip = self._interlock(device)
+        if skip:
+            self._skip(port, device, skip)
+        else:
+            port.show(SlotState.HOLDING)
+            self._hold(port, device)
+
+    def _interlock(self, device: Device) -> Skip | None:
+        try:
+            history = self._outside.history(device.serial, self._setup.batch)
+        except StationError as error:
+            self.stopping.stop_because(error)
+            return Skip(error.code, str(error))
+        return interlock(history, self._setup.options, self._setup.bundle_sha256, self._setup.recipe.name)
+
+    def _twins(self, port: Port, device: Device) -> list[Port]:
+        """Other ports whose device has the same serial now: then the serial names no unit."""
+        if not is_identity(device.serial):
+            return []
+        return [other for other in self._ports.values() if other is not port and other.has_unit_of(device)]
+
+    # --- holding ----------------------------------------------------------------------------------------------------
+
+    def _hold(self, port: Port, device: Device) -> None:
+        port.hold_since_s = monotonic_s()
+        self._pool.hold(device)
+
+    def _holding(self) -> bool:
+        return any(port.hold_since_s is not None for port in self._ports.values())
+
+    def _read_holder(self) -> None:
+        assert self._pool.holder is not None
+        try:
+            answer = self._pool.holder.connection.recv()
+        except (EOFError, OSError):
+            self._holder_died()
+            return
+        port = self._ports.get(answer.device.port_path)
+        if port is None or port.device != answer.device or port.hold_since_s is None:
+            return
+        port.hold_since_s = None
+        if isinstance(answer, CameraHeld):
+            self._held(port, answer)
+        elif isinstance(answer, CameraNotHeld):
+            self._not_held(port, answer)
+
+    def _holder_died(self) -> None:
+        """Whatever it was holding is asked for again; cameras that it held already stay held."""
+        self._pool.replace_holder()
+        for port in self._ports.values():
+            if port.hold_since_s is not None and port.device is not None:
+                self._hold(port, port.device)
+
+    def _held(self, port: Port, answer: CameraHeld) -> None:
+        port.bootloader = answer.bootloader
+        if port.run is not None:
+            if port.worker is not None:
+                port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
+            return
+        twins = self._twins(port, answer.device)
+        self._open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
+        if twins:
+            self._refuse_twins([port, *twins], answer.device.serial)
+        elif not is_identity(answer.device.serial):
+            text = f"the serial {answer.device.serial!r} names no single unit"
+            self._close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
+        elif answer.bad_boot_header:
+            text = "block 1 of BOOT holds no bootloader header"
+            self._close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
+        else:
+            self._waiting.append(port)
+
+    def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
+        if answer.code == "usb.access_denied":
+            self.stopping.stop_because(UsbAccessError(answer.code, answer.message))
+        if port.run is not None:
+            return
+        if answer.gone:
+            port.show(SlotState.EMPTY, "usb.not_held", "it left its bootloader before it could be held: replug it")
+            return
+        self._open(port, answer.device, identified=is_identity(answer.device.serial))
+        self._close_unrun(port, answer.outcome, answer.code, answer.message)
+
+    def _refuse_twins(self, ports: list[Port], serial: str) -> None:
+        """Two cameras with one serial: neither result could be told from the other's, so neither is green."""
+        places = " and ".join(sorted(port.name for port in ports))
+        text = f"the serial {serial} is plugged in more than once: {places}"
+        for port in ports:
+            if port.run is None:
+                continue
+            port.run = replace(port.run, identified=False)
+            if port.worker is not None:
+                port.worker.send(CancelRun(Outcome.FAIL, "identity.duplicate_serial", text))
+            else:
+                if port in self._waiting:
+                    self._waiting.remove(port)
+                self._close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    def _open(self, port: Port, device: Device, *, identified: bool) -> RunRecord:
+        run = opened_run(self._setup, port, device, identified=identified)
+        port.begin(run)
+        self._outside.submit(RunOpened(run))
+        return run
+
+    def _skip(self, port: Port, device: Device, skip: Skip) -> None:
+        """Leave a unit alone; noted once, however often the same camera comes and goes by itself."""
+        repeated = port.last is not None and port.is_same_unit_again() and port.last.code == skip.code
+        if repeated and port.absent_s < self._setup.options.return_window_s:
+            port.show_last()
+            return
+        run = opened_run(self._setup, port, device, identified=True)
+        port.begin(run)
+        self._finish(port, closed_run(run, (), Outcome.SKIPPED, skip.code, skip.message))
+
+    def _start_waiting(self) -> None:
+        if not self._waiting or self._holds_come_first():
+            return
+        for port in self._waiting:
+            self._start(port)
+        self._waiting.clear()
+
+    def _holds_come_first(self) -> bool:
+        since_s = monotonic_s() - HOLD_FIRST_S
+        return any(port.hold_since_s is not None and port.hold_since_s > since_s for port in self._ports.values())
+
+    def _start(self, port: Port) -> None:
+        assert port.run is not None
+        assert port.device is not None
+        plan = RunPlan(port.run.run_id, port.run.serial, self._setup.recipe, self._setup.images, self._setup.options)
+        port.worker = self._pool.take()
+        self._workers[port.worker.connection] = port
+        port.show(SlotState.RUNNING)
+        port.worker.send(RunCamera(plan, port.device, port.bootloader))
+
+    def _read_worker(self, connection: Connection) -> None:
+        port = self._workers[connection]
+        try:
+            fact = connection.recv()
+        except (EOFError, OSError):
+            self._worker_died(port)
+            return
+        if isinstance(fact, Progressed):
+            port.progress = fact.progress
+        elif isinstance(fact, HoldWanted):
+            port.hold_wanted = fact.wanted
+        elif isinstance(fact, AttemptEnded):
+            port.attempts.append(fact.attempt)
+            if port.run:
+                self._outside.submit(AttemptFinished(port.run.run_id, fact.attempt))
+        elif isinstance(fact, RunEnded):
+            self._ended(port, fact)
+
+    def _ended(self, port: Port, ended: RunEnded) -> None:
+        assert port.run is not None
+        self._pool.give_back(self._release(port))
+        port.fickle = ended.left_by_itself
+        run = replace(port.run, verified=ended.verified, boot_confirmed=ended.boot_confirmed)
+        self._finish(port, closed_run(run, tuple(port.attempts), ended.outcome, ended.code, ended.message))
+
+    def _worker_died(self, port: Port) -> None:
+        child = self._release(port)
+        child.close()
+        assert port.run is not None
+        outcome, code, text = Outcome.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"
+        if port.cancelled:
+            outcome, code, text = Outcome.ABORTED, "operator.cancelled", "the run was cancelled"
+        attempts = (*port.attempts, found_attempt(port, outcome, code, text))
+        self._finish(port, closed_run(port.run, attempts, outcome, code, text))
+
+    def _release(self, port: Port) -> Child:
+        assert port.worker is not None
+        child, port.worker = port.worker, None
+        del self._workers[child.connection]
+        return child
+
+    def _read_idle(self, child: Child) -> None:
+        try:
+            child.connection.recv()
+        except (EOFError, OSError):
+            self._pool.drop_idle(child)
+
+    def _close_unrun(self, port: Port, outcome: Outcome, code: str, message: str) -> None:
+        """End an open run that no worker has."""
+        assert port.run is not None
+        attempt = found_attempt(port, outcome, code, message)
+        self._finish(port, closed_run(port.run, (attempt,), outcome, code, message))
+
+    def _finish(self, port: Port, run: RunRecord) -> None:
+        port.run = None
+        port.show(SlotState.RECORDING)
+        self._committing[run.run_id] = port
+        self._outside.submit(RunFinished(run))
+
+    def ledger_replied(self, reply: LedgerReply) -> None:
+        """The log has a finished run, or cannot take it. Only now may the slot show how the run ended."""
+        port = self._committing.pop(reply.run.run_id, None)
+        run = reply.run
+        if not isinstance(reply, RunCommitted):
+            text = f"{reply.reason} (the run itself: {run.outcome} {run.code or ''})".strip()
+            run = replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=text)
+        assert run.outcome is not None
+        if port is not None and port.run is None and port.state is SlotState.RECORDING:
+            port.show_ended(run, run.code, run.message, STATE_OF[run.outcome])
+            if port.device is None:
+                port.show(SlotState.EMPTY)
+        self._outside.on_run(run)
+        self.stopping.count(run)
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def views(self) -> list[SlotView]:
+        """The newest state of every port."""
+        return [port.view for port in list(self._ports.values())]
+
+    def stop(self, *, abort: bool) -> None:
+        """Take no new camera; let running ones finish, or end them at their next block."""
+        self.stopping.refuse_new()
+        for port in self._ports.values():
+            if port.run is None:
+                port.hold_since_s = None
+        for port in list(self._waiting):
+            self._waiting.remove(port)
+            self._close_unrun(port, Outcome.ABORTED, "operator.cancelled", "the station was stopped before the run")
+        if abort:
+            self.stopping.abort()
+            for port in self._workers.values():
+                self._cancel(port)
+
+    def cancel(self, port_path: str) -> None:
+        """End one slot's run at its next block."""
+        port = self._ports.get(port_path)
+        if port and port.worker:
+            self._cancel(port)
+
+    def _cancel(self, port: Port) -> None:
+        port.cancelled = True
+        if port.worker:
+            port.worker.send(CancelRun(Outcome.ABORTED, "operator.cancelled", "the run was cancelled"))
+
+    def _kill_overdue(self) -> None:
+        """A worker that waits for a silent camera cannot hear a cancellation: after a while it is killed."""
+        if self.stopping.abort_is_overdue():
+            for port in self._workers.values():
+                if port.worker:
+                    port.worker.kill()
+
+    def close(self) -> None:
+        """Free what the loop used."""
+        self._bell_in.close()
+        self._bell_out.close()

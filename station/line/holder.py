@@ -1,0 +1,92 @@
+"""The holder: the process that keeps arriving cameras in their bootloader.
+
+A camera leaves its bootloader 1.5 s after configuration unless it served an UPLOAD by then. Holding therefore has a
+process of its own, which does nothing else: flashing may load the machine as it likes, an arrival is held at once. The
+one request that holds (block 1 of BOOT) also proves what the device is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from threading import Lock
+from time import sleep
+
+from station.ae3.boot_header import bootloader_version, decode_boot_header
+from station.ae3.limits import HOLD_RETRY_S, HOLD_TOTAL_S
+from station.ae3.partitions import BLOCK_BYTES, BOOT, BOOT_HEADER_BLOCK
+from station.dfu.engine import ShortFrame
+from station.errors import CameraError, StationError, UsbAccessError
+from station.line.clock import monotonic_s
+from station.line.messages import CameraHeld, CameraNotHeld, HoldCamera
+from station.line.process import name_process
+from station.line.session import DfuSession
+from station.model.devices import Device
+from station.model.runs import Outcome
+from station.usb.access import UsbAccess
+from station.usb.transport import open_transport
+
+HOLD_THREADS = 8
+"""Arrivals held side by side: one that answers nothing must not keep the others waiting."""
+
+
+def hold(access: UsbAccess, device: Device) -> CameraHeld | CameraNotHeld:
+    """Hold one camera, trying again until it is held, gone, or out of time.
+
+    The first tries may come before the kernel has configured the device (`add` is announced first): they fail, and
+    that is no failure of the camera.
+    """
+    started_s = monotonic_s()
+    while True:
+        try:
+            return _hold_once(access, device, started_s)
+        except UsbAccessError as error:
+            return CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
+        except CameraError as error:
+            gone = error.code == "usb.disconnected"
+            if monotonic_s() - started_s > (HOLD_RETRY_S if gone else HOLD_TOTAL_S):
+                return CameraNotHeld(device, Outcome.FAIL, error.code, str(error), gone=gone)
+        sleep(0.01)
+
+
+def _hold_once(access: UsbAccess, device: Device, started_s: float) -> CameraHeld:
+    transport = open_transport(access, device)
+    session = DfuSession(transport)
+    try:
+        session.select(BOOT)
+        block = session.upload(BOOT_HEADER_BLOCK, BLOCK_BYTES)
+        raw = b"" if isinstance(block, ShortFrame) else bytes(block)
+    finally:
+        session.close()
+    header = decode_boot_header(raw)
+    version = bootloader_version(device.bcd_device, raw)
+    bad = header is None and not version.startswith("<")
+    return CameraHeld(device, version, monotonic_s() - started_s, bad_boot_header=bad)
+
+
+def main(connection: Connection, access: UsbAccess) -> None:
+    """The process: takes `HoldCamera`, answers `CameraHeld` or `CameraNotHeld`, ends when the station does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    name_process("station-holder")
+    lock = Lock()
+
+    def hold_and_tell(device: Device) -> None:
+        try:
+            answer = hold(access, device)
+        except StationError as error:
+            answer = CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
+        except Exception as error:
+            # One camera's surprise must not end the holding of the others.
+            answer = CameraNotHeld(device, Outcome.ERROR, "station.internal", repr(error), gone=False)
+        with lock:
+            connection.send(answer)
+
+    with ThreadPoolExecutor(HOLD_THREADS, thread_name_prefix="hold") as pool:
+        while True:
+            try:
+                request: HoldCamera = connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            pool.submit(hold_and_tell, request.device)

@@ -1,0 +1,150 @@
+"""Writing one image and reading it back."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from station.ae3.partitions import BLOCK_BYTES, Partition
+from station.dfu.engine import ShortFrame
+from station.errors import VerifyError
+from station.line import compare
+from station.line.clock import monotonic_s
+from station.line.session import DfuSession
+from station.model.runs import ImagePlan, ImageRecord
+
+Tick = Callable[[int], None]
+"""Called with the number of bytes done of the current image; raises to end the run."""
+
+
+class ImageJob:
+    """One image of one attempt: what was written, what was read, and how long it took."""
+
+    def __init__(self, session: DfuSession, plan: ImagePlan, partition: Partition, content: mmap.mmap | bytes) -> None:
+        self._session = session
+        self._plan = plan
+        self._content = content
+        self.partition = partition
+        self.blocks_total = -(-plan.size_bytes // BLOCK_BYTES)
+        self.written: set[int] = set()
+        self.write_s = 0.0
+        self.verify_s = 0.0
+        self.readback_sha256: str | None = None
+
+    @property
+    def record(self) -> ImageRecord:
+        """What happened so far, for the log."""
+        plan = self._plan
+        return ImageRecord(
+            partition=plan.partition,
+            alt=plan.alt,
+            size_bytes=plan.size_bytes,
+            sha256=plan.sha256,
+            readback_sha256=self.readback_sha256,
+            blocks_total=self.blocks_total,
+            blocks_written=len(self.written),
+            write_s=self.write_s,
+            verify_s=self.verify_s,
+        )
+
+    def write(self, *, only_changed: bool, read_all: bool, tick: Tick) -> None:
+        """Write the image: whole, or the blocks that differ. `read_all`: no complete reading will follow this."""
+        started_s = monotonic_s()
+        try:
+            self._session.select(self.partition)
+            blocks: Iterable[int] = range(self.blocks_total)
+            if only_changed:
+                blocks = self._differing(read_all=read_all, tick=tick)
+            self._write_blocks(list(blocks), tick)
+        finally:
+            self.write_s += monotonic_s() - started_s
+
+    def verify(self, tick: Tick) -> None:
+        """Read the whole image back, compare every byte and keep the digest of what was read.
+
+        Blocks that the writing presumed right and that are not are written now; then everything is read once more.
+        VerifyError where a block that was written reads back wrong.
+        """
+        started_s = monotonic_s()
+        try:
+            self._session.select(self.partition)
+            wrong = self._read_back(tick)
+            unwritten = [block for block in wrong if block not in self.written]
+            if unwritten and len(unwritten) == len(wrong):
+                self._write_blocks(unwritten, tick)
+                self._session.select(self.partition)
+                wrong = self._read_back(tick)
+            if wrong:
+                self._refuse(wrong)
+        finally:
+            self.verify_s += monotonic_s() - started_s
+
+    def _refuse(self, wrong: list[int]) -> None:
+        blocks = ", ".join(map(str, wrong[:4])) + (" …" if len(wrong) > 4 else "")
+        raise VerifyError(
+            "verify.mismatch",
+            f"{self.partition.name}: {len(wrong)} of {self.blocks_total} blocks read back wrong (block {blocks})",
+        )
+
+    def _block(self, block: int) -> bytes:
+        start = block * BLOCK_BYTES
+        return self._content[start : start + BLOCK_BYTES]
+
+    def _is_right(self, block: int) -> bool:
+        wanted = self._block(block)
+        found = self._session.upload(block, BLOCK_BYTES)
+        return not isinstance(found, ShortFrame) and bytes(found[: len(wanted)]) == wanted
+
+    def _differing(self, *, read_all: bool, tick: Tick) -> list[int]:
+        samples: dict[int, bool] = {}
+        for block in compare.sample_blocks(self.blocks_total):
+            samples[block] = self._is_right(block)
+            tick(0)
+        if not compare.reading_pays(samples):
+            return list(range(self.blocks_total))
+        differing = [block for block, right in samples.items() if not right]
+        for block in compare.unsampled_blocks(samples) if read_all else compare.doubtful_blocks(samples):
+            if not self._is_right(block):
+                differing.append(block)
+            tick(0)
+        return sorted(differing)
+
+    def _write_blocks(self, blocks: list[int], tick: Tick) -> None:
+        if not blocks:
+            return
+        done_bytes = (self.blocks_total - len(blocks)) * BLOCK_BYTES
+        for block in compare.with_block_0_first(blocks, protected=self.partition.write_protected):
+            self._session.download(block, self._block(block))
+            self.written.add(block)
+            done_bytes += BLOCK_BYTES
+            tick(done_bytes)
+        self._session.finish_image()
+
+    def _read_back(self, tick: Tick) -> list[int]:
+        """Read every block; the numbers of the wrong ones. The digest is of the image's exact length, no padding."""
+        digest = hashlib.sha256()
+        wrong: list[int] = []
+        upload, size_bytes = self._session.upload, self._plan.size_bytes
+        for block in range(self.blocks_total):
+            start = block * BLOCK_BYTES
+            wanted = self._content[start : start + BLOCK_BYTES]
+            found = upload(block, BLOCK_BYTES)
+            payload = b"" if isinstance(found, ShortFrame) else bytes(found[: len(wanted)])
+            digest.update(payload)
+            if payload != wanted:
+                wrong.append(block)
+            tick(min(start + BLOCK_BYTES, size_bytes))
+        self.readback_sha256 = digest.hexdigest()
+        return wrong
+
+
+@contextmanager
+def opened(plan: ImagePlan) -> Iterator[mmap.mmap]:
+    """An image file's bytes, mapped; ValueError where its size is not the plan's."""
+    with Path(plan.path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if len(content) != plan.size_bytes:
+            raise ValueError(f"{plan.path} has {len(content)} bytes, the manifest says {plan.size_bytes}")
+        yield content

@@ -1,0 +1,41 @@
+"""The interlock: whether a unit that arrives is to be run at all. A pure decision over its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from station.model.events import UnitHistory
+from station.model.runs import Outcome, RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The unit is not to be touched."""
+
+    code: str
+    message: str
+
+
+def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> Skip | None:
+    """None where the unit is to be run.
+
+    A unit is skipped as passed only when the newest run that may have changed it passed with this very bundle and
+    recipe and with at least the proof that is asked for now: anything since then (another bundle, an aborted run, a
+    failure) means that its memory is no longer known.
+    """
+    if options.already_passed == "skip" and _passed(history, options, bundle_sha256, recipe):
+        return Skip("unit.already_passed", "this unit already passed with this bundle and recipe")
+    if options.max_runs and history.failed_runs >= options.max_runs:
+        return Skip("unit.set_aside", f"this unit failed {history.failed_runs} times in this batch")
+    return None
+
+
+def _passed(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> bool:
+    proof_wanted = options.verify, options.confirm_boot == "required"
+    proof_found = history.touched_verified, history.touched_boot_confirmed
+    return (
+        history.touched_outcome == Outcome.PASS
+        and history.touched_bundle_sha256 == bundle_sha256
+        and history.touched_recipe == recipe
+        and all(found or not wanted for wanted, found in zip(proof_wanted, proof_found, strict=True))
+    )

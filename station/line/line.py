@@ -1,0 +1,64 @@
+"""The line as the rest of the station uses it: start it, look at it, ask it to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from station.errors import StationError
+from station.line.dispatcher import Dispatcher
+from station.line.pool import Pool
+from station.line.setup import LineSetup, Outside, Watcher
+from station.model.events import LedgerReply
+from station.model.slots import SlotView
+from station.usb.access import UsbAccess
+
+SPARE_WORKERS = 2
+
+
+class Line:
+    """One line. `run` blocks in the caller's thread; every other method may be called from any thread."""
+
+    def __init__(self, setup: LineSetup, access: UsbAccess, watcher: Watcher, outside: Outside) -> None:
+        self._watcher = watcher
+        self._pool = Pool(access, SPARE_WORKERS)
+        self._dispatcher = Dispatcher(setup, outside, self._pool)
+
+    def start(self) -> None:
+        """Start the child processes; cameras may arrive from now on."""
+        self._pool.start()
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> StationError | None:
+        """Run until the line stops; the reason where it stopped by itself, None where it was asked to.
+
+        `on_ready` is called once cameras may arrive, in a thread of its own: the line is already listening.
+        """
+        dispatcher = self._dispatcher
+        try:
+            self._watcher.start(lambda event: dispatcher.post(partial(dispatcher.device_event, event)))
+            dispatcher.post(dispatcher.listing_done)
+            self._pool.warm()
+            threading.Thread(target=on_ready, name="ready", daemon=True).start()
+            dispatcher.loop()
+        finally:
+            self._watcher.stop()
+            self._pool.close()
+            dispatcher.close()
+        return dispatcher.stopping.reason
+
+    def ledger_replied(self, reply: LedgerReply) -> None:
+        """The ledger's answer to a finished run."""
+        self._dispatcher.post(partial(self._dispatcher.ledger_replied, reply))
+
+    def views(self) -> list[SlotView]:
+        """The newest state of every port."""
+        return self._dispatcher.views()
+
+    def stop(self, *, abort: bool = False) -> None:
+        """Take no new camera; running ones finish, or end now with `abort`."""
+        self._dispatcher.post(partial(self._dispatcher.stop, abort=abort))
+
+    def cancel(self, port_path: str) -> None:
+        """End one slot's run at its next block."""
+        self._dispatcher.post(partial(self._dispatcher.cancel, port_path))

@@ -1,0 +1,92 @@
+"""A worker's line to the dispatcher: facts go out, changes at the port and cancellations come in."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+
+from station.errors import CameraError
+from station.line.clock import monotonic_s
+from station.line.messages import CancelRun, HoldWanted, PortChanged, Progressed
+from station.model.runs import Outcome
+from station.model.slots import Progress
+
+TICK_S = 0.1
+"""How often a running worker tells its progress and looks for a cancellation."""
+
+
+class Cancelled(Exception):
+    """The dispatcher wants the run to end; carries the outcome to record."""
+
+    def __init__(self, request: CancelRun) -> None:
+        super().__init__(request.message)
+        self.request = request
+
+
+class Orphaned(Exception):
+    """The station is gone: nobody is left to tell anything."""
+
+
+class Link:
+    """The worker's end of its pipe."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._next_tick_s = 0.0
+        self._changes: list[PortChanged] = []
+
+    def tell(self, fact: object) -> None:
+        """Send one fact; Orphaned where nobody listens any more."""
+        try:
+            self._connection.send(fact)
+        except OSError as error:
+            raise Orphaned from error
+
+    def want_hold(self, *, wanted: bool) -> None:
+        """Say whether a camera that comes back on this port in DFU mode is to be held."""
+        self.tell(HoldWanted(wanted))
+
+    def progress(self, progress: Progress) -> None:
+        """Tell the newest progress now, and take in what has come."""
+        self.tell(Progressed(progress))
+        self._next_tick_s = monotonic_s() + TICK_S
+        self._take_in(0)
+
+    def tick_due(self) -> bool:
+        """Whether it is time to tell progress again; cheap, asked at every block."""
+        return monotonic_s() >= self._next_tick_s
+
+    def wait_change(self, timeout_s: float) -> PortChanged | None:
+        """The next change at the port, oldest first; None at the time limit. Raises Cancelled."""
+        until_s = monotonic_s() + timeout_s
+        while not self._changes:
+            left_s = until_s - monotonic_s()
+            if left_s <= 0:
+                return None
+            self._take_in(left_s)
+        return self._changes.pop(0)
+
+    def begin(self) -> None:
+        """Forget whatever was left over from the run before; also a cancellation that came too late for it."""
+        self._changes.clear()
+
+    def forget_changes(self) -> None:
+        """Drop changes that belong to an earlier time."""
+        self._take_in(0)
+        self._changes.clear()
+
+    def _take_in(self, timeout_s: float) -> None:
+        try:
+            while self._connection.poll(timeout_s):
+                message = self._connection.recv()
+                if isinstance(message, CancelRun):
+                    raise Cancelled(message)
+                if isinstance(message, PortChanged):
+                    self._changes.append(message)
+                timeout_s = 0
+        except (EOFError, OSError) as error:
+            raise Orphaned from error
+
+
+def outcome_of(error: CameraError) -> Outcome:
+    """The outcome that a camera's failure stands for."""
+    return Outcome(error.outcome)

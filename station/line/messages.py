@@ -1,0 +1,113 @@
+"""What the dispatcher, the holder and the workers say to each other: picklable values, facts in the past tense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from station.model.devices import Device
+from station.model.runs import AttemptRecord, Outcome, RunPlan
+from station.model.slots import Progress
+
+# --- dispatcher -> holder ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCamera:
+    """Hold this camera in its bootloader, now."""
+
+    device: Device
+
+
+# --- holder -> dispatcher ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHeld:
+    """The camera served an UPLOAD of BOOT and stays. `bootloader` is its version, `hold_s` the seconds it took."""
+
+    device: Device
+    bootloader: str
+    hold_s: float
+    bad_boot_header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNotHeld:
+    """The camera could not be held. `gone` says that it left the bus: then it may simply have booted."""
+
+    device: Device
+    outcome: Outcome
+    code: str
+    message: str
+    gone: bool
+
+
+# --- dispatcher -> worker ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunCamera:
+    """Run this plan on this held camera."""
+
+    plan: RunPlan
+    device: Device
+    bootloader: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortChanged:
+    """What happened at the worker's port: `device` is what is there now, None when the camera left."""
+
+    device: Device | None
+    held: bool = False
+    bootloader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    """End the run at the next block with this outcome."""
+
+    outcome: Outcome
+    code: str
+    message: str
+
+
+# --- worker -> dispatcher ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """The worker has loaded its code and waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWanted:
+    """Whether a camera that comes back in DFU mode is to be held (for a retry) or left alone (it is booting)."""
+
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The newest progress; older ones may be forgotten."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """One attempt is complete."""
+
+    attempt: AttemptRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is complete. `left_by_itself` says that the camera may still come and go without anybody touching it."""
+
+    outcome: Outcome
+    code: str | None
+    message: str
+    verified: bool
+    boot_confirmed: bool
+    left_by_itself: bool

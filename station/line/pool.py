@@ -1,0 +1,126 @@
+"""The station's child processes: one holder, and warm workers, all forked from one small server process.
+
+The fork server has loaded the line's code once; a worker forked from it starts in milliseconds and shares its memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from station.line import holder, worker
+from station.line.messages import HoldCamera
+from station.model.devices import Device
+from station.usb.access import UsbAccess
+
+PRELOAD = ["station.line.worker", "station.line.holder", "station.usb.libusb", "station.usb.usbip_backend"]
+END_S = 2.0
+"""How long a child may take to end by itself before it is killed."""
+
+
+@dataclass(eq=False)
+class Child:
+    """One child process and the line's end of its pipe. A closed pipe is how its death shows."""
+
+    process: ForkServerProcess
+    connection: Connection
+
+    def send(self, message: object) -> bool:
+        """Send a message; False where the child is dead (its end of the pipe will be noticed on its own)."""
+        try:
+            self.connection.send(message)
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it now, whatever it is doing."""
+        with contextlib.suppress(OSError):
+            self.process.kill()
+
+    def close(self) -> None:
+        """Close the pipe, which ends a child that waits, and see it end."""
+        with contextlib.suppress(OSError):
+            self.connection.close()
+        self.process.join(END_S)
+        if self.process.is_alive():
+            self.kill()
+            self.process.join(END_S)
+
+
+class Pool:
+    """Makes the holder and the workers; keeps workers that have done their run for the next camera."""
+
+    def __init__(self, access: UsbAccess, spare: int) -> None:
+        self._access = access
+        self._spare = spare
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOAD)
+        self._idle: list[Child] = []
+        self.holder: Child | None = None
+
+    def start(self) -> None:
+        """Start the holder first: it is the one that must be ready when a camera arrives."""
+        self.holder = self._fork(holder.main)
+
+    def warm(self) -> None:
+        """Have spare workers ready."""
+        while len(self._idle) < self._spare:
+            self._idle.append(self._fork(worker.main))
+
+    def hold(self, device: Device) -> None:
+        """Ask the holder to hold a camera, starting a new holder where the old one is gone."""
+        if self.holder is None or not self.holder.send(HoldCamera(device)):
+            self.replace_holder()
+            assert self.holder is not None
+            self.holder.send(HoldCamera(device))
+
+    def replace_holder(self) -> None:
+        """Start a new holder after the old one died."""
+        if self.holder is not None:
+            self.holder.close()
+        self.holder = self._fork(holder.main)
+
+    def take(self) -> Child:
+        """A worker for one camera: a warm one, or a new one."""
+        return self._idle.pop() if self._idle else self._fork(worker.main)
+
+    def give_back(self, child: Child) -> None:
+        """A worker that has ended its run in order."""
+        self._idle.append(child)
+
+    def drop_idle(self, child: Child) -> bool:
+        """Forget an idle worker that died; False where it was not idle."""
+        if child not in self._idle:
+            return False
+        self._idle.remove(child)
+        child.close()
+        return True
+
+    @property
+    def idle(self) -> tuple[Child, ...]:
+        """The workers that wait for a camera."""
+        return tuple(self._idle)
+
+    def close(self) -> None:
+        """End every child."""
+        children = [*self._idle, *([self.holder] if self.holder else [])]
+        self._idle.clear()
+        self.holder = None
+        for child in children:
+            with contextlib.suppress(OSError):
+                child.connection.close()
+        for child in children:
+            child.close()
+
+    def _fork(self, main: Callable[[Connection, UsbAccess], None]) -> Child:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=main, args=(theirs, self._access), daemon=True)
+        process.start()
+        # Only the child may hold its end, or its death would not close the pipe.
+        theirs.close()
+        return Child(process, ours)

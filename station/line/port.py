@@ -1,0 +1,108 @@
+"""One physical port as the dispatcher sees it: what is in it, and the run that is going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from station.ae3.identity import same_unit
+from station.line.clock import monotonic_s
+from station.line.pool import Child
+from station.model.devices import Device, DeviceMode
+from station.model.runs import AttemptRecord, Outcome, RunRecord
+from station.model.slots import Progress, Slot, SlotState, SlotView
+
+STATE_OF = {
+    Outcome.PASS: SlotState.PASSED,
+    Outcome.FAIL: SlotState.FAILED,
+    Outcome.ERROR: SlotState.ERROR,
+    Outcome.ABORTED: SlotState.ABORTED,
+    Outcome.SKIPPED: SlotState.SKIPPED,
+}
+BOOTED_S = 60.0
+"""For how long a camera that comes up as an application is taken for the one that was in DFU mode on this port."""
+
+
+@dataclass(eq=False)
+class Port:
+    """The newest state of one port. `run` is the open run, `device` what is on the bus."""
+
+    path: str
+    slot: Slot | None
+    device: Device | None = None
+    state: SlotState = SlotState.EMPTY
+    run: RunRecord | None = None
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    worker: Child | None = None
+    bootloader: str = ""
+    hold_since_s: float | None = None
+    hold_wanted: bool = True
+    cancelled: bool = False
+    left_at_s: float = float("-inf")
+    fickle: bool = False
+    """The last run ended with a camera that comes and goes by itself."""
+    last: SlotView | None = None
+    """How the last run on this port ended, as shown."""
+    progress: Progress | None = None
+    started_s: float | None = None
+    code: str | None = None
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        """The slot's name, or the port path where it is no slot."""
+        return self.slot.name if self.slot else self.path
+
+    @property
+    def absent_s(self) -> float:
+        """Seconds since the port's device last left."""
+        return monotonic_s() - self.left_at_s
+
+    @property
+    def view(self) -> SlotView:
+        """The newest state, for screens."""
+        return SlotView(
+            slot=self.name,
+            port_path=self.path,
+            state=self.state,
+            serial=self.run.serial if self.run else (self.device.serial if self.device else ""),
+            run_id=self.run.run_id if self.run else "",
+            code=self.code,
+            message=self.message,
+            progress=self.progress if self.run else None,
+            started_at_s=self.started_s if self.run else None,
+        )
+
+    def show(self, state: SlotState, code: str | None = None, message: str = "") -> None:
+        """Set what the port shows."""
+        self.state, self.code, self.message = state, code, message
+
+    def show_ended(self, run: RunRecord, code: str | None, message: str, state: SlotState) -> None:
+        """Show how a run ended, and remember it for the time the camera re-enumerates."""
+        self.show(state, code, message)
+        self.last = SlotView(self.name, self.path, state, run.serial, run.run_id, code, message)
+
+    def show_last(self) -> None:
+        """Show again how the last run ended."""
+        if self.last:
+            self.show(self.last.state, self.last.code, self.last.message)
+
+    def begin(self, run: RunRecord) -> None:
+        """A run is open on this port."""
+        self.run, self.attempts, self.started_s = run, [], monotonic_s()
+        self.progress, self.hold_wanted, self.cancelled, self.fickle = None, True, False, False
+        self.show(SlotState.WAITING)
+
+    def is_same_unit_again(self) -> bool:
+        """Whether the device that is here now is the unit of the last run."""
+        return bool(self.device and self.last and same_unit(self.device.serial, self.last.serial))
+
+    def came_back_by_itself(self, return_window_s: float) -> bool:
+        """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""
+        return self.fickle and self.absent_s < return_window_s and self.is_same_unit_again()
+
+    def has_unit_of(self, device: Device) -> bool:
+        """Whether the camera at this port, or the one of its open run, has the serial of `device` in either form."""
+        if self.run is not None and same_unit(self.run.serial, device.serial):
+            return True
+        mine = self.device
+        return mine is not None and mine.mode is not DeviceMode.OTHER and same_unit(mine.serial, device.serial)

@@ -1,0 +1,61 @@
+"""What a line is told when it is built: frozen values and a few callables, no knowledge of who stands behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from station.model.devices import Device, DeviceEvent
+from station.model.events import LedgerFact, UnitHistory
+from station.model.recipes import Recipe
+from station.model.runs import ImagePlan, RunOptions, RunRecord
+from station.model.slots import SlotMap
+
+
+class Watcher(Protocol):
+    """Announces devices: all that are there, then every change."""
+
+    def start(self, on_event: Callable[[DeviceEvent], None]) -> None:
+        """Begin; returns when every device that is there has been announced. `on_event` is called in another thread."""
+        ...
+
+    def stop(self) -> None:
+        """End; no event comes after it returned."""
+        ...
+
+
+def _anything(_device: Device) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LineSetup:
+    """One line: which cameras it takes and what it does with them."""
+
+    station_id: str
+    recipe: Recipe
+    bundle: str
+    bundle_sha256: str
+    images: tuple[ImagePlan, ...]
+    options: RunOptions
+    slots: SlotMap = field(default_factory=SlotMap)
+    batch: str | None = None
+    operator: str | None = None
+    errors_in_a_row: int = 5
+    stop_after: int | None = None
+    only_present: bool = False
+    """Run the cameras that are there when the line starts, and end."""
+    accepts: Callable[[Device], bool] = _anything
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the line uses of the rest of the station."""
+
+    submit: Callable[[LedgerFact], None]
+    """Hand a fact to the ledger; the answer comes back through `Line.ledger_replied`."""
+    history: Callable[[str, str | None], UnitHistory]
+    """What the interlock must know of a serial in a batch; answers within milliseconds."""
+    on_run: Callable[[RunRecord], None]
+    """A run is in the log (or, with the code `ledger.write_failed`, is not)."""

@@ -1,0 +1,49 @@
+"""The worker process: one camera at a time, a USB context of its own, facts over a pipe. It never sees the log."""
+
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing.connection import Connection
+
+from station.line.camera_run import CameraRun
+from station.line.link import Link, Orphaned
+from station.line.messages import RunCamera, RunEnded, WorkerReady
+from station.line.process import name_process, step_back
+from station.model.runs import Outcome
+from station.usb.access import UsbAccess
+
+
+def main(connection: Connection, access: UsbAccess) -> None:
+    """The process: takes `RunCamera`, tells `AttemptEnded` and `RunEnded`, ends when the station does.
+
+    SIGINT goes to every process of a terminal; only the station decides what it means for a running camera.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    step_back()
+    link = Link(connection)
+    try:
+        name_process("station-worker")
+        link.tell(WorkerReady())
+        while True:
+            request = connection.recv()
+            if isinstance(request, RunCamera):
+                name_process(f"w {request.device.port_path}")
+                link.tell(_run(request, link, access))
+                name_process("station-worker")
+    except (EOFError, OSError, Orphaned):
+        # Nobody is left to tell; the camera stays held, and its open row tells the next station what happened.
+        os._exit(0)
+
+
+def _run(request: RunCamera, link: Link, access: UsbAccess) -> RunEnded:
+    link.begin()
+    try:
+        return CameraRun(request, link, access).run()
+    except Orphaned:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return RunEnded(
+            Outcome.ERROR, "station.internal", reason, verified=False, boot_confirmed=False, left_by_itself=False
+        )
