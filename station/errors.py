@@ -210,6 +210,8 @@ HINTS: dict[str, str] = {
     "settings.unreadable": "Check the path and the file's permissions.",
     "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
     "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
+    "usage.no_sim": "Start the virtual cameras first: station sim serve DIR",
+    "usage.which_camera": "Name one with --serial or --port, or take --all.",
     "usage.time": 'Examples: 2026-11-22, "2026-11-22 14:30", 2h (ago), today.',
     "usage.output": "Choose a file in a folder that exists and that you may write.",
     "usage.file_exists": "Give another file name, or remove the file first.",

@@ -40,7 +40,7 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A unit that was set aside was released by name: earlier failures, in `batch` or (None) anywhere, count no more."""
+    """A unit that was set aside was released by name: earlier failures in `batch`, or anywhere, count no more."""
 
     serial: str
     batch: str | None

@@ -27,11 +27,21 @@ class Witness:
     half_pending: bool = False  # a DNLOAD failed, and nothing has dropped it since
     abort_now: bool = False  # the very next request has to be ABORT
     silent: bool = False  # the last request had no answer, and none was answered since
+    said: int | None = None  # the state that the device named last, since the last DNLOAD
     in_error: bool = False
     block: int | None = None
     poll_s: float = 0.0
     lifted: set[int] = field(default_factory=set)
     leaving: bool = False
+
+    @property
+    def expects(self) -> int:
+        """The state that a good camera would name now."""
+        if self.pending:
+            return DNLOAD_IDLE if self.said == DNBUSY else DNBUSY
+        if self.end_pending:
+            return IDLE if self.said == MANIFEST else MANIFEST
+        return DNLOAD_IDLE if self.said == DNLOAD_IDLE else IDLE
 
     def see(self, action: Action, reply: Reply) -> None:
         assert not self.gone, f"{action} to a device that is gone"
@@ -86,6 +96,7 @@ class Witness:
             self._hear_state(raw[4])
 
     def _hear_state(self, state: int) -> None:
+        self.said = state
         if state in (IDLE, DNLOAD_IDLE, ERROR):
             if state == DNLOAD_IDLE and self.pending and self.block == 0 and self.alt is not None:
                 self.lifted.add(self.alt)
@@ -124,6 +135,7 @@ class Witness:
         elif self.alt in PROTECTED_ALTS and action.value != 0:
             assert self.alt in self.lifted, "a write to protected memory hangs the camera"
         self.block = action.value if action.data else None
+        self.said = None
         if isinstance(reply, Done):
             self.pending, self.end_pending = bool(action.data), not action.data
         elif not isinstance(reply, Gone):

@@ -218,6 +218,7 @@ def test_nothing_is_sent_to_a_camera_that_is_gone() -> None:
     engine = selected()
     error, words = fails(engine.download_block(0, BLOCK), GONE)
     assert (error.code, words) == ("usb.disconnected", ["DNLOAD 0 in 1"])
+    assert str(error) == "block 0 of ROMFS0: the camera left the bus at DNLOAD"
     for operation in (engine.select(1), engine.get_status(), engine.upload_block(0, 1)):
         error, _ = fails(operation)
         assert error.code == "usb.disconnected"

@@ -1,0 +1,67 @@
+"""`station db`: the log's schema, its check and its backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import print_json, say
+
+EXIT_LOG = 4
+
+app = new_app("The log's schema, its check and its backup.")
+
+
+@app.command(epilog="Example: station db upgrade")
+def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none."""
+    settings = settings_for(config, data_dir)
+    from station.ledger import schema
+
+    done = schema.upgrade(settings.data_dir)
+    if as_json:
+        backup_file = str(done.backup_file) if done.backup_file else None
+        print_json({"before": done.before, "after": done.after, "backup_file": backup_file})
+    elif done.before is None:
+        say(f"made the log in {settings.data_dir}, schema {done.after}")
+    elif done.backup_file is None:
+        say(f"nothing to do: the log has schema {done.after}")
+    else:
+        say(f"upgraded the log from schema {done.before} to {done.after}; the old one is {done.backup_file}")
+
+
+@app.command(epilog="Example: station db check --json")
+def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
+    """Read the whole log and say whether it is sound. Exit code 4 if it is not."""
+    settings = settings_for(config, data_dir)
+    from station.ledger.check import check as check_log
+
+    found = check_log(settings.data_dir)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
+        if found.journals:
+            print(f"{found.journals} results wait in the journal; the next start of the station writes them")
+        for problem in found.problems:
+            print(f"PROBLEM {problem}")
+        print("the log is sound" if found.ok else "the log is damaged: restore it from a backup")
+    return 0 if found.ok else EXIT_LOG
+
+
+@app.command(epilog="Example: station db backup /mnt/usb/station-2026-11-22.sqlite3")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="F", help="The copy to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Copy the log while the station goes on writing it."""
+    settings = settings_for(config, data_dir)
+    from station.ledger.backup import backup as copy_log
+
+    copy_log(settings.data_dir, file, overwrite=overwrite)
+    say(f"copied the log to {file}")

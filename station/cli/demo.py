@@ -1,0 +1,55 @@
+"""`station demo`: a line of virtual cameras."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import say
+
+app = new_app(
+    "A line of virtual cameras: the real engine and log, no hardware, no root, no configuration, no network.\n\n"
+    "Example: station demo --cameras 8 --headless"
+)
+
+DEMO_BOOT_TIMEOUT_S = 8.0
+"""The demo's failing camera never boots: shorter than on a bench, so that nobody waits for it."""
+
+
+@app.command()
+def demo(
+    cameras: Annotated[int, typer.Option("--cameras", metavar="N", min=1, max=120, help="How many cameras.")] = 8,
+    headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> int:
+    """A line of virtual cameras: the real engine and the real log, no hardware, no root, no configuration, no network.
+
+    One of the cameras fails and one needs its MRAM initialized, so the exit code is 1: a unit did not pass.
+
+    Example: station demo --cameras 8 --headless
+    """
+    from station import wiring
+    from station.bundle.store import BundleStore
+    from station.cli.running import RunPrinter, run_line
+
+    if not headless:
+        say("there is no dashboard yet: running headless")
+    with ExitStack() as stack:
+        folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
+        settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
+        stack.enter_context(wiring.data_folder(folder))
+        store = BundleStore(folder)
+        bundle = wiring.demo_bundle(store)
+        bench = stack.enter_context(wiring.simulated_bench(cameras))
+        setup = wiring.line_setup(settings, store, bundle, stop_after=cameras)
+        say(f"{cameras} virtual cameras, bundle {bundle.name} ({bundle.version}); the log is in {folder}")
+        printer = RunPrinter(as_json=as_json)
+        stack.enter_context(printer.printing())
+        return run_line(settings, bench, setup, printer)

@@ -1,0 +1,166 @@
+"""From the words of a command line to the one module that carries it out, and from any failure to one line and a code.
+
+The table below is what `station --help` prints, so that neither the help nor one command has to import the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from station.errors import StationError
+from station.report.cells import printable
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
+
+EXIT_OK = 0
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table: the module whose `app` is the typer application, and what the help says."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("station.cli.demo", "a line of virtual cameras: no hardware, no root, no configuration"),
+    "run": Command("station.cli.run", "the line: flash every camera that is plugged into a slot"),
+    "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
+    "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
+    "unit": Command("station.cli.unit", "one camera's whole history"),
+    "failed": Command("station.cli.failed", "the units to run again"),
+    "report": Command("station.cli.report", "the yield report"),
+    "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
+    "slots": Command("station.cli.slots", "the slots and what is in them now"),
+    "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that mends it"),
+    "db": Command("station.cli.db", "the log's schema, its check and its backup"),
+    "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
+}
+
+OVERVIEW = """\
+usage: station COMMAND [OPTIONS]
+
+A production-line flashing station for the OpenMV AE3 camera.
+
+{commands}
+
+Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
+Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
+6 another station is at work, 130 interrupted.
+"""
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Carry out a command line (without the program's name) and return the exit code; nothing is raised."""
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except StationError as error:
+        return _refuse(error.code, error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        return _refuse("station.interrupted", "interrupted", "", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:
+        return _internal(error, words)
+    return code
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    if not words:
+        sys.stderr.write(_overview())
+        return EXIT_USAGE
+    name, rest = words[0], words[1:]
+    if name in ("-h", "--help", "help"):
+        sys.stdout.write(_overview())
+        return EXIT_OK
+    if name == "--version":
+        from station import __version__
+
+        sys.stdout.write(f"station {__version__}\n")
+        return EXIT_OK
+    if name not in COMMANDS:
+        return _unknown(name)
+    return _carry_out(name, rest)
+
+
+def _carry_out(name: str, rest: Sequence[str]) -> int:
+    from typer.exceptions import Abort, TyperException
+
+    app: Any = importlib.import_module(COMMANDS[name].module).app
+    try:
+        result = app(list(rest), prog_name=f"station {name}", standalone_mode=False)
+    except SystemExit as left:
+        # typer turns a reader that left into exit code 1, which here would mean that a unit did not pass.
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
+    except TyperException as error:
+        return _usage(name, error)
+    except Abort:
+        raise KeyboardInterrupt from None
+    # A command returns its exit code, or nothing when all is well.
+    if isinstance(result, int):
+        return result
+    return EXIT_OK
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return OVERVIEW.format(commands="\n".join(lines))
+
+
+def _unknown(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    hint = f"Did you mean: station {near[0]}" if near else "station --help lists the commands."
+    what = f"there is no option {name} here" if name.startswith("-") else f'there is no command "{name}"'
+    return _refuse("usage.unknown_command", what, hint, EXIT_USAGE)
+
+
+def _usage(name: str, error: TyperException) -> int:
+    """A command line that typer could not parse: its message in one line, and where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else f"station {name}"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(error.format_message() + "\n")
+        return EXIT_USAGE
+    return _refuse("usage.invalid", f"{path}: {error.format_message()}", f"{path} --help shows an example.", EXIT_USAGE)
+
+
+def _refuse(code: str, message: str, hint: str, exit_code: int) -> int:
+    # A message may quote a file's or a device's text: nothing in it may steer the terminal or begin a second line.
+    line = " ".join(f"{code}: {_sentence(message)} {hint}".split())
+    sys.stderr.write(printable(line) + "\n")
+    return exit_code
+
+
+def _sentence(message: str) -> str:
+    return message if message.endswith((".", "?", "!")) else message + "."
+
+
+def _reader_left() -> int:
+    """`station export | head`: the reader has what it wanted. Whatever is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_OK
+
+
+def _internal(error: Exception, words: Sequence[str]) -> int:
+    """A mistake of ours: the traceback goes to a file for the engineer, one line to the operator."""
+    from station.cli.crash import save_traceback
+
+    path = save_traceback(error, words)
+    message = f"the station made a mistake ({type(error).__name__}: {error}); details are in {path}"
+    return _refuse("station.internal", message, "Tell the engineer.", EXIT_INTERNAL)

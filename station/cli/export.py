@@ -1,0 +1,49 @@
+"""`station export`: every run, with its attempts, for other programs."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from station.cli.options import (
+    BatchOption,
+    ConfigOption,
+    DataDirOption,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+    new_app,
+    settings_for,
+    time_range,
+)
+from station.cli.output import text_output
+
+app = new_app("Every run, with its attempts, for other programs.")
+
+
+@app.command(epilog="Example: station export --since today --format csv --output today.csv")
+def export(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    batch: BatchOption = None,
+    export_format: Annotated[
+        str, typer.Option("--format", metavar="jsonl|csv", help="One run a line, or one image a line.")
+    ] = "jsonl",
+    output: OutputOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Every run of a time range, with its attempts, in the order they started. Times are UTC."""
+    first, last = time_range(since, until)
+    settings = settings_for(config, data_dir)
+    from station.ledger.reader import Reader
+    from station.model.units import RunFilter
+    from station.report.export import export_lines
+
+    selection = RunFilter(batch=batch, since=first, until=last)
+    with closing(Reader(settings.data_dir)) as reader:
+        lines = export_lines(reader.runs(selection), export_format)
+        with text_output(output) as file:
+            file.writelines(lines)

@@ -1,0 +1,77 @@
+"""`station flash`: flash what is plugged in now, once, and exit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from station.ae3.identity import same_unit
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import say
+from station.cli.run import BatchChoice, OperatorChoice, RecipeChoice, SimOption
+from station.errors import UsageError
+from station.model.devices import Device, DeviceMode
+
+app = new_app(
+    "Flash the cameras that are plugged in now, once, and exit.\n\nExample: station flash ae3-4.7.0 --port 1-1.4 --json"
+)
+
+
+@app.command()
+def flash(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="The bundle's name, or a release on disk.")],
+    serial: Annotated[
+        str | None, typer.Option("--serial", metavar="S", help="Only the camera with this serial.")
+    ] = None,
+    port: Annotated[str | None, typer.Option("--port", metavar="P", help="Only the camera on this port path.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every camera that is there.")] = False,
+    recipe: RecipeChoice = None,
+    batch: BatchChoice = None,
+    operator: OperatorChoice = None,
+    as_json: JsonOption = False,
+    sim: SimOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> int:
+    """Flash the cameras that are plugged in now, once, and exit.
+
+    Example: station flash ae3-4.7.0 --port 1-1.4 --json
+    """
+    given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
+    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    from station import wiring
+    from station.bundle.store import BundleStore
+    from station.cli.running import RunPrinter, run_line
+    from station.usb.watcher import list_devices
+
+    store = BundleStore(settings.station.data_dir)
+    printer = RunPrinter(as_json=as_json)
+    with wiring.data_folder(settings.station.data_dir), wiring.bench_for(None, sim) as bench:
+        chosen = wiring.chosen_bundle(store, bundle)
+        accepts = _selection(list_devices(bench.access), serial, port, every=every)
+        setup = wiring.line_setup(settings, store, chosen, only_present=True, accepts=accepts)
+        with printer.printing():
+            code = run_line(settings, bench, setup, printer)
+    if not printer.runs:
+        say("no camera was flashed: none of those asked for is in DFU mode. Plug the camera in again and repeat.")
+        return code or 1
+    return code
+
+
+def _selection(
+    devices: Sequence[Device], serial: str | None, port: str | None, *, every: bool
+) -> Callable[[Device], bool]:
+    """Which devices to run; UsageError where it is not plain which one is meant."""
+    if serial is not None or port is not None:
+        return lambda device: _fits(device, serial, port)
+    cameras = [device for device in devices if device.mode is DeviceMode.DFU]
+    if len(cameras) > 1 and not every:
+        found = ", ".join(f"{device.serial or '(no serial)'} on {device.port_path}" for device in cameras)
+        raise UsageError("usage.which_camera", f"{len(cameras)} cameras are plugged in: {found}")
+    return lambda device: True
+
+
+def _fits(device: Device, serial: str | None, port: str | None) -> bool:
+    return (port is None or device.port_path == port) and (serial is None or same_unit(device.serial, serial.upper()))

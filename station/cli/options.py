@@ -1,0 +1,66 @@
+"""What the commands have in common: their options, and how the typer applications are made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from station.cli.times import parse_time
+
+if TYPE_CHECKING:
+    from station.settings import Settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="The configuration. Default: config/station.toml, then the usual places."
+    ),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="The folder of the log and the bundles. Also: STATION_DATA_DIR."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; talk stays on stderr.")]
+BatchOption = Annotated[str | None, typer.Option("--batch", metavar="L", help="Only this batch.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="T", help="From then on: a date or time (local unless it says), 2h, 3d, today."),
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="T", help="Before then; a date means to the end of that day.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", metavar="F", help="Write this file, whole or not at all; default: stdout.")
+]
+
+
+def new_app(help_text: str) -> typer.Typer:
+    """A typer application without what costs start-up time (rich) and without tracebacks of its own."""
+    return typer.Typer(
+        help=help_text,
+        add_completion=False,
+        no_args_is_help=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+
+
+def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
+    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot."""
+    from station.settings import load_settings
+
+    given = {key.replace("__", "."): value for key, value in overrides.items()}
+    return load_settings(config, data_dir=data_dir, overrides=given)
+
+
+def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Both ends of a selection in UTC, `until` exclusive; UsageError `usage.time`."""
+    now = datetime.now().astimezone()
+    return (
+        None if since is None else parse_time(since, now=now),
+        None if until is None else parse_time(until, now=now, end_of_day=True),
+    )

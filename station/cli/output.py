@@ -1,0 +1,63 @@
+"""Printing: data on stdout, talk on stderr, files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from station.errors import UsageError
+from station.report.cells import printable
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def say(line: str) -> None:
+    """One line of talk on stderr."""
+    sys.stderr.write(line + "\n")
+
+
+def local_time(moment: datetime | None) -> str:
+    """A time for people: the clock on the wall, to the second; "" for none."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else ""
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as they must be; numbers to the right. Serials come from devices: nothing steers the terminal."""
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(headings))]
+    for line in (headings, *cells):
+        fields = [
+            cell.rjust(width) if to_the_right else cell.ljust(width)
+            for cell, width, to_the_right in zip(line, widths, numeric, strict=True)
+        ]
+        sys.stdout.write("  ".join(fields).rstrip() + "\n")
+
+
+@contextlib.contextmanager
+def text_output(path: Path | None) -> Iterator[TextIO]:
+    """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written."""
+    if path is None or str(path) == "-":
+        yield sys.stdout
+        return
+    # Beside the target, because a rename is atomic only within one file system.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with open(unfinished, "w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""`station run`: the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import say
+
+app = new_app(
+    "The line: flash every camera that is plugged into a slot, until it is stopped.\n\n"
+    "Example: station run --headless --json --batch L42 --operator ann"
+)
+
+BundleChoice = Annotated[
+    str | None,
+    typer.Option("--bundle", metavar="B", help="The bundle's name, or a release on disk. Default: the one in use."),
+]
+BatchChoice = Annotated[str | None, typer.Option("--batch", metavar="L", help="The batch that the runs belong to.")]
+OperatorChoice = Annotated[str | None, typer.Option("--operator", metavar="O", help="Who is at the bench.")]
+RecipeChoice = Annotated[str | None, typer.Option("--recipe", metavar="R", help="Which steps to take. Default: full.")]
+
+SimOption = Annotated[
+    list[Path] | None,
+    typer.Option("--sim", metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."),
+]
+
+
+@app.command()
+def run(
+    headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
+    as_json: JsonOption = False,
+    stop_after: Annotated[
+        int | None, typer.Option("--stop-after", metavar="N", min=1, help="End after N finished runs.")
+    ] = None,
+    bundle: BundleChoice = None,
+    batch: BatchChoice = None,
+    operator: OperatorChoice = None,
+    recipe: RecipeChoice = None,
+    simulate: Annotated[
+        int | None, typer.Option("--simulate", metavar="N", min=1, max=120, help="N virtual cameras instead of USB.")
+    ] = None,
+    sim: SimOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> int:
+    """The line: flash every camera that is plugged into a slot, until it is stopped.
+
+    Example: station run --headless --json --batch L42 --operator ann
+    """
+    given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
+    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    from station import wiring
+    from station.bundle.store import BundleStore
+    from station.cli.running import RunPrinter, run_line
+
+    if not headless:
+        say("there is no dashboard yet: running headless")
+    store = BundleStore(settings.station.data_dir)
+    printer = RunPrinter(as_json=as_json)
+    with wiring.data_folder(settings.station.data_dir), wiring.bench_for(simulate, sim) as bench:
+        if simulate is not None and settings.run.bundle is None and store.used() is None:
+            chosen = wiring.demo_bundle(store)
+        else:
+            chosen = wiring.chosen_bundle(store, settings.run.bundle)
+        if stop_after is None and simulate is not None:
+            stop_after = simulate
+        setup = wiring.line_setup(settings, store, chosen, stop_after=stop_after)
+        say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")
+        with printer.printing():
+            return run_line(settings, bench, setup, printer)

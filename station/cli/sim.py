@@ -1,0 +1,78 @@
+"""`station sim`: virtual cameras over USB/IP, with faults."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.options import new_app
+from station.errors import UsageError
+
+ANSWER_LIMIT_S = 60.0
+
+app = new_app("Serve virtual cameras over USB/IP, for `station run --sim DIR`, a real kernel or another program.")
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the bench's two sockets.")]
+
+
+@app.command(epilog="Example: station sim serve /tmp/bench --spec cameras.json   (then: station run --sim /tmp/bench)")
+def serve(
+    folder: FolderArgument,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", metavar="FILE", help="The cameras: a JSON list of objects.")
+    ] = None,
+    tcp: Annotated[
+        str | None, typer.Option("--tcp", metavar="HOST:PORT", help="Serve USB/IP over TCP as well.")
+    ] = None,
+    kernel: Annotated[bool, typer.Option("--kernel", help="Attach to this machine's vhci-hcd; needs root.")] = False,
+    detached: Annotated[bool, typer.Option("--detached", help="Go on when standard input ends.")] = False,
+) -> int:
+    """Serve a bench of virtual cameras until standard input ends, or Ctrl-C.
+
+    The least that a camera is: {"serial": "3A0F5C77B1D2E49600112233", "port_path": "1-1.1"}.
+    """
+    from station.sim.serve import main
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot make {folder}: {error.strerror}") from error
+    options = ["--dir", str(folder)]
+    options += ["--spec", str(spec)] if spec else []
+    options += ["--tcp", tcp] if tcp else []
+    options += ["--kernel"] if kernel else []
+    options += ["--detached"] if detached else []
+    return main(options)
+
+
+@app.command(epilog="""Example: station sim tell /tmp/bench '{"do": "unplug", "port_path": "1-1.1"}'""")
+def tell(
+    folder: FolderArgument,
+    command: Annotated[str, typer.Argument(metavar="JSON", help="One command, as a JSON object.")],
+) -> int:
+    """Tell a bench one command and print its answer: plug, unplug, replug, power, fault, state, memory, quit."""
+    try:
+        answer = _ask(folder / "control.sock", command)
+    except OSError as error:
+        message = f"no bench answers in {folder}: {error.strerror or error}"
+        raise UsageError("usage.no_sim", message) from error
+    sys.stdout.write(answer)
+    return 1 if "error" in json.loads(answer) else 0
+
+
+def _ask(path: Path, command: str) -> str:
+    """Send one line and wait for one; OSError where nobody is there, or nobody answers in time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_LIMIT_S)
+        connection.connect(str(path))
+        connection.sendall(" ".join(command.split()).encode() + b"\n")
+        with connection.makefile("r", encoding="utf-8") as lines:
+            answer = lines.readline()
+    if not answer:
+        raise ConnectionResetError("it hung up")
+    return answer

@@ -1,0 +1,69 @@
+"""`station unit`: one camera's whole history."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import local_time, print_json
+from station.errors import UsageError
+from station.report.cells import printable
+
+if TYPE_CHECKING:
+    from station.model.runs import AttemptRecord, RunRecord
+
+app = new_app("One camera's whole history.")
+
+
+@app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
+def unit(
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial, in either byte order.")],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One camera's whole history: every run with its attempts and images, the oldest first."""
+    settings = settings_for(config, data_dir)
+    from station.ledger.reader import Reader
+
+    with closing(Reader(settings.data_dir)) as reader:
+        story = reader.unit(serial)
+    if not story.runs:
+        raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")
+    if as_json:
+        print_json(story.to_json())
+        return
+    print(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
+    for run in story.runs:
+        _print_run(run)
+    for release in story.releases:
+        where = f"batch {release.batch}" if release.batch else "every batch"
+        print(f"released for {where} at {local_time(release.released_at)} by {release.released_by}")
+
+
+def _print_run(run: RunRecord) -> None:
+    ended = f"{run.outcome} {run.code or ''}".rstrip() if run.outcome else "OPEN"
+    took = "" if run.duration_s is None else f" after {run.duration_s:.1f} s"
+    batch = f", batch {run.batch}" if run.batch else ""
+    print(f"\n{local_time(run.started_at)}  {ended}{took}  slot {run.slot}, recipe {run.recipe}, {run.bundle}{batch}")
+    if run.message:
+        print(f"  {printable(run.message)}")
+    for attempt in run.attempts:
+        _print_attempt(attempt)
+
+
+def _print_attempt(attempt: AttemptRecord) -> None:
+    code = f" {attempt.code}" if attempt.code else ""
+    mram = ", MRAM initialized" if attempt.mram_initialized else ""
+    print(f"  attempt {attempt.number}: {attempt.outcome}{code} in {attempt.phase}, {attempt.duration_s:.1f} s{mram}")
+    for note in attempt.notes:
+        print(f"    {printable(note)}")
+    for image in attempt.images:
+        proof = "read back equal" if image.readback_sha256 == image.sha256 else "not proven"
+        print(
+            f"    {image.partition:<7} {image.blocks_written:>5} of {image.blocks_total:>5} blocks written"
+            f" in {image.write_s:.1f} s, {proof}"
+        )

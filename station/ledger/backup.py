@@ -1,0 +1,71 @@
+"""A copy of the log while it is being written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from station.errors import LedgerError, UsageError
+from station.ledger import sqlite
+from station.ledger.database import as_ledger_error, log_file
+
+
+def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
+    """Copy the log to `file`, complete and of one moment, while a station goes on writing it.
+
+    The copy is one file without a write-ahead log beside it; it appears under its name only when it is on the disk.
+    Errors: LedgerError ledger.missing, ledger.corrupt, ledger.not_writable; UsageError usage.file_exists.
+    """
+    source = log_file(data_dir)
+    if not source.exists():
+        raise LedgerError("ledger.missing", f"there is no log in {data_dir}")
+    if file.is_dir():
+        raise UsageError("usage.file_exists", f"{file} is a folder; name a file in it")
+    if file.exists() and not overwrite:
+        raise UsageError("usage.file_exists", f"{file} is there already and was not overwritten")
+    if file.exists() and file.samefile(source):
+        raise UsageError("usage.file_exists", f"{file} is the log itself")
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        _copy(data_dir, partial)
+        _put_in_place(partial, file)
+    except OSError as error:
+        raise LedgerError("ledger.not_writable", f"the copy {file} could not be written: {error.strerror}") from error
+    finally:
+        for leftover in (partial, partial.with_name(f"{partial.name}-journal")):
+            leftover.unlink(missing_ok=True)
+
+
+def _copy(data_dir: Path, partial: Path) -> None:
+    """All pages in one step: one read transaction, which no writer waits for and no writer can restart."""
+    partial.touch(mode=0o600, exist_ok=False)
+    try:
+        source = sqlite.connect_read_only(log_file(data_dir))
+    except sqlite3.Error as error:
+        raise as_ledger_error(data_dir, error) from error
+    with closing(source), closing(sqlite3.connect(partial, isolation_level=None)) as target:
+        try:
+            source.backup(target, pages=-1)
+            target.execute("PRAGMA journal_mode = DELETE").close()
+        except sqlite3.Error as error:
+            if sqlite.is_corrupt(error):
+                raise as_ledger_error(data_dir, error) from error
+            raise LedgerError("ledger.not_writable", f"the copy {partial} could not be written: {error}") from error
+
+
+def _put_in_place(partial: Path, file: Path) -> None:
+    with partial.open("rb") as stream:
+        os.fsync(stream.fileno())
+    partial.replace(file)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""Where the log is, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Error as SqliteError
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from station.errors import LedgerError
+from station.ledger import sqlite
+
+FILE_NAME = "station.sqlite3"
+BUSY_TIMEOUT_S = 5.0
+"""How long a reader, a migration or a release waits for another process's lock. The recorder has limits of its own."""
+
+
+def log_file(data_dir: Path) -> Path:
+    """The log's file in a data folder."""
+    return data_dir / FILE_NAME
+
+
+def open_writer(data_dir: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, *, foreign_keys: bool = True) -> Engine:
+    """An engine that writes, durably. Nothing is opened before its first connection."""
+    return sqlite.writer_engine(log_file(data_dir), busy_timeout_s, foreign_keys=foreign_keys)
+
+
+def open_reader(data_dir: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine that only reads, while others write. Its connections may be used from any thread, one at a time."""
+    return sqlite.reader_engine(log_file(data_dir), busy_timeout_s)
+
+
+def is_refused(error: BaseException) -> bool:
+    """True where the values themselves cannot be stored, now or later; False where the database is in trouble."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, IntegrityError | DataError)
+    return isinstance(error, StatementError | ValueError | TypeError)
+
+
+@contextmanager
+def translated(data_dir: Path) -> Iterator[None]:
+    """Database and file errors inside become LedgerError, with the file and one line of reason."""
+    try:
+        yield
+    except (SQLAlchemyError, SqliteError, OSError) as error:
+        raise as_ledger_error(data_dir, error) from error
+
+
+def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
+    """What a database or file error means for whoever runs the station."""
+    file = log_file(data_dir)
+    reason = sqlite.reason_of(error)
+    if sqlite.is_corrupt(error):
+        return LedgerError("ledger.corrupt", f"the log {file} is damaged or is no log: {reason}")
+    if sqlite.is_busy(error):
+        return LedgerError("ledger.write_failed", f"the log {file} stays locked by another program: {reason}")
+    return LedgerError("ledger.not_writable", f"the log {file} cannot be used: {reason}")

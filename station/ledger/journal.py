@@ -1,0 +1,93 @@
+"""Finished runs that the log could not take, kept as JSON lines until it can.
+
+One file per recorder, made at its first such run. A line is {"journaled_at", "reason", "run"}; each is on the disk
+before the line is told. The next start writes them to the log and removes the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from station.ledger.backup import sync_folder
+from station.model.ids import new_id
+from station.model.run_json import run_from_json
+from station.model.runs import Outcome, RunRecord
+
+FOLDER = "journal"
+_SUFFIX = ".jsonl"
+_UNUSABLE = ".unusable"
+
+
+class Journal:
+    """One recorder's file; made when it is needed first."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.file = data_dir / FOLDER / f"{new_id()}{_SUFFIX}"
+
+    def append(self, run: RunRecord, reason: str) -> None:
+        """Keep a finished run; on the disk when this returns. Errors: OSError."""
+        entry = {"journaled_at": datetime.now(UTC).isoformat(), "reason": reason, "run": run.to_json()}
+        self.file.parent.mkdir(exist_ok=True)
+        # A line feed before and after: half a line, cut off by a full disk, does not spoil the next one.
+        data = f"\n{json.dumps(entry)}\n".encode()
+        with self.file.open("ab", buffering=0) as stream:
+            _write_all(stream.fileno(), data)
+            os.fsync(stream.fileno())
+        sync_folder(self.file.parent)
+        sync_folder(self.file.parent.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalContent:
+    """A journal's runs, as the log will have them, and how many lines are no runs."""
+
+    runs: tuple[RunRecord, ...]
+    unreadable_lines: int
+
+
+def journal_files(data_dir: Path) -> list[Path]:
+    """The journals that wait for the log, oldest first."""
+    return sorted((data_dir / FOLDER).glob(f"*{_SUFFIX}"))
+
+
+def read(file: Path) -> JournalContent:
+    """The runs of a journal. Errors: OSError."""
+    runs: list[RunRecord] = []
+    unreadable = 0
+    for line in file.read_bytes().splitlines():
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            runs.append(as_unwritten(run_from_json(entry["run"]), str(entry["reason"])))
+        except (ValueError, KeyError, TypeError):
+            unreadable += 1
+    return JournalContent(tuple(runs), unreadable)
+
+
+def settle(file: Path, *, all_usable: bool) -> None:
+    """The runs are in the log: remove the journal, or put it aside where some of it could not be used."""
+    if all_usable:
+        file.unlink(missing_ok=True)
+    else:
+        file.replace(file.with_name(file.name + _UNUSABLE))
+    sync_folder(file.parent)
+
+
+def as_unwritten(run: RunRecord, reason: str) -> RunRecord:
+    """The run as the operator was told it: ERROR ledger.write_failed. What it had been is in the message."""
+    was = str(run.outcome) if run.code is None else f"{run.outcome} {run.code}"
+    parts = [f"was {was}, but the log could not be written at the time: {reason}"]
+    if run.message:
+        parts.append(run.message)
+    return replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message="; ".join(parts))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """`os.write` may take less than all, above all when a disk fills; the next call then says why."""
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,222 @@
+"""The one writer of the log: a thread that takes facts in order, one short transaction each.
+
+A finished run is answered, always and once: `RunCommitted` after its commit is on the disk, or `RunNotCommitted` with
+the reason, the run then being kept in the journal if at all possible.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from station.errors import LedgerError
+from station.ledger import schema, sqlite, writes
+from station.ledger.database import BUSY_TIMEOUT_S, is_refused, open_writer, translated
+from station.ledger.journal import Journal, journal_files, read, settle
+from station.model.events import (
+    AttemptFinished,
+    LedgerFact,
+    LedgerReply,
+    RunCommitted,
+    RunFinished,
+    RunNotCommitted,
+    RunOpened,
+)
+from station.model.runs import RunRecord
+from station.model.units import Release
+
+WRITE_LIMIT_S = 10.0
+"""How long a transaction waits for another program's lock, in all."""
+
+_TRY_S = 0.5
+"""How long one try waits for the lock. Also all that is waited while the log is known to be stuck."""
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a start found left over: runs closed as interrupted, journaled runs written, journal lines not usable."""
+
+    interrupted_runs: int = 0
+    journaled_runs: int = 0
+    unusable_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something to do on the writing thread, for a caller who waits."""
+
+    work: Callable[[], Recovery]
+    result: Future[Recovery]
+
+
+class Recorder:
+    """Takes facts from any thread; owns the write connection and its thread.
+
+    `on_reply` is called on that thread and must be quick. `write_limit_s` is how long, in seconds, a transaction waits
+    for a lock. The log must be there and current (`schema.create_or_check`).
+    """
+
+    def __init__(
+        self, data_dir: Path, on_reply: Callable[[LedgerReply], None], *, write_limit_s: float = WRITE_LIMIT_S
+    ) -> None:
+        self._data_dir = data_dir
+        self._on_reply = on_reply
+        self._write_limit_s = write_limit_s
+        self._engine = open_writer(data_dir, min(_TRY_S, write_limit_s))
+        self._journal = Journal(data_dir)
+        self._stuck = False
+        self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    def submit(self, fact: LedgerFact) -> None:
+        """Take a fact; never waits for the log. Errors: LedgerError ledger.write_failed after `close`."""
+        self._put(fact)
+
+    def close_interrupted(self, station_id: str) -> Recovery:
+        """At start-up: bring journaled runs into the log and close what this station left open. Waits until done.
+
+        To be called before this station's first run, and only by who holds the data folder. May be repeated, and
+        interrupted at any point. Errors: LedgerError.
+        """
+        job = _Job(partial(self._recover, station_id), Future())
+        self._put(job)
+        with translated(self._data_dir):
+            return job.result.result()
+
+    def close(self, timeout_s: float) -> bool:
+        """Write what is queued, then end. True when all of it was done within `timeout_s` seconds."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _put(self, item: LedgerFact | _Job) -> None:
+        with self._closing:
+            if self._closed:
+                raise LedgerError("ledger.write_failed", "the log's recorder is closed")
+            self._queue.put(item)
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            match item:
+                case RunOpened(run):
+                    self._try_early(partial(writes.put_run, run=run))
+                case AttemptFinished(run_id, attempt):
+                    self._try_early(partial(writes.put_attempt, run_id=run_id, attempt=attempt))
+                case RunFinished(run):
+                    self._reply(self._finish(run))
+                case _Job():
+                    _complete(item)
+        self._engine.dispose()
+
+    def _try_early(self, work: Callable[[Session], None]) -> None:
+        """An open run or its attempt: good to have early, and brought again by the finished run."""
+        try:
+            self._transact(work)
+        except Exception as error:  # the thread must live, whatever one fact brings
+            _log.warning("the log did not take an open run: %s", sqlite.reason_of(error))
+
+    def _finish(self, run: RunRecord) -> LedgerReply:
+        try:
+            self._transact(partial(writes.put_run, run=run))
+        except Exception as error:  # every finished run gets its answer, whatever went wrong
+            reason = sqlite.reason_of(error)
+            _log.error("the log did not take run %s: %s", run.run_id, reason)
+            return RunNotCommitted(run, self._keep(run, reason))
+        return RunCommitted(run)
+
+    def _keep(self, run: RunRecord, reason: str) -> str:
+        """Put a run into the journal; returns the line for the operator."""
+        try:
+            self._journal.append(run, reason)
+        except Exception as error:  # as above: the answer must be given
+            _log.error("nor did the journal take run %s: %s", run.run_id, error)
+            return f"the log could not be written: {reason}; nor could the journal: {error}"
+        return f"the log could not be written: {reason}; the result is kept in {self._journal.file.parent}"
+
+    def _reply(self, reply: LedgerReply) -> None:
+        try:
+            self._on_reply(reply)
+        except Exception:  # the listener's mistake must not stop the log
+            _log.exception("a reply of the log was not taken")
+
+    def _transact(self, work: Callable[[Session], _T]) -> _T:
+        """One session, one transaction; waits for a lock, but not again and again while the log is stuck."""
+        deadline_s = time.monotonic() + (0.0 if self._stuck else self._write_limit_s)
+        while True:
+            try:
+                with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                    result = work(session)
+            except Exception as error:
+                if sqlite.is_busy(error) and time.monotonic() < deadline_s:
+                    continue
+                self._stuck = sqlite.is_busy(error)
+                # A connection that saw an I/O error or a full disk is not trusted with the next transaction.
+                self._engine.dispose()
+                raise
+            self._stuck = False
+            return result
+
+    def _recover(self, station_id: str) -> Recovery:
+        replayed = [self._replay(file) for file in journal_files(self._data_dir)]
+        interrupted = self._transact(partial(writes.close_open_runs, station_id=station_id, now=datetime.now(UTC)))
+        written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
+        return Recovery(interrupted, written, unusable)
+
+    def _replay(self, file: Path) -> tuple[int, int]:
+        """A journal into the log; the file goes only after the last commit, and again is the same as once."""
+        content = read(file)
+        refused = sum(not self._replay_run(run) for run in content.runs)
+        unusable = content.unreadable_lines + refused
+        settle(file, all_usable=not unusable)
+        return len(content.runs) - refused, unusable
+
+    def _replay_run(self, run: RunRecord) -> bool:
+        """False for a run that no log will ever take: it must not keep the station from starting."""
+        try:
+            self._transact(partial(writes.put_run, run=run))
+        except Exception as error:
+            if not is_refused(error):
+                raise
+            _log.error("the log refuses the journaled run %s: %s", run.run_id, sqlite.reason_of(error))
+            return False
+        return True
+
+
+def _complete(job: _Job) -> None:
+    try:
+        job.result.set_result(job.work())
+    except Exception as error:  # handed to the caller, who waits
+        job.result.set_exception(error)
+
+
+def release_unit(data_dir: Path, release: Release) -> None:
+    """Release a unit from being set aside; works beside a running station. Errors: LedgerError."""
+    schema.require_current(data_dir)
+    engine = open_writer(data_dir, BUSY_TIMEOUT_S)
+    try:
+        with translated(data_dir), Session(engine) as session, session.begin():
+            writes.put_release(session, release)
+    finally:
+        with suppress(Exception):
+            engine.dispose()

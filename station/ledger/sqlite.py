@@ -1,0 +1,85 @@
+"""All that is particular to SQLite: how a connection is set up, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_PRIMARY_CODE = 0xFF
+"""The low byte of an extended SQLite result code."""
+
+
+def writer_engine(file: Path, busy_timeout_s: float, *, foreign_keys: bool = True) -> Engine:
+    """An engine whose every commit is on the disk when it returns: write-ahead log, synchronous FULL.
+
+    Each transaction begins IMMEDIATE: it takes the write lock first, so it can wait for it, and no reader that wants to
+    become a writer can be refused half-way. Without `foreign_keys` a migration may rebuild tables.
+    """
+    pragmas = (
+        f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+    )
+    return _engine(lambda: _connect(file, "rwc"), pragmas, "BEGIN IMMEDIATE")
+
+
+def reader_engine(file: Path, busy_timeout_s: float) -> Engine:
+    """An engine that cannot write. It never waits for the writer, nor the writer for it: it reads the last commit."""
+    return _engine(lambda: _connect(file, "ro"), (f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}",), "BEGIN")
+
+
+def connect_read_only(file: Path) -> sqlite3.Connection:
+    """A plain connection for the few questions that need no SQLAlchemy."""
+    return _connect(file, "ro")
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    # isolation_level None: the driver begins nothing by itself; the engine's "begin" event below does. The driver's own
+    # way would leave SELECT and schema changes outside transactions.
+    return sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+def _engine(creator: Callable[[], sqlite3.Connection], pragmas: tuple[str, ...], begin: str) -> Engine:
+    engine = create_engine("sqlite+pysqlite://", creator=creator, poolclass=QueuePool)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        for pragma in pragmas:
+            connection.execute(pragma).close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def is_busy(error: BaseException) -> bool:
+    """True where another connection holds the lock and waiting may help."""
+    return _primary_code(error) in _BUSY_CODES
+
+
+def is_corrupt(error: BaseException) -> bool:
+    """True where the file is damaged, or is no SQLite file at all."""
+    return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _primary_code(error: BaseException) -> int:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return int(getattr(original, "sqlite_errorcode", -1)) & _PRIMARY_CODE
+
+
+def reason_of(error: BaseException) -> str:
+    """One line about a database error, without the statement and its values."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    lines = str(original).splitlines()
+    return lines[0] if lines else type(original).__name__

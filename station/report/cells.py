@@ -1,0 +1,52 @@
+"""Values as they may stand in a terminal or a spreadsheet. Serials and messages come from devices: never trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def printable(text: str) -> str:
+    """The text without anything that could steer a terminal: every other character as its escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def csv_cell(value: object) -> str:
+    """A value for a spreadsheet: "" for None, ISO 8601 for times, true and false; text cannot act as a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    # Programs that open CSV run a cell that starts like a formula; a leading apostrophe keeps it text.
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
+
+
+def share(value: float | None) -> str:
+    """A yield in per cent, "-" where nothing was counted."""
+    return "-" if value is None else f"{value * 100:.1f} %"
+
+
+def seconds(value: float | None) -> str:
+    """A duration with its unit, "-" where there is none."""
+    return "-" if value is None else f"{value:.1f} s"
+
+
+def moment(value: datetime | None) -> str:
+    """A UTC time to the second, "-" where there is none."""
+    return "-" if value is None else value.isoformat(sep=" ", timespec="seconds")
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:
+    """Lines of left-aligned columns, two blanks apart."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    return [
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in [header, *rows]
+    ]

@@ -1,0 +1,116 @@
+"""Every run, for other programs: JSON lines (complete) or CSV (one line per image), written as they are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+from station.errors import UsageError
+from station.model.runs import AttemptRecord, ImageRecord, RunRecord
+from station.report.cells import csv_cell
+
+RUN_COLUMNS = (
+    "run_id",
+    "station_id",
+    "serial",
+    "identified",
+    "slot",
+    "port_path",
+    "batch",
+    "operator",
+    "recipe",
+    "bundle",
+    "bundle_sha256",
+    "bootloader",
+    "started_at",
+    "finished_at",
+    "duration_s",
+    "outcome",
+    "code",
+    "message",
+    "verified",
+    "boot_confirmed",
+)
+ATTEMPT_COLUMNS = (
+    "attempt_id",
+    "number",
+    "outcome",
+    "code",
+    "phase",
+    "started_at",
+    "duration_s",
+    "message",
+    "mram_initialized",
+)
+IMAGE_COLUMNS = (
+    "partition",
+    "alt",
+    "size_bytes",
+    "sha256",
+    "readback_sha256",
+    "blocks_total",
+    "blocks_written",
+    "write_s",
+    "verify_s",
+)
+_ATTEMPT_HEADER = tuple(name if name.startswith("attempt") else f"attempt_{name}" for name in ATTEMPT_COLUMNS)
+CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS)
+"""Run columns, attempt columns (`attempt_number` …), image columns."""
+
+
+def export_lines(runs: Iterable[RunRecord], export_format: str) -> Iterator[str]:
+    """The runs in the format "jsonl" or "csv", line by line, each with its line feed.
+
+    Errors: UsageError usage.format, at once.
+    """
+    if export_format not in EXPORTS:
+        raise UsageError("usage.format", f"no export format {export_format!r}; there are {', '.join(EXPORTS)}")
+    return EXPORTS[export_format](runs)
+
+
+def jsonl_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
+    """One JSON object a run, with its attempts and their images; ASCII, so no program can misread it."""
+    for run in runs:
+        yield json.dumps(run.to_json()) + "\n"
+
+
+def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
+    """A header, then one line per image; the run's and the attempt's columns repeat.
+
+    An attempt without images and a run without attempts have one line, with the columns that are missing left empty.
+    A text that starts like a spreadsheet formula has an apostrophe put before it.
+    """
+    yield _csv_line(CSV_HEADER)
+    for run in runs:
+        for attempt, image in _parts(run):
+            cells = [getattr(run, name) for name in RUN_COLUMNS]
+            cells += _cells(attempt, ATTEMPT_COLUMNS)
+            cells.append("; ".join(attempt.notes) if attempt else None)
+            cells += _cells(image, IMAGE_COLUMNS)
+            yield _csv_line(csv_cell(cell) for cell in cells)
+
+
+def _parts(run: RunRecord) -> Iterator[tuple[AttemptRecord | None, ImageRecord | None]]:
+    if not run.attempts:
+        yield None, None
+    for attempt in run.attempts:
+        if not attempt.images:
+            yield attempt, None
+        for image in attempt.images:
+            yield attempt, image
+
+
+def _cells(record: object | None, names: tuple[str, ...]) -> list[object]:
+    return [None if record is None else getattr(record, name) for name in names]
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerow(cells)
+    return stream.getvalue()
+
+
+EXPORTS: dict[str, Callable[[Iterable[RunRecord]], Iterator[str]]] = {"jsonl": jsonl_lines, "csv": csv_lines}
+"""The export formats by name."""

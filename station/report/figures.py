@@ -1,0 +1,56 @@
+"""The yield report for programs: one JSON object, or CSV with one figure a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+from station.model.yields import YieldReport
+from station.report.cells import csv_cell
+
+CSV_HEADER = ("section", "name", "figure", "value")
+
+
+def report_json(report: YieldReport) -> str:
+    """The report as one JSON object."""
+    return json.dumps(report.to_json(), indent=2) + "\n"
+
+
+def report_csv(report: YieldReport) -> str:
+    """The report as CSV: section, name (a code, slot or partition), figure, value. Yields are 0 to 1."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for line in _lines(report):
+        writer.writerow([csv_cell(value) for value in line])
+    return stream.getvalue()
+
+
+def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
+    for name in ("batch", "since", "until"):
+        yield "selection", "", name, getattr(report, name)
+    for name in ("units_started", "units_counted", "units_passed", "units_passed_first"):
+        yield "total", "", name, getattr(report, name)
+    for name in ("first_pass_yield", "final_yield", "units_per_hour", "duration_p50_s", "duration_p95_s", "open_runs"):
+        yield "total", "", name, getattr(report, name)
+    for outcome, count in report.outcomes:
+        yield "outcome", str(outcome), "runs", count
+    for failure in report.failures:
+        yield "failure", failure.code, f"{failure.outcome} runs", failure.count
+        yield "failure", failure.code, f"{failure.outcome} units", failure.units
+    yield from _slot_lines(report)
+    for image in report.images:
+        for name in ("count", "mean_s", "mib_per_s"):
+            yield "image", image.partition, name, getattr(image, name)
+    for serial in report.open_units:
+        yield "open unit", serial, "", ""
+
+
+def _slot_lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
+    for slot in report.slots:
+        for name in ("runs", "units_counted", "first_pass_yield", "mean_s"):
+            yield "slot", slot.slot, name, getattr(slot, name)
+        for code, count in slot.codes:
+            yield "slot", slot.slot, f"code {code}", count

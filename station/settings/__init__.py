@@ -1,0 +1,21 @@
+"""The configuration: a TOML file and the environment, read once into a frozen `Settings`.
+
+Precedence, highest first: the command line, the environment (`STATION_RUN__VERIFY=false`, `STATION_DATA_DIR=...`),
+the file, the defaults. Whatever is wrong is a `SettingsError` of one line that names the file or the variable, the key,
+what was found and what is allowed. Nothing but this package knows pydantic; what it gives away are plain model values.
+"""
+
+from station.settings.document import usual_files
+from station.settings.load import load_settings
+from station.settings.schema import BUILT_IN_RECIPES, STEPS, LineSection, RunSection, Settings, StationSection
+
+__all__ = [
+    "BUILT_IN_RECIPES",
+    "STEPS",
+    "LineSection",
+    "RunSection",
+    "Settings",
+    "StationSection",
+    "load_settings",
+    "usual_files",
+]

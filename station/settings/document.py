@@ -1,0 +1,64 @@
+"""The configuration file: where it is looked for, and its text as tables."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from station.errors import SettingsError
+from station.settings.schema import APPLICATION
+from station.settings.wording import invalid
+
+_LIMIT_BYTES = 1 << 20
+
+
+def find_document(config: Path | None) -> tuple[Path | None, dict[str, Any]]:
+    """The file and what it says: `config`, which must exist, or the first of the usual places, or nothing.
+
+    Raises SettingsError: `settings.unreadable`, or `settings.invalid` for text that is not TOML.
+    """
+    if config is not None:
+        raw = _read(config)
+        if raw is None:
+            raise SettingsError("settings.unreadable", f"{config}: there is no such file")
+        return config, _parsed(config, raw)
+    for file in usual_files():
+        if (raw := _read(file)) is not None:
+            return file, _parsed(file, raw)
+    return None, {}
+
+
+def usual_files() -> tuple[Path, ...]:
+    """Where a configuration is looked for when none is given, in this order."""
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    user = Path(home if os.path.isabs(home) else os.path.expanduser("~/.config"))
+    return tuple(folder / "station.toml" for folder in (Path("config"), user / APPLICATION, Path("/etc") / APPLICATION))
+
+
+def _read(file: Path) -> bytes | None:
+    """The file's bytes, None where there is none."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe or a device could keep us waiting for ever
+            raise SettingsError("settings.unreadable", f"{file}: not a file")
+        with file.open("rb") as opened:
+            raw = opened.read(_LIMIT_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SettingsError("settings.unreadable", f"{file}: {error.strerror}") from None
+    if len(raw) > _LIMIT_BYTES:
+        raise SettingsError("settings.unreadable", f"{file}: larger than {_LIMIT_BYTES} bytes")
+    return raw
+
+
+def _parsed(file: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise invalid(f"{file}: line {line}: not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:  # tomllib lets both through besides its own error
+        raise invalid(f"{file}: not TOML: {error}") from None

@@ -1,0 +1,97 @@
+"""The environment: `STATION_<SECTION>__<KEY>`, and the short `STATION_DATA_DIR` and `STATION_ID`."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+from typing import Any
+
+from pydantic_settings import EnvSettingsSource
+from pydantic_settings import SettingsError as MalformedVariableError
+
+from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
+from station.settings.wording import invalid
+
+_SHORT = {"DATA_DIR": "data_dir", "ID": "id"}
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_SLIP_CUTOFF = 0.85
+
+
+def read_environment() -> dict[str, Any]:
+    """Every variable of this program, as tables; an empty one counts as not set.
+
+    Raises SettingsError for a section that does not exist, a slip of the pen, or JSON that is none.
+    """
+    ours = {name.removeprefix(PREFIX): value for name, value in os.environ.items() if name.startswith(PREFIX) and value}
+    for name in ours:
+        _refuse_unknown(name)
+    tables = _read()
+    for name, value in ours.items():
+        section, _, key = name.partition(DELIMITER)
+        if name in _SHORT:
+            tables.setdefault("station", {}).setdefault(_SHORT[name], value)
+        elif section == "SLOTS" and key and isinstance(slots := tables["slots"], dict):
+            slots.pop(key.lower(), None)  # the names on the bench keep their upper and lower case
+            slots[key] = value
+    return tables
+
+
+def variable(location: tuple[str, ...]) -> str:
+    """Words for the variable that set a key: the one that exists of its spellings."""
+    section, key = (*location, "", "")[:2]
+    spellings = [f"{section}{DELIMITER}{key}", section]
+    if section == "station":
+        spellings.append(key)
+    wanted = [f"{PREFIX}{spelling}".upper() for spelling in spellings]
+    names = [name for name in os.environ if name.upper() in wanted or name.upper().startswith(wanted[0] + DELIMITER)]
+    return f"environment variable {names[0]}" if names else "environment"
+
+
+class _Environment(EnvSettingsSource):
+    """pydantic's reader; text becomes what the field wants, or stays for validation to refuse."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for section, values in found.items():
+            if isinstance(values, dict):
+                for key, field in section_fields(section).items():
+                    if isinstance(values.get(key), str):
+                        values[key] = _from_text(field.annotation, values[key])
+        return found
+
+
+def _read() -> dict[str, Any]:
+    try:
+        return _Environment(Settings)()
+    except MalformedVariableError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        location = (named.group(1),) if named else ()
+        raise invalid(f"{variable(location)}: found something that is not JSON") from None
+    except RecursionError:
+        raise invalid("environment: found JSON that is nested too deeply") from None
+
+
+def _from_text(annotation: object, text: str) -> object:
+    if annotation is bool:
+        return _TRUTH.get(text.strip().lower(), text)
+    with contextlib.suppress(ValueError):
+        if annotation is int:
+            return int(text)
+        if annotation is float:
+            return float(text)
+    return text
+
+
+def _refuse_unknown(name: str) -> None:
+    """Other programs' variables are let be, as long as they do not look like one of ours."""
+    section, delimiter, _ = name.partition(DELIMITER)
+    sections = [section.upper() for section in Settings.model_fields]
+    if name in _SHORT or section.upper() in sections:
+        return
+    if delimiter:
+        raise invalid(f"environment variable {PREFIX}{name}: unknown section; allowed: {', '.join(sections)}")
+    ours = [f"{table}{DELIMITER}{key}".upper() for table in Settings.model_fields for key in section_fields(table)]
+    if close := difflib.get_close_matches(name, [*_SHORT, *ours], n=1, cutoff=_SLIP_CUTOFF):
+        raise invalid(f"environment variable {PREFIX}{name}: unknown, did you mean {PREFIX}{close[0]}?")

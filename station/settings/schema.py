@@ -1,0 +1,256 @@
+"""What can be configured: the sections of the file, their defaults and what is allowed. Strict, and frozen."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from station.errors import UsageError
+from station.model.recipes import Recipe, Step, StepKind
+from station.model.runs import RunOptions
+from station.model.slots import SlotMap
+from station.settings.wording import shown, suggestion
+
+APPLICATION = "openmv-ae3-station"
+"""The folder name of this program under the XDG base folders and /etc."""
+
+STEPS: Mapping[str, Step] = {
+    **{partition: Step(StepKind.WRITE, partition) for partition in ("HP", "HE", "ROMFS1", "ROMFS0")},
+    "init-mram": Step(StepKind.INITIALIZE_MRAM),
+    "erase-filesystem": Step(StepKind.ERASE_FILESYSTEM),
+}
+"""What a recipe can consist of: the words of the configuration and what they mean."""
+
+BUILT_IN_RECIPES: Mapping[str, tuple[str, ...]] = {
+    "full": ("HP", "HE", "ROMFS1", "ROMFS0"),
+    "hp": ("HP",),
+    "he": ("HE",),
+    "romfs0": ("ROMFS0",),
+    "romfs1": ("ROMFS1",),
+    "mram-init": ("init-mram", "ROMFS0"),
+    "full-mram": ("init-mram", "HP", "HE", "ROMFS1", "ROMFS0"),
+    "erase-filesystem": ("erase-filesystem",),
+}
+"""The recipes that exist without a configuration; a file may override or add."""
+
+ENTRIES: Mapping[str, str] = {
+    "slots": 'a port path, for example "1-1.4.2"',
+    "recipes": f"a list of steps: {', '.join(STEPS)}",
+}
+"""What a name in a table without fixed keys may be set to."""
+
+PREFIX = "STATION_"
+DELIMITER = "__"
+
+_PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
+_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_OPTIONS = RunOptions()
+
+
+def _text(value: str) -> str:
+    """Text that can be printed, stored and put on one line."""
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("has a blank at an end or a character that cannot be printed")
+    return value
+
+
+def _slot_name(value: str) -> str:
+    if not 1 <= len(_text(value)) <= 24:
+        raise ValueError("a slot's name has 1 to 24 characters")
+    if _PORT_PATH.fullmatch(value):
+        raise ValueError("a slot's name must not look like a port path")
+    return value
+
+
+def _port_path(value: str) -> str:
+    if not _PORT_PATH.fullmatch(value):
+        raise ValueError('a port path is the bus, "-" and the ports separated by ".", for example "1-1.4.2"')
+    return value
+
+
+def _recipe_name(value: str) -> str:
+    if not _RECIPE_NAME.fullmatch(value):
+        raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
+    return value
+
+
+def _steps(steps: list[str]) -> list[str]:
+    """Refuse what no camera can do: unknown or doubled steps, and a chip erased after it was written."""
+    if not steps:
+        raise ValueError(f"a recipe has at least one step; allowed: {', '.join(STEPS)}")
+    for step in steps:
+        if step not in STEPS:
+            raise ValueError(f"unknown step {shown(step)}{suggestion(step, STEPS)}; allowed: {', '.join(STEPS)}")
+        if steps.count(step) > 1:
+            raise ValueError(f"step {shown(step)} stands there more than once")
+    if "init-mram" in steps and "ROMFS0" in steps and steps.index("init-mram") > steps.index("ROMFS0"):
+        raise ValueError("'init-mram' erases the chip that holds ROMFS0, so it must stand before 'ROMFS0'")
+    return steps
+
+
+def _folder(value: object) -> object:
+    """An absolute folder, the usual one for empty text; what is no text stays, for validation to refuse."""
+    if value in ("", Path()):
+        return _usual_data_dir()
+    if not isinstance(value, str):
+        return value
+    folder = os.path.expanduser(_text(value))
+    if not os.path.isabs(folder):
+        raise ValueError("a folder in the configuration is absolute or begins with ~/")
+    return Path(folder)
+
+
+def _usual_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(base):  # the XDG specification wants relative ones ignored
+        base = os.path.expanduser("~/.local/share")
+    return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
+class _Section(BaseModel):
+    """A table of the file. Strict: a file's "yes" or 1 is no truth value. A field's description is what is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class StationSection(_Section):
+    """`[station]`: its name and its folder. Empty text stands for the host's name and for the usual place."""
+
+    id: Text = Field(default="", max_length=64, validate_default=True, description="text of at most 64 characters")
+    data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
+        default=Path(), validate_default=True, description="a folder, as text"
+    )
+
+    @field_validator("id")
+    @classmethod
+    def _empty_is_the_host(cls, value: str) -> str:
+        return value or socket.gethostname()[:64] or "station"
+
+
+class RunSection(_Section):
+    """`[run]`: what a run means. Durations are seconds; an empty text stands for none."""
+
+    verify: bool = Field(default=_OPTIONS.verify, description="true or false")
+    confirm_boot: Literal["required", "optional", "off"] = Field(
+        default=_OPTIONS.confirm_boot, description='"required", "optional" or "off"'
+    )
+    mram: Literal["auto", "always", "never"] = Field(default=_OPTIONS.mram, description='"auto", "always" or "never"')
+    already_passed: Literal["skip", "reflash"] = Field(
+        default=_OPTIONS.already_passed, description='"skip" or "reflash"'
+    )
+    write: Literal["changed", "all"] = Field(default=_OPTIONS.write, description='"changed" or "all"')
+    max_attempts: int = Field(default=_OPTIONS.max_attempts, ge=1, le=20, description="a whole number from 1 to 20")
+    boot_timeout_s: float = Field(
+        default=_OPTIONS.boot_timeout_s, gt=0, le=3600, description="seconds, more than 0 and at most 3600"
+    )
+    return_window_s: float = Field(
+        default=_OPTIONS.return_window_s, gt=0, le=600, description="seconds, more than 0 and at most 600"
+    )
+    max_runs: int = Field(default=_OPTIONS.max_runs, ge=1, le=1000, description="a whole number from 1 to 1000")
+    batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    recipe: Text = Field(default="full", description="the name of a recipe")
+    bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
+
+    @field_validator("batch", "operator", "bundle")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+
+class LineSection(_Section):
+    """`[line]`: when the line stops, and how many workers wait in advance."""
+
+    errors_in_a_row: int = Field(default=3, ge=0, le=1000, description="a whole number from 0 (never stop) to 1000")
+    workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
+
+
+class Settings(BaseSettings):
+    """All that is configured, frozen. `load_settings` makes it; built by hand it takes neither file nor variable."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter=DELIMITER, env_ignore_empty=True
+    )
+
+    station: StationSection = Field(default=StationSection(), description="a table")
+    run: RunSection = Field(default=RunSection(), description="a table")
+    line: LineSection = Field(default=LineSection(), description="a table")
+    slots: dict[Annotated[str, AfterValidator(_slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
+        default_factory=dict, strict=True, description='a table of NAME = "port path"'
+    )
+    recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
+        default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed in: `load_settings` merges the sources itself, to be able to say which one was wrong."""
+        return (init_settings,)
+
+    @field_validator("slots")
+    @classmethod
+    def _slots_are_distinct(cls, slots: dict[str, str]) -> dict[str, str]:
+        at_port: dict[str, str] = {}
+        spelled: dict[str, str] = {}
+        for name, port_path in slots.items():
+            if port_path in at_port:
+                raise ValueError(f"{shown(at_port[port_path])} and {shown(name)} are on one port, {port_path}")
+            if name.casefold() in spelled:
+                raise ValueError(f"{shown(spelled[name.casefold()])} and {shown(name)} differ by letter case only")
+            at_port[port_path] = spelled[name.casefold()] = name
+        return slots
+
+    @property
+    def station_id(self) -> str:
+        """The name of this station in every record."""
+        return self.station.id
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of the log, the bundles and the journal: absolute; it need not exist yet."""
+        return self.station.data_dir
+
+    @property
+    def run_options(self) -> RunOptions:
+        """The settings that change what a run means."""
+        return RunOptions(**{field.name: getattr(self.run, field.name) for field in fields(RunOptions)})
+
+    @property
+    def slot_map(self) -> SlotMap:
+        """The slots of the bench; empty when every port is a slot."""
+        return SlotMap(tuple((port_path, name) for name, port_path in self.slots.items()))
+
+    @property
+    def recipe_names(self) -> tuple[str, ...]:
+        """Every recipe there is: the built-in ones first, then those that the configuration adds."""
+        return tuple(dict.fromkeys([*BUILT_IN_RECIPES, *self.recipes]))
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of a name; UsageError `usage.unknown_recipe` names the known ones."""
+        steps = self.recipes.get(name) or BUILT_IN_RECIPES.get(name)
+        if steps is None:
+            known = self.recipe_names
+            message = f"there is no recipe {shown(name)}{suggestion(name, known)}; known: {', '.join(known)}"
+            raise UsageError("usage.unknown_recipe", message)
+        return Recipe(name, tuple(STEPS[step] for step in steps))
+
+
+def section_fields(name: str) -> Mapping[str, FieldInfo]:
+    """The keys of a section of the file; none for a table whose names are free."""
+    field = Settings.model_fields.get(name)
+    section = field.annotation if field else None
+    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}

@@ -1,0 +1,38 @@
+"""The cameras of the demo line: enough to see a pass, a failure and an MRAM initialization."""
+
+from __future__ import annotations
+
+import hashlib
+
+from station.sim.faults import Fault
+from station.sim.spec import CameraSpec
+
+PORTS_A_HUB = 8
+
+
+def demo_serial(index: int) -> str:
+    """24 upper-case hex digits that look like a chip id and are the same every time."""
+    return hashlib.sha256(f"AE3 demo camera {index}".encode()).hexdigest()[:24].upper()
+
+
+def demo_port_path(index: int) -> str:
+    """Ports 1-1.1 to 1-1.8, then those of a second hub, and so on."""
+    return f"1-{1 + index // PORTS_A_HUB}.{1 + index % PORTS_A_HUB}"
+
+
+def demo_specs(cameras: int = 8, scale: float = 1.0, plugged: bool = True) -> tuple[CameraSpec, ...]:
+    """Blank MRAM boards. With two or more, one's application never comes up and one's MRAM was never initialized."""
+    fails, uninitialized = (cameras // 3, 2 * cameras // 3) if cameras > 1 else (-1, -1)
+    return tuple(
+        CameraSpec(
+            serial=demo_serial(index),
+            port_path=demo_port_path(index),
+            profile="mram",
+            scale=scale,
+            mram_initialized=index != uninitialized,
+            faults=(Fault("boot_never", times=None),) if index == fails else (),
+            boot_s=1.0,
+            plugged=plugged,
+        )
+        for index in range(cameras)
+    )

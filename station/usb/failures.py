@@ -1,0 +1,70 @@
+"""What an errno of the bus means: the one place where errors of pyusb, libusb and the kernel are translated."""
+
+from __future__ import annotations
+
+import errno
+
+from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
+from station.errors import StationError, UsbAccessError, UsbError
+
+KERNEL_TIMEOUT_S = 5.0
+"""Linux gives SET_INTERFACE this long, and no caller can change it."""
+
+_GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESHUTDOWN})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_REPLIES: dict[int, Reply] = {errno.EPIPE: STALLED, errno.ETIMEDOUT: TIMED_OUT, **dict.fromkeys(_GONE, GONE)}
+_CODES = {errno.EPIPE: "usb.stall", errno.ETIMEDOUT: "usb.timeout", **dict.fromkeys(_GONE, "usb.disconnected")}
+
+
+def errno_of(error: OSError | NotImplementedError) -> int:
+    """The errno of whatever a backend raised. pyusb gives none for libusb's "other error": that is EIO."""
+    if isinstance(error, NotImplementedError):
+        return errno.ENOSYS
+    return error.errno if error.errno is not None else errno.EIO
+
+
+def failure_reply(number: int) -> Reply:
+    """The reply for a control transfer that ended with this errno.
+
+    libusb tells ENOENT for what is not there any more, and the kernel ESHUTDOWN while it takes a device down.
+    """
+    return _REPLIES.get(number) or Broken(number)
+
+
+def set_interface_reply(error: OSError | NotImplementedError, waited_s: float) -> Reply:
+    """The reply for a SET_INTERFACE that failed after `waited_s` seconds.
+
+    libusb tells two cases only: ENODEV, and ENOENT for an alternate setting that the device does not have. The kernel's
+    own time limit is among "other errors", and only the clock tells it from them.
+    """
+    number = errno_of(error)
+    if number == errno.ENOENT:
+        return STALLED
+    if number == errno.EIO and waited_s >= KERNEL_TIMEOUT_S * 0.9:
+        return TIMED_OUT
+    return failure_reply(number)
+
+
+def transfer_failure(number: int, what: str, error: Exception) -> UsbError:
+    """The error for a transfer outside the DFU engine; `what` begins the message."""
+    return UsbError(_CODES.get(number, "usb.io"), f"{what}: {error}")
+
+
+def open_failure(error: OSError, node: str) -> StationError:
+    """The error for a device that cannot be opened; `node` is its name on this machine."""
+    number = errno_of(error)
+    if number in _REFUSED:
+        return UsbAccessError("usb.access_denied", f"no permission to open {node}")
+    if number in _GONE:
+        return UsbError("usb.disconnected", f"the camera left the bus before it could be opened ({node})")
+    return UsbError("usb.io", f"{node} cannot be opened: {error}")
+
+
+def claim_failure(error: OSError, node: str) -> StationError:
+    """The error for a device whose interface 0 cannot be claimed. ENOENT: the kernel has not configured it (yet)."""
+    number = errno_of(error)
+    if number == errno.ENOENT:
+        return UsbError("usb.io", f"the camera is not configured ({node})")
+    if number == errno.EBUSY:
+        return UsbError("usb.io", f"another program is using the camera ({node})")
+    return open_failure(error, node)

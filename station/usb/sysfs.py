@@ -1,0 +1,100 @@
+"""USB devices as Linux shows them under /sys, and what was last known of each place there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from station.ae3.identity import APPLICATION_PRODUCT_ID, DFU_PRODUCT_ID, VENDOR_ID
+from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.usb.ports import parse_port_path
+
+_MODES = {DFU_PRODUCT_ID: DeviceMode.DFU, APPLICATION_PRODUCT_ID: DeviceMode.APPLICATION}
+
+
+def mode_of(vendor_id: int, product_id: int) -> DeviceMode:
+    """Which of its two identities a camera shows; OTHER for what is none."""
+    return _MODES.get(product_id, DeviceMode.OTHER) if vendor_id == VENDOR_ID else DeviceMode.OTHER
+
+
+def read_camera(folder: Path) -> Device | None:
+    """The device of a folder in sysfs, if it is one of the camera's vendor; None too where it has just left.
+
+    The kernel read all of this from the device when it enumerated it: no transfer is made.
+    """
+    try:
+        vendor_id = int(_attribute(folder, "idVendor"), 16)
+        if vendor_id != VENDOR_ID:
+            return None
+        parse_port_path(folder.name)
+        product_id = int(_attribute(folder, "idProduct"), 16)
+        bus, address = int(_attribute(folder, "busnum")), int(_attribute(folder, "devnum"))
+        return Device(
+            port_path=folder.name,
+            bus=bus,
+            address=address,
+            vendor_id=vendor_id,
+            product_id=product_id,
+            serial=_serial(folder),
+            bcd_device=int(_attribute(folder, "bcdDevice"), 16),
+            mode=mode_of(vendor_id, product_id),
+            node=f"/dev/bus/usb/{bus:03d}/{address:03d}",
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def _attribute(folder: Path, name: str) -> str:
+    return (folder / name).read_text(errors="replace").removesuffix("\n")
+
+
+def _serial(folder: Path) -> str:
+    """A device without a serial has no such file."""
+    try:
+        return _attribute(folder, "serial")
+    except FileNotFoundError:
+        return ""
+
+
+class Presence:
+    """Which camera is where, by the device's path in sysfs: the announcement of a departure names nothing else."""
+
+    def __init__(self, emit: Callable[[DeviceEvent], None]) -> None:
+        self._emit = emit
+        self._known: dict[str, Device] = {}
+
+    @property
+    def known(self) -> dict[str, Device]:
+        """What is there now, by path."""
+        return dict(self._known)
+
+    def arrived(self, path: str, device: Device | None) -> None:
+        """Tell an arrival, and before it the departure of whatever was there without anybody saying so."""
+        if device is None:
+            return
+        known = self._known.get(path)
+        if known is not None and _enumeration(known) != _enumeration(device):
+            self._emit(DeviceLeft(known.port_path))
+        self._known[path] = device
+        self._emit(DeviceArrived(device))
+
+    def left(self, path: str, address: int | None = None) -> None:
+        """Tell a departure once. Where `address` is known and is not that of the device there, the news is old."""
+        known = self._known.get(path)
+        if known is None or (address is not None and address != known.address):
+            return
+        del self._known[path]
+        self._emit(DeviceLeft(known.port_path))
+
+    def listed(self, found: Mapping[str, Device]) -> None:
+        """Tell the difference between what is known and what a listing found."""
+        for path in [path for path in self._known if path not in found]:
+            self.left(path)
+        for path, device in found.items():
+            known = self._known.get(path)
+            if known is None or _enumeration(known) != _enumeration(device):
+                self.arrived(path, device)
+
+
+def _enumeration(device: Device) -> tuple[int, int]:
+    return device.bus, device.address

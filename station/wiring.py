@@ -1,0 +1,206 @@
+"""The only place that builds things and knows every package: settings in, a running line out.
+
+Heavy packages are imported inside the functions that need them, so that a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from station.errors import BusyError, LedgerError, StationError, UsageError
+from station.line.line import Line
+from station.line.setup import LineSetup, Outside, Watcher
+from station.model.bundles import Bundle
+from station.model.devices import Device
+from station.model.events import LedgerReply
+from station.model.runs import ImagePlan, RunOptions, RunRecord
+from station.usb.access import UsbAccess
+
+if TYPE_CHECKING:
+    from station.bundle.store import BundleStore
+    from station.settings import Settings
+
+RECORDER_CLOSE_S = 15.0
+"""How long the end of a station waits for the log to take what is queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the cameras are: the bus, and what announces them."""
+
+    access: UsbAccess
+    watcher: Watcher
+    ready: Callable[[], None] = lambda: None
+    """Called once the line is up: plugs virtual cameras in."""
+
+
+@contextmanager
+def data_folder(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this process; BusyError where another station has it."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    except OSError as error:
+        raise LedgerError(
+            "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError("station.busy", f"another station works in the data folder {data_dir}") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def real_bench() -> Iterator[Bench]:
+    """The machine's own USB, for this station alone."""
+    from station.usb.libusb import libusb_backend
+    from station.usb.lock import BusLock
+    from station.usb.watcher import UdevWatcher
+
+    libusb_backend()
+    with BusLock():
+        yield Bench(UsbAccess(), UdevWatcher())
+
+
+@contextmanager
+def simulated_bench(cameras: int) -> Iterator[Bench]:
+    """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready."""
+    from station.sim.demo import demo_specs
+    from station.sim.virtual_line import VirtualLine
+    from station.usb.watcher import VirtualWatcher
+
+    with VirtualLine(demo_specs(cameras)) as line:
+        access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
+        yield Bench(access, VirtualWatcher(access), line.plug_all)
+
+
+@contextmanager
+def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
+    """A bench of virtual cameras that `station sim` serves in these folders."""
+    from station.usb.watcher import VirtualWatcher
+
+    for directory in directories:
+        if not (directory / "control.sock").exists():
+            raise UsageError("usage.no_sim", f"no virtual cameras are served in {directory}")
+    access = UsbAccess("usbip", tuple(str(directory.absolute()) for directory in directories))
+    yield Bench(access, VirtualWatcher(access))
+
+
+@contextmanager
+def bench_for(simulate: int | None, served: Sequence[Path] | None = None) -> Iterator[Bench]:
+    """The real bench, one that `station sim` serves, or a simulated one of `simulate` cameras."""
+    if served:
+        chosen = served_bench(served)
+    elif simulate is not None:
+        chosen = simulated_bench(simulate)
+    else:
+        chosen = real_bench()
+    with chosen as bench:
+        yield bench
+
+
+def chosen_bundle(store: BundleStore, name: str | None) -> Bundle:
+    """The bundle by name (or a release on disk, which is imported), or the one in use; its bytes are hashed again."""
+    if name is None:
+        name = store.used()
+    if name is None:
+        raise UsageError("usage.no_bundle", "no bundle is chosen")
+    path = Path(name)
+    known = {bundle.name for bundle in store.list()}
+    bundle = store.import_path(path) if name not in known and path.exists() else store.get(name)
+    store.verify(bundle)
+    return bundle
+
+
+def demo_bundle(store: BundleStore) -> Bundle:
+    """A made-up release of real sizes, for virtual cameras; made once a data folder."""
+    from station.bundle.demo import make_demo_release
+
+    with tempfile.TemporaryDirectory(prefix="ae3-demo-") as folder:
+        make_demo_release(Path(folder))
+        return store.import_path(Path(folder), name="demo")
+
+
+def line_setup(
+    settings: Settings,
+    store: BundleStore,
+    bundle: Bundle,
+    *,
+    stop_after: int | None = None,
+    only_present: bool = False,
+    accepts: Callable[[Device], bool] | None = None,
+) -> LineSetup:
+    """What the line is told: UsageError where the recipe needs an image that the bundle does not have."""
+    recipe = settings.recipe(settings.run.recipe)
+    by_partition = {image.partition: image for image in bundle.images}
+    missing = [name for name in recipe.partitions if name not in by_partition]
+    if missing:
+        raise UsageError("bundle.image_missing", f"bundle {bundle.name} has no image for {', '.join(missing)}")
+    images = tuple(
+        ImagePlan(image.partition, image.alt, str(store.image_path(image)), image.size_bytes, image.sha256)
+        for image in (by_partition[name] for name in recipe.partitions)
+    )
+    setup = LineSetup(
+        station_id=settings.station.id,
+        recipe=recipe,
+        bundle=bundle.name,
+        bundle_sha256=bundle.sha256,
+        images=images,
+        options=settings.run_options,
+        slots=settings.slot_map,
+        batch=settings.run.batch,
+        operator=settings.run.operator,
+        errors_in_a_row=settings.line.errors_in_a_row,
+        stop_after=stop_after,
+        only_present=only_present,
+    )
+    return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+@contextmanager
+def running_line(
+    settings: Settings, bench: Bench, setup: LineSetup, on_run: Callable[[RunRecord], None]
+) -> Iterator[Line]:
+    """A line with its log: the caller calls `run`. The data folder must be held."""
+    from station.ledger import schema
+    from station.ledger.reader import Reader
+    from station.ledger.recorder import Recorder
+
+    data_dir = settings.station.data_dir
+    schema.create_or_check(data_dir)
+    with ExitStack() as stack:
+        replies: list[Callable[[LedgerReply], None]] = []
+        recorder = Recorder(data_dir, lambda reply: replies[0](reply))
+        stack.callback(recorder.close, RECORDER_CLOSE_S)
+        recorder.close_interrupted(settings.station.id)
+        reader = stack.enter_context(closing(Reader(data_dir)))
+        line = Line(setup, bench.access, bench.watcher, Outside(recorder.submit, reader.history, on_run))
+        replies.append(line.ledger_replied)
+        yield line
+
+
+__all__ = [
+    "Bench",
+    "RunOptions",
+    "StationError",
+    "bench_for",
+    "chosen_bundle",
+    "data_folder",
+    "demo_bundle",
+    "line_setup",
+    "real_bench",
+    "running_line",
+    "served_bench",
+    "simulated_bench",
+]

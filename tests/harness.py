@@ -1,0 +1,163 @@
+"""A station as its users drive it: the real command in a process of its own, virtual cameras behind real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from station.sim.virtual_line import VirtualLine
+
+LIMIT_S = 60.0
+FILES = {"HP": "firmware_M55_HP.bin", "HE": "firmware_M55_HE.bin", "ROMFS1": "romfs1.img", "ROMFS0": "romfs0.img"}
+PROGRAM = (sys.executable, "-m", "station")
+
+
+def wait_for(true: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+    """Ask until the answer is true and return it; fails after the limit, naming what was waited for."""
+    until_s = time.monotonic() + limit_s
+    while not (answer := true()):
+        assert time.monotonic() < until_s, f"{what}: not within {limit_s} s"
+        threading.Event().wait(0.005)
+    return answer
+
+
+def station(*words: str | Path, limit_s: float = LIMIT_S, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+class Station:
+    """A running `station run --headless --json`: its finished runs, as it prints them."""
+
+    def __init__(self, words: Sequence[str | Path], environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, "run", "--headless", "--json", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.talk: list[str] = []
+        self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_runs, self._read_talk)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read_runs(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._runs.put(json.loads(line))
+        self._runs.put(None)
+
+    def _read_talk(self) -> None:
+        assert self.process.stderr
+        self.talk.extend(iter(self.process.stderr.readline, ""))
+
+    def run(self, limit_s: float = LIMIT_S) -> dict[str, Any]:
+        """The next finished run."""
+        found = self._runs.get(timeout=limit_s)
+        assert found is not None, f"the station ended: {self.talk}"
+        return found
+
+    def runs(self, count: int, limit_s: float = LIMIT_S) -> list[dict[str, Any]]:
+        """The next `count` finished runs."""
+        return [self.run(limit_s) for _ in range(count)]
+
+    def end(self, limit_s: float = LIMIT_S) -> int:
+        """Wait for the end and return the exit code; anything printed and not asked for is a failure."""
+        code = self.process.wait(limit_s)
+        for thread in self._threads:
+            thread.join(limit_s)
+        self.rest = list(iter(self._runs.get, None))
+        return code
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        """Send a signal to the station alone."""
+        self.process.send_signal(number)
+
+    def processes(self, name: str) -> list[int]:
+        """Descendants of this station whose name begins so."""
+        return [pid for pid in descendants(self.process.pid) if _name(pid).startswith(name)]
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                parent = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found = [pid]
+    for parent in found:
+        found.extend(children.get(parent, []))
+    return found[1:]
+
+
+class Bench:
+    """One data folder with one bundle, virtual cameras, and stations that work with both."""
+
+    def __init__(self, line: VirtualLine, data_dir: Path, release: Path) -> None:
+        self.line = line
+        self.data_dir = data_dir
+        self.release = release
+
+    @property
+    def words(self) -> list[str | Path]:
+        """What every command on this bench is given."""
+        sims = [word for folder in self.line.addresses for word in ("--sim", folder)]
+        return ["--data-dir", self.data_dir, *sims]
+
+    @contextmanager
+    def station(self, *words: str | Path, plug: bool = True, **environment: str) -> Iterator[Station]:
+        """A station that runs while the block does, with every camera plugged in once it listens."""
+        started = Station(["--bundle", self.release, *self.words, *words], environment)
+        try:
+            wait_for(lambda: any("bundle" in line for line in started.talk) or started.process.poll() is not None, "up")
+            if plug:
+                self.line.plug_all()
+            yield started
+        finally:
+            if started.process.poll() is None:
+                started.process.kill()
+            started.end()
+
+    def memory_is_release(self, serial: str) -> bool:
+        """Whether the camera holds the four images, byte for byte."""
+        import hashlib
+
+        for partition, name in FILES.items():
+            content = (self.release / name).read_bytes()
+            if self.line.memory_sha256(serial, partition, len(content)) != hashlib.sha256(content).hexdigest():
+                return False
+        return True
+
+    def export(self) -> list[dict[str, Any]]:
+        """Every run in the log."""
+        done = station("export", "--data-dir", self.data_dir)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from station.bundle.demo import make_demo_release
+from station.sim.virtual_line import VirtualLine
+from station.sim.spec import CameraSpec
+
+from tests.harness import Bench
+
+MakeBench = Callable[[Sequence[CameraSpec]], Bench]
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small release, its sizes chosen to end in the middle of a block, of a sector and of 16 bytes."""
+    folder = tmp_path_factory.mktemp("release")
+    make_demo_release(folder, version="4.7.0", hp_bytes=41_003, he_bytes=20_480, romfs1_bytes=9_001, romfs0_bytes=400_000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another small release."""
+    folder = tmp_path_factory.mktemp("newer")
+    make_demo_release(
+        folder, version="4.8.0", hp_bytes=42_000, he_bytes=20_480, romfs1_bytes=9_001, romfs0_bytes=410_000, seed=2
+    )
+    return folder
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path, release: Path) -> Iterator[MakeBench]:
+    """Build a bench of virtual cameras, none of them plugged in yet."""
+    with ExitStack() as stack:
+
+        def make(specs: Sequence[CameraSpec]) -> Bench:
+            unplugged = [spec.with_(plugged=False) for spec in specs]
+            line = stack.enter_context(VirtualLine(unplugged, shards=1))
+            return Bench(line, tmp_path / "data", release)
+
+        yield make
+
+
+def serial(number: int) -> str:
+    """A serial like a chip's: no number reads the same in both byte orders."""
+    return f"{0xA1B2C3D4E5F60718293A0000 + number:024X}"
+
+
+def camera(number: int, **changes: object) -> CameraSpec:
+    """A camera on port 1-1.NUMBER that boots quickly."""
+    spec = CameraSpec(serial=serial(number), port_path=f"1-1.{number}", boot_s=0.05, trace=True)
+    return spec.with_(**changes)

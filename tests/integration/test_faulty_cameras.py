@@ -1,0 +1,196 @@
+"""What a line does with cameras that fail: outcome, code, and what was written, each beside a sound camera."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from station.sim.faults import Fault
+from tests.harness import wait_for
+from tests.integration.conftest import MakeBench, camera, serial
+
+SOUND = 9
+ROMFS0_BLOCKS = 98
+QUICK = {"STATION_RUN__BOOT_TIMEOUT_S": "2"}
+
+
+def fault(**raw: Any) -> tuple[Fault, ...]:
+    return (Fault.from_json(raw),)
+
+
+def run_beside_a_sound_one(make_bench: MakeBench, runs: int = 2, **changes: Any) -> tuple[Any, dict[str, Any]]:
+    """Run camera 1 with `changes` beside a sound one, which must pass; the bench and camera 1's (last) run."""
+    bench = make_bench([camera(1, **changes), camera(SOUND)])
+    with bench.station("--stop-after", str(runs), **QUICK) as running:
+        found = running.runs(runs)
+        running.end()
+    sound = [run for run in found if run["port_path"] == f"1-1.{SOUND}"]
+    assert [run["outcome"] for run in sound] == ["PASS"]
+    assert bench.memory_is_release(serial(SOUND))
+    return bench, next(run for run in found if run["port_path"] == "1-1.1")
+
+
+def writes(bench: Any, number: int = 1) -> list[Any]:
+    return [request for request in bench.line.state(serial(number))["trace"] if request["bRequest"] == 1]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ({"do": "stall", "at": {"request": "DNLOAD", "alt": 6, "block": 40}}, "usb.stall"),
+        ({"do": "eio", "at": {"request": "DNLOAD", "alt": 1, "block": 3}}, "usb.io"),
+        ({"do": "err_write", "at": {"request": "WRITE", "alt": 6, "block": 40}}, "dfu.err_write"),
+        ({"do": "flip_byte", "at": {"request": "WRITE", "alt": 6, "block": 40}, "offset": 7}, "verify.mismatch"),
+        ({"do": "flip_byte", "at": {"request": "WRITE", "alt": 2, "block": 1}, "offset": 7}, "verify.mismatch"),
+        ({"do": "vanish_and_return", "at": {"request": "DNLOAD", "alt": 6, "block": 40}}, "usb.disconnected"),
+    ],
+)
+def test_one_fault_costs_one_attempt(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
+    bench, run = run_beside_a_sound_one(make_bench, faults=fault(**raw))
+    assert [(attempt["outcome"], attempt["code"]) for attempt in run["attempts"]] == [("FAIL", code), ("PASS", None)]
+    assert (run["outcome"], run["code"]) == ("PASS", None)
+    assert bench.memory_is_release(serial(1))
+    second = sum(image["blocks_written"] for image in run["attempts"][1]["images"])
+    assert second < ROMFS0_BLOCKS, "the second attempt wrote what was there"
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ({"do": "err_write", "at": {"request": "WRITE", "alt": 6, "block": 40}, "times": None}, "dfu.err_write"),
+        ({"do": "err_write", "at": {"request": "WRITE", "alt": 1}, "times": None}, "dfu.err_write"),
+        ({"do": "flip_byte", "at": {"request": "WRITE", "alt": 3, "block": 1}, "times": None}, "verify.mismatch"),
+        ({"do": "stall", "at": {"request": "DNLOAD", "alt": 6, "block": 40}, "times": None}, "usb.stall"),
+        (
+            {"do": "vanish_and_return", "at": {"request": "DNLOAD", "alt": 6, "block": 40}, "times": None},
+            "usb.disconnected",
+        ),
+    ],
+)
+def test_a_lasting_fault_fails_the_camera(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
+    _, run = run_beside_a_sound_one(make_bench, faults=fault(**raw))
+    assert (run["outcome"], run["code"]) == ("FAIL", code)
+    assert len(run["attempts"]) == 2
+
+
+def test_pulled_in_the_middle_then_plugged_in_again(make_bench: MakeBench) -> None:
+    pulled = {"do": "vanish", "at": {"request": "DNLOAD", "alt": 6, "block": 60}}
+    bench = make_bench([camera(1, faults=fault(**pulled))])
+    with bench.station("--stop-after", "2") as running:
+        aborted = running.run()
+        assert (aborted["outcome"], aborted["code"]) == ("ABORTED", "operator.unplugged")
+        bench.line.unplug(serial(1))
+        bench.line.plug(serial(1))
+        again = running.run()
+        assert running.end() == 0
+    assert again["outcome"] == "PASS"
+    assert sum(image["blocks_written"] for image in again["attempts"][0]["images"]) < ROMFS0_BLOCKS / 2
+    assert bench.memory_is_release(serial(1))
+
+
+@pytest.mark.parametrize("table", ["names_2025_04", "first", "wrong_names"])
+def test_another_partition_table_is_refused_unwritten(make_bench: MakeBench, table: str) -> None:
+    bench, run = run_beside_a_sound_one(make_bench, table=table)
+    assert (run["outcome"], run["code"]) == ("FAIL", "identity.wrong_partitions")
+    assert "expected" in run["message"]
+    assert writes(bench) == []
+
+
+@pytest.mark.parametrize("bad", ["", "0" * 24, "0123456789ABCDEF"])
+def test_a_serial_that_names_no_unit_is_refused(make_bench: MakeBench, bad: str) -> None:
+    bench = make_bench([camera(1, serial=bad), camera(SOUND)])
+    with bench.station("--stop-after", "2") as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", "identity.default_serial")
+    assert not found["1-1.1"]["identified"]
+
+
+def test_two_cameras_with_one_serial_are_both_refused(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1), camera(2).with_(serial=serial(1)), camera(SOUND)])
+    with bench.station("--stop-after", "3") as running:
+        found = {run["port_path"]: run for run in running.runs(3)}
+        assert running.end() == 1
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+    for port_path in ("1-1.1", "1-1.2"):
+        run = found[port_path]
+        assert (run["outcome"], run["code"]) == ("FAIL", "identity.duplicate_serial")
+        assert not run["identified"]
+
+
+def test_an_uninitialized_mram_is_initialized_once(make_bench: MakeBench) -> None:
+    bench, run = run_beside_a_sound_one(make_bench, external="mram", mram_initialized=False)
+    assert run["outcome"] == "PASS"
+    assert [attempt["mram_initialized"] for attempt in run["attempts"]] == [True]
+    assert bench.memory_is_release(serial(1))
+
+
+def test_a_nor_flash_that_refuses_cannot_be_initialized(make_bench: MakeBench) -> None:
+    refuses = {"do": "err_write", "at": {"request": "WRITE", "alt": 6}, "times": None}
+    _, run = run_beside_a_sound_one(make_bench, external="nor", faults=fault(**refuses))
+    assert (run["outcome"], run["code"]) == ("FAIL", "mram.init_failed")
+
+
+def test_an_application_that_never_comes_is_a_failure(make_bench: MakeBench) -> None:
+    _, run = run_beside_a_sound_one(make_bench, faults=fault(do="boot_never"))
+    assert (run["outcome"], run["code"]) == ("FAIL", "boot.timeout")
+    assert not run["boot_confirmed"]
+
+
+def test_a_camera_that_crashes_for_ever_is_one_failure(make_bench: MakeBench) -> None:
+    crash = fault(do="boot_crash", after_s=0.2)
+    bench = make_bench([camera(1, faults=crash), camera(2)])
+    with bench.station("--stop-after", "2", **QUICK) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        running.end()
+        assert running.rest == []
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", "boot.timeout")
+
+
+def test_a_lost_detach_is_repeated_and_noted(make_bench: MakeBench) -> None:
+    _, run = run_beside_a_sound_one(
+        make_bench, boot_s=0.05, faults=fault(do="ignore", at={"request": "DETACH"}, times=1)
+    )
+    assert run["outcome"] == "PASS"
+    assert run["attempts"][0]["notes"]
+
+
+def test_an_old_bootloader_is_reset_after_detach(make_bench: MakeBench) -> None:
+    _, run = run_beside_a_sound_one(make_bench, bootloader="1.0.1", forced=True)
+    assert (run["outcome"], run["bootloader"]) == ("PASS", "1.0.1")
+
+
+def test_a_bootloader_without_header_is_flashed(make_bench: MakeBench) -> None:
+    _, run = run_beside_a_sound_one(make_bench, bootloader="1.0.0")
+    assert (run["outcome"], run["bootloader"]) == ("PASS", "<1.0.1")
+
+
+def test_another_camera_coming_back_is_no_pass(make_bench: MakeBench) -> None:
+    _, run = run_beside_a_sound_one(make_bench, faults=fault(do="app_serial", serial="C0FFEE00" * 3))
+    assert (run["outcome"], run["code"]) == ("FAIL", "boot.wrong_serial")
+
+
+def test_set_aside_after_too_many_failures(make_bench: MakeBench) -> None:
+    refuses = {"do": "err_write", "at": {"request": "WRITE", "alt": 1}, "times": None}
+    bench = make_bench([camera(1, faults=fault(**refuses))])
+    with bench.station("--stop-after", "3", "--batch", "L1", STATION_RUN__MAX_RUNS="2") as running:
+        outcomes = []
+        for _ in range(3):
+            run = running.run()
+            outcomes.append((run["outcome"], run["code"]))
+            bench.line.unplug(serial(1))
+            bench.line.plug(serial(1))
+        assert running.end() == 1
+    assert outcomes == [("FAIL", "dfu.err_write"), ("FAIL", "dfu.err_write"), ("SKIPPED", "unit.set_aside")]
+
+
+def test_a_camera_in_its_boot_loop_is_caught_and_mended(make_bench: MakeBench) -> None:
+    """Power lost in the middle of HP: the camera cycles through its bootloader every second until it is caught."""
+    cut = {"do": "vanish_and_return", "at": {"request": "WRITE", "alt": 1, "block": 5}, "after_s": 0.3}
+    bench, run = run_beside_a_sound_one(make_bench, faults=fault(**cut), crash="cycle", crash_s=0.3)
+    assert [(attempt["outcome"], attempt["code"]) for attempt in run["attempts"]] == [
+        ("FAIL", "usb.disconnected"),
+        ("PASS", None),
+    ]
+    assert wait_for(lambda: bench.memory_is_release(serial(1)), "the release")

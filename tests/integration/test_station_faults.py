@@ -1,0 +1,140 @@
+"""What happens to running cameras when the station itself is hit: every camera is accounted for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from station.sim.faults import Fault
+from tests.harness import Bench, Station, station, wait_for
+from tests.integration.conftest import MakeBench, camera, serial
+
+SLOW = {"profile": "nor", "scale": 0.5}
+"""About 2 s a camera: long enough to be hit in the middle."""
+
+
+def in_the_middle(bench: Bench, *numbers: int) -> None:
+    """Wait until each camera has a good part of its ROMFS0."""
+    for number in numbers:
+        wait_for(lambda number=number: bench.line.state(serial(number))["counters"]["DNLOAD"] > 30, f"camera {number}")
+
+
+def test_a_killed_worker_costs_its_own_run(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(number, **SLOW) for number in (1, 2, 3)])
+    with bench.station("--stop-after", "3") as running:
+        in_the_middle(bench, 1, 2, 3)
+        os.kill(running.processes("w 1-1.2")[0], signal.SIGKILL)
+        found = {run["serial"]: run for run in running.runs(3)}
+        assert running.end() == 1
+    assert (found[serial(2)]["outcome"], found[serial(2)]["code"]) == ("ERROR", "worker.died")
+    assert [found[serial(number)]["outcome"] for number in (1, 3)] == ["PASS", "PASS"]
+
+
+def test_a_killed_holder_is_replaced(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1), camera(2)])
+    with bench.station("--stop-after", "2", plug=False) as running:
+        bench.line.plug(serial(1))
+        assert running.run()["outcome"] == "PASS"
+        os.kill(running.processes("station-holder")[0], signal.SIGKILL)
+        bench.line.plug(serial(2))
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+
+
+def test_interrupted_once_running_cameras_finish(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1, **SLOW), camera(2, **SLOW)])
+    with bench.station() as running:
+        in_the_middle(bench, 1, 2)
+        running.interrupt()
+        assert {run["outcome"] for run in running.runs(2)} == {"PASS"}
+        assert running.end() == 130
+    assert bench.memory_is_release(serial(1))
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)])
+def test_told_to_end_now_every_row_is_closed(make_bench: MakeBench, signals: tuple[int, ...]) -> None:
+    bench = make_bench([camera(1, **SLOW), camera(2, **SLOW)])
+    with bench.station() as running:
+        in_the_middle(bench, 1, 2)
+        for number in signals:
+            heard = len(running.talk)
+            running.interrupt(number)
+            wait_for(lambda heard=heard: len(running.talk) > heard, "the signal heard")
+        runs = running.runs(2)
+        assert running.end() == 130
+    assert {(run["outcome"], run["code"]) for run in runs} == {("ABORTED", "operator.cancelled")}
+    assert {run["outcome"] for run in bench.export()} == {"ABORTED"}
+
+
+def test_a_silent_camera_does_not_keep_the_station_from_ending(make_bench: MakeBench) -> None:
+    silent = Fault.from_json({"do": "silence", "at": {"request": "WRITE", "alt": 6, "block": 40}})
+    bench = make_bench([camera(1, faults=(silent,))])
+    with bench.station() as running:
+        wait_for(lambda: bench.line.state(serial(1))["faults_struck"], "the silence")
+        running.interrupt(signal.SIGTERM)
+        run = running.run()
+        assert running.end() == 130
+    assert (run["outcome"], run["code"]) == ("ABORTED", "operator.cancelled")
+
+
+def test_after_kill_9_every_camera_is_accounted_for(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(number, **SLOW) for number in (1, 2, 3)])
+    with bench.station() as running:
+        in_the_middle(bench, 1, 2, 3)
+        children = running.processes("w ")
+        running.interrupt(signal.SIGKILL)
+        running.end()
+    wait_for(lambda: not any(_alive(pid) for pid in children), "the workers of a dead station to end")
+    for number in (1, 2, 3):
+        bench.line.unplug(serial(number))
+    with bench.station("--stop-after", "3") as running:
+        assert {run["outcome"] for run in running.runs(3)} == {"PASS"}
+        assert running.end() == 0
+    history = [(run["serial"], run["outcome"], run["code"]) for run in bench.export()]
+    for number in (1, 2, 3):
+        mine = [entry[1:] for entry in history if entry[0] == serial(number)]
+        assert mine == [("ERROR", "station.interrupted"), ("PASS", None)]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_second_station_in_the_same_data_folder_is_refused(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1, **SLOW)])
+    with bench.station("--stop-after", "1") as running:
+        in_the_middle(bench, 1)
+        second = station("run", "--headless", "--bundle", bench.release, *bench.words)
+        assert second.returncode == 6
+        assert str(bench.data_dir) in second.stderr
+        assert "Traceback" not in second.stderr
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+
+
+def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1, **SLOW)])
+    with bench.station() as running:
+        in_the_middle(bench, 1)
+        import sqlite3
+
+        with sqlite3.connect(bench.data_dir / "station.sqlite3") as other:
+            other.execute("BEGIN EXCLUSIVE")
+            run = running.run(limit_s=60)
+            other.rollback()
+        code = running.end()
+    assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
+    assert code == 4
+    again = Station(["--bundle", bench.release, *bench.words, "--stop-after", "1"], {})
+    wait_for(lambda: any("bundle" in line for line in again.talk), "up")
+    assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
+    again.interrupt()
+    again.end()
+
+

@@ -1,0 +1,177 @@
+"""What the doctor finds on machines that are well and on machines that are not: folders that stand for / in the tests."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from station.bundle.demo import make_demo_release
+from station.bundle.store import BundleStore
+from station.cli import checks
+from station.cli.checks import Finding, examine
+from station.ledger import schema
+from tests.unit.cli.conftest import Station
+
+RULE = Path(__file__).parents[3] / "deploy/udev/70-openmv-ae3.rules"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A machine with udev, the rule, one camera in a slot and a mouse."""
+    root = tmp_path / "machine"
+    for folder in ("run/udev", "etc/udev/rules.d", "dev/bus/usb/001"):
+        (root / folder).mkdir(parents=True)
+    (root / "run/udev/control").touch()
+    shutil.copy(RULE, root / "etc/udev/rules.d")
+    for name, vendor, number in (("1-1.4", "37c5", 7), ("1-2", "046d", 8)):
+        device = root / "sys/bus/usb/devices" / name
+        device.mkdir(parents=True)
+        for key, value in (("idVendor", vendor), ("busnum", 1), ("devnum", number)):
+            (device / key).write_text(f"{value}\n")
+    (root / "sys/bus/usb/devices/1-1.4:1.0").mkdir()
+    (root / "dev/bus/usb/001/007").touch()
+    return root
+
+
+@pytest.fixture
+def well(data_dir: Path, tmp_path: Path) -> Path:
+    """A data folder with a log and with a bundle in use."""
+    schema.create_or_check(data_dir)
+    release = tmp_path / "release"
+    make_demo_release(release, hp_bytes=4096, he_bytes=4096, romfs0_bytes=4096, romfs1_bytes=4096)
+    store = BundleStore(data_dir)
+    store.import_path(release, "v1")
+    store.use("v1")
+    return data_dir
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+def test_all_is_well(machine: Path, well: Path) -> None:
+    findings = examine(None, None, machine)
+    assert [finding for finding in findings if not finding.ok] == []
+    assert [finding.name for finding in findings] == [
+        "configuration",
+        "libusb",
+        "udev",
+        "udev rule",
+        "camera at 1-1.4",
+        "log",
+        "disk",
+        "bundle",
+    ]
+    assert by_name(findings)["libusb"].found.startswith("1.0.")
+
+
+class Harm(NamedTuple):
+    """Something that is done to a machine that is well, and what is found then."""
+
+    do: Callable[[Path, Path], object]
+    name: str
+    found: str
+    mend: str
+    exit_code: int
+
+
+def corrupt_image(_machine: Path, data_dir: Path) -> None:
+    image = next(iter((data_dir / "bundles/objects").iterdir()))
+    image.chmod(0o644)
+    image.write_bytes(b"x" * image.stat().st_size)
+
+
+HARMS = {
+    "no udev": Harm(
+        lambda machine, _: (machine / "run/udev/control").unlink(), "udev", "does not run", "systemctl start", 5
+    ),
+    "no rule": Harm(
+        lambda machine, _: (machine / "etc/udev/rules.d" / RULE.name).unlink(),
+        "udev rule",
+        "not installed",
+        f"sudo install -m 0644 {RULE} /etc/udev/rules.d/",
+        5,
+    ),
+    "a node that cannot be opened": Harm(
+        lambda machine, _: (machine / "dev/bus/usb/001/007").unlink(),
+        "camera at 1-1.4",
+        "may not be opened",
+        "usermod -a -G plugdev",
+        5,
+    ),
+    "a log that is none": Harm(
+        lambda _, data_dir: (data_dir / "station.sqlite3").write_bytes(b"not a database" * 100),
+        "log",
+        "damaged",
+        "backup",
+        4,
+    ),
+    "a bundle that was changed": Harm(corrupt_image, "bundle", "has SHA-256", "", 3),
+    "no bundle in use": Harm(
+        lambda _, data_dir: (data_dir / "bundles/used").unlink(), "bundle", "none is in use", "station bundle import", 2
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_one_thing_is_wrong(machine: Path, well: Path, harm: Harm) -> None:
+    harm.do(machine, well)
+    (wrong,) = [finding for finding in examine(None, None, machine) if not finding.ok]
+    assert wrong.name == harm.name
+    assert harm.found in wrong.found
+    assert harm.mend in wrong.mend
+    assert wrong.mend
+    assert wrong.exit_code == harm.exit_code
+
+
+def test_too_little_room(machine: Path, well: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LEAST_FREE_BYTES", 1 << 60)
+    (wrong,) = [finding for finding in examine(None, None, machine) if not finding.ok]
+    assert (wrong.name, wrong.exit_code) == ("disk", 4)
+
+
+def test_a_machine_with_nothing_yet(machine: Path, data_dir: Path, tmp_path: Path) -> None:
+    shutil.rmtree(machine / "sys")
+    found = by_name(examine(None, tmp_path / "not" / "there", machine))
+    assert found["cameras"].found == "none is plugged in"
+    assert found["log"].found == "not there yet; the first run makes it"
+    assert found["disk"].ok
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_configuration_that_is_wrong_does_not_hide_the_machine(machine: Path, well: Path, tmp_path: Path) -> None:
+    config = tmp_path / "station.toml"
+    config.write_text("[run]\nverify = 7\n")
+    findings = examine(config, None, machine)
+    assert [finding.name for finding in findings if not finding.ok] == ["configuration"]
+    assert findings[0].exit_code == 2
+    assert "camera at 1-1.4" in by_name(findings)
+
+
+def test_the_command(station: Station, well: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.examine, "__defaults__", (machine,))
+    told = station("doctor", "--json")
+    assert (told.exit_code, told.json["ok"]) == (0, True)
+    assert set(told.json["checks"][0]) == {"check", "ok", "found", "mend"}
+    (machine / "run/udev/control").unlink()
+    told = station("doctor")
+    assert told.exit_code == 5
+    assert "WRONG udev: does not run here" in told.out
+    assert "ok    udev rule: installed as " in told.out
+
+
+def test_the_rule_is_one_that_udev_can_read() -> None:
+    lines = RULE.read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert {part for line in rules for part in line.split('"')[1::2]} >= {"37c5", "96e3", "16e3", "0660", "plugdev"}
+    for rule in rules:
+        assert 'TAG+="uaccess"' in rule
+        assert "ID_MM_" in rule
+    verify = shutil.which("udevadm")
+    if verify is not None and "verify" in subprocess.run([verify, "--help"], capture_output=True, text=True).stdout:
+        subprocess.run([verify, "verify", "--no-summary", RULE], check=True, capture_output=True)

@@ -1,0 +1,204 @@
+"""The commands that read the log, over a log that a real recorder wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+import queue
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.ledger import schema
+from station.ledger.recorder import Recorder
+from station.model.events import LedgerReply, RunCommitted, RunFinished
+from station.model.ids import new_id
+from station.model.run_json import run_from_json
+from station.model.runs import Outcome, RunRecord
+from tests.unit.cli.conftest import Station
+from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run
+
+
+@pytest.fixture
+def runs(data_dir: Path) -> list[RunRecord]:
+    """A log of three runs: one unit failed and then passed, another one failed."""
+    records = [
+        a_run(Outcome.FAIL, 0),
+        a_run(Outcome.PASS, 10),
+        a_run(Outcome.FAIL, 20, serial=OTHER_SERIAL, batch="other", run_id=new_id()),
+    ]
+    schema.create_or_check(data_dir)
+    replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
+    recorder = Recorder(data_dir, replies.put)
+    for record in records:
+        recorder.submit(RunFinished(record))
+    assert recorder.close(30)
+    assert all(isinstance(replies.get(timeout=1), RunCommitted) for _ in records)
+    return records
+
+
+def test_export_is_every_run_one_json_object_a_line(station: Station, runs: list[RunRecord]) -> None:
+    told = station("export")
+    assert (told.exit_code, told.err) == (0, "")
+    assert [run_from_json(json.loads(line)) for line in told.out.splitlines()] == runs
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--since", "2026-11-22T08:05Z"], [1, 2]),
+        (["--until", "2026-11-22T08:15Z"], [0, 1]),
+        (["--since", "2026-11-22T08:05Z", "--until", "2026-11-22T08:15Z"], [1]),
+        (["--batch", "other"], [2]),
+        (["--batch", "nobody's"], []),
+        (["--since", "2126-01-01"], []),
+    ],
+)
+def test_export_of_a_selection(station: Station, runs: list[RunRecord], words: list[str], expected: list[int]) -> None:
+    told = station("export", *words)
+    assert [json.loads(line)["run_id"] for line in told.out.splitlines()] == [runs[i].run_id for i in expected]
+
+
+def test_export_to_a_file_is_whole_and_leaves_nothing_else(
+    station: Station, runs: list[RunRecord], tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    target = folder / "runs.csv"
+    target.write_text("an older export")
+    told = station("export", "--format", "csv", "--output", target)
+    assert (told.exit_code, told.out) == (0, "")
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["run_id"] for row in rows] == [run.run_id for run in runs for _ in range(2)]
+    assert list(folder.iterdir()) == [target]
+
+
+def test_a_refused_export_keeps_the_older_file(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
+    target = tmp_path / "runs.txt"
+    target.write_text("an older export")
+    told = station("export", "--format", "xml", "--output", target)
+    assert told.exit_code == 2
+    assert told.err.startswith("usage.format: ")
+    assert target.read_text() == "an older export"
+
+
+def test_an_output_that_cannot_be_written(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
+    told = station("export", "--output", tmp_path / "no folder" / "runs.jsonl")
+    assert told.exit_code == 2
+    assert told.err.startswith("usage.output: cannot write ")
+
+
+def test_a_reader_that_leaves_in_the_middle_is_no_failure(data_dir: Path, runs: list[RunRecord]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "station", "export"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_the_report_as_json(station: Station, runs: list[RunRecord]) -> None:
+    report = station("report", "--batch", "2026-47", "--format", "json").json
+    assert (report["batch"], report["units_started"], report["units_passed"]) == ("2026-47", 1, 1)
+    assert (report["first_pass_yield"], report["final_yield"]) == (0.0, 1.0)
+    assert report["outcomes"]["FAIL"] == 1
+
+
+def test_the_report_for_people_has_the_figures_and_their_definitions(station: Station, runs: list[RunRecord]) -> None:
+    text = station("report").out
+    assert "Final yield       50.0 %  (1 of 2)" in text
+    assert "first-pass yield: Units whose first counted run passed" in text
+    assert OTHER_SERIAL in text
+
+
+def test_failed_is_the_list_to_run_again(station: Station, runs: list[RunRecord]) -> None:
+    assert [unit["serial"] for unit in station("failed", "--json").json] == [OTHER_SERIAL]
+    assert [unit["code"] for unit in station("failed", "--batch", "other", "--json").json] == ["dfu.err_write"]
+    assert station("failed", "--batch", "nobody's", "--json").json == []
+    assert OTHER_SERIAL in station("failed").out
+
+
+@pytest.mark.parametrize("spelling", [SERIAL, SERIAL.lower(), bytes.fromhex(SERIAL)[::-1].hex()])
+def test_the_story_of_one_unit(station: Station, runs: list[RunRecord], spelling: str) -> None:
+    story = station("unit", spelling, "--json").json
+    assert story["serial"] == SERIAL
+    assert [run["outcome"] for run in story["runs"]] == ["FAIL", "PASS"]
+    text = station("unit", spelling).out
+    assert text.startswith(f"unit {SERIAL}: 2 run(s)\n")
+    assert "HP        640 of   640 blocks written" in text
+    assert "attempt 1: FAIL dfu.err_write in write" in text
+
+
+def test_a_unit_that_the_log_does_not_know(station: Station, runs: list[RunRecord]) -> None:
+    told = station("unit", "ABCD")
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith("usage.unknown_unit: the log has no run of a unit with the serial ABCD.")
+
+
+@pytest.mark.parametrize("words", [["export"], ["report"], ["failed"], ["unit", SERIAL], ["db", "check"]])
+def test_without_a_log(station: Station, data_dir: Path, words: list[str]) -> None:
+    told = station(*words)
+    assert (told.exit_code, told.out) == (4, "")
+    assert told.err.startswith(f"ledger.missing: there is no log in {data_dir}.")
+    assert list(data_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["export"], ["report"], ["failed"], ["unit", SERIAL], ["db", "upgrade"]])
+def test_with_a_log_of_a_newer_station(
+    station: Station, runs: list[RunRecord], data_dir: Path, words: list[str]
+) -> None:
+    with sqlite3.connect(data_dir / "station.sqlite3") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    told = station(*words)
+    assert told.exit_code == 4
+    assert told.err.startswith("ledger.schema_unknown: ")
+
+
+def test_db_upgrade_makes_the_log_once(station: Station, data_dir: Path) -> None:
+    first = station("db", "upgrade", "--json").json
+    assert (first["before"], first["after"], first["backup_file"]) == (None, schema.HEAD, None)
+    assert station("db", "upgrade", "--json").json["before"] == schema.HEAD
+    assert "nothing to do" in station("db", "upgrade").err
+
+
+def test_db_check(station: Station, runs: list[RunRecord], data_dir: Path) -> None:
+    found = station("db", "check", "--json")
+    assert (found.exit_code, found.json["ok"], found.json["runs"]) == (0, True, 3)
+    assert "the log is sound" in station("db", "check").out
+
+
+def test_db_check_of_a_damaged_log(station: Station, runs: list[RunRecord], data_dir: Path) -> None:
+    with sqlite3.connect(data_dir / "station.sqlite3") as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM runs WHERE run_id = ?", (runs[0].run_id,))
+    connection.close()
+    told = station("db", "check")
+    assert told.exit_code == 4
+    assert "PROBLEM attempts row" in told.out
+
+
+def test_db_backup_is_a_log_itself(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / "station.sqlite3"
+    copy.parent.mkdir()
+    assert station("db", "backup", copy).exit_code == 0
+    assert len(station("export", "--data-dir", copy.parent).out.splitlines()) == len(runs)
+    again = station("db", "backup", copy)
+    assert again.exit_code == 2
+    assert again.err.startswith("usage.file_exists: ")
+    assert station("db", "backup", copy, "--overwrite").exit_code == 0
+
+
+def test_a_configuration_that_is_wrong_is_named(station: Station, tmp_path: Path) -> None:
+    file = tmp_path / "station.toml"
+    file.write_text("[run]\nverifi = true\n")
+    told = station("report", "--config", file)
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith(f"settings.invalid: {file}: run.verifi: unknown key")
+    assert len(told.err.splitlines()) == 1

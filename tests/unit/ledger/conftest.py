@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from station.ledger import schema
+from station.ledger.database import FILE_NAME
+from station.ledger.reader import Reader
+from station.ledger.recorder import Recorder
+from station.model.events import LedgerReply
+
+LIMIT_S = 30.0
+
+
+class Replies:
+    """What the recorder answered; waits for each answer, with a limit."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
+
+    def __call__(self, reply: LedgerReply) -> None:
+        self._queue.put(reply)
+
+    def next(self) -> LedgerReply:
+        return self._queue.get(timeout=LIMIT_S)
+
+    def none_left(self) -> bool:
+        return self._queue.empty()
+
+
+@pytest.fixture(scope="session")
+def migrated_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One log, made by the real migrations; tests take copies of it."""
+    data_dir = tmp_path_factory.mktemp("migrated")
+    schema.create_or_check(data_dir)
+    return data_dir / FILE_NAME
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, migrated_log: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(migrated_log, folder / FILE_NAME)
+    return folder
+
+
+@pytest.fixture
+def replies() -> Replies:
+    return Replies()
+
+
+@pytest.fixture
+def new_recorder(data_dir: Path, replies: Replies) -> Iterator[Callable[..., Recorder]]:
+    """Makes recorders, and closes them at the end."""
+    made: list[Recorder] = []
+
+    def make(write_limit_s: float = 10.0) -> Recorder:
+        made.append(Recorder(data_dir, replies, write_limit_s=write_limit_s))
+        return made[-1]
+
+    yield make
+    closed = [recorder.close(LIMIT_S) for recorder in made]
+    assert all(closed)
+
+
+@pytest.fixture
+def recorder(new_recorder: Callable[..., Recorder]) -> Recorder:
+    return new_recorder()
+
+
+@pytest.fixture
+def reader(data_dir: Path) -> Iterator[Reader]:
+    made = Reader(data_dir)
+    yield made
+    made.close()

@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from station.errors import HINTS
+from station.ledger.database import FILE_NAME, open_reader
+from station.ledger.reader import Reader
+from station.ledger.recorder import Recorder, release_unit
+from station.model.events import RunCommitted, RunFinished, RunOpened, UnitHistory
+from station.model.run_json import run_from_json
+from station.model.runs import Outcome, RunRecord
+from station.model.units import Release, RunFilter, reversed_serial
+from station.model.yields import summarize
+from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened, sha256
+from tests.unit.ledger.conftest import LIMIT_S, Replies
+
+Store = Callable[..., None]
+
+
+@pytest.fixture
+def store(recorder: Recorder, replies: Replies) -> Store:
+    """Puts runs into the log and waits until they are there."""
+
+    def put(*runs: RunRecord) -> None:
+        for run in runs:
+            recorder.submit(RunOpened(run) if run.outcome is None else RunFinished(run))
+        last = a_run(Outcome.SKIPPED, minute=1e6, station_id="marker", batch="marker", serial="", identified=False)
+        recorder.submit(RunFinished(last))
+        while replies.next() != RunCommitted(last):
+            pass
+
+    return put
+
+
+HERE = RunFilter(station_id="bench-1")
+
+
+def test_runs_come_in_the_order_they_started(store: Store, reader: Reader) -> None:
+    runs = [a_run(minute=minute, serial=f"{minute:024X}") for minute in (5, 1, 9, 3)]
+    store(*runs)
+    assert list(reader.runs(HERE)) == sorted(runs, key=lambda run: run.started_at)
+
+
+def test_times_are_of_any_zone_and_come_back_as_utc(store: Store, reader: Reader) -> None:
+    there = timezone(timedelta(hours=9, minutes=30))
+    run = a_run()
+    assert run.finished_at is not None
+    store(replace(run, started_at=run.started_at.astimezone(there), finished_at=run.finished_at.astimezone(there)))
+    (found,) = reader.runs(HERE)
+    assert found == run
+    assert (found.started_at.utcoffset(), found.started_at.microsecond) == (timedelta(0), 123456)
+    assert list(reader.runs(RunFilter(since=START.astimezone(there), until=START + timedelta(microseconds=1)))) == [run]
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (RunFilter(batch="2026-47"), "ab"),
+        (RunFilter(since=START + timedelta(minutes=1)), "bcd"),
+        (RunFilter(until=START + timedelta(minutes=1)), "a"),
+        (RunFilter(since=START + timedelta(minutes=1), until=START + timedelta(minutes=3)), "bc"),
+        (RunFilter(serial=SERIAL.lower()), "ac"),
+        (RunFilter(slot="B2"), "b"),
+        (RunFilter(operator="Bo", batch="other"), "c"),
+        (RunFilter(bundle="v4.8.0"), "d"),
+        (RunFilter(bundle="v4.8.0", slot="B2"), ""),
+    ],
+)
+def test_selections(store: Store, reader: Reader, selection: RunFilter, expected: str) -> None:
+    runs = {
+        "a": a_run(minute=0),
+        "b": a_run(minute=1, serial=OTHER_SERIAL, slot="B2"),
+        "c": a_run(minute=2, batch="other", operator="Bo"),
+        "d": a_run(minute=3, batch=None, bundle="v4.8.0", serial=SERIAL, identified=False),
+    }
+    store(*runs.values())
+    assert list(reader.runs(replace(selection, station_id="bench-1"))) == [runs[name] for name in expected]
+
+
+def test_many_runs_take_few_questions(store: Store, data_dir: Path) -> None:
+    store(*[a_run(minute=minute, attempts=(an_attempt(1), an_attempt(2))) for minute in range(600)])
+    statements: list[str] = []
+    reader = Reader(data_dir)
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert sum(len(run.attempts) for run in reader.runs(HERE)) == 1200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    reader.close()
+    # BEGIN, the runs, and attempts and images of each of two chunks (in portions of 500 keys).
+    assert len(statements) <= 10
+
+
+def test_a_reader_sees_one_moment_while_the_station_writes(store: Store, reader: Reader) -> None:
+    store(*[a_run(minute=minute) for minute in range(3)])
+    going = reader.runs(HERE)
+    first = next(going)
+    store(a_run(minute=10), replace(first, message="changed"))
+    assert len([first, *going]) == 3
+    assert len(list(reader.runs(HERE))) == 4
+
+
+def test_a_unit_is_found_in_either_byte_order_and_case(store: Store, reader: Reader) -> None:
+    runs = (a_run(minute=0), a_run(Outcome.FAIL, minute=1, batch=None))
+    store(*runs, a_run(serial=OTHER_SERIAL))
+    other_way = reversed_serial(SERIAL)
+    assert other_way == "3322110096E4D2B1775C0F3A"
+    for spelling in (SERIAL, SERIAL.lower(), f" {SERIAL} ", other_way, other_way.lower()):
+        story = reader.unit(spelling)
+        assert story.serial == SERIAL
+        assert story.runs == runs
+    assert json.loads(json.dumps(story.to_json()))["runs"][1]["code"] == "dfu.err_write"
+
+
+def test_a_unit_that_the_log_does_not_know(reader: Reader) -> None:
+    for serial in ("abc", "", "ffff", "%", "'; DROP TABLE runs; --"):
+        story = reader.unit(serial)
+        assert story.runs == ()
+        assert story.serial == serial.upper()
+
+
+def test_a_units_story_has_runs_without_identity_and_releases(store: Store, reader: Reader, data_dir: Path) -> None:
+    unsure = a_run(Outcome.FAIL, code="identity.duplicate_serial", identified=False)
+    store(unsure)
+    release = Release(SERIAL, "2026-47", START, "Ada")
+    release_unit(data_dir, replace(release, serial=SERIAL.lower()))
+    story = reader.unit(SERIAL)
+    assert (story.runs, story.releases) == ((unsure,), (release,))
+    assert reader.history(SERIAL, "2026-47") == UnitHistory()
+
+
+def test_the_history_of_a_new_unit(reader: Reader) -> None:
+    assert reader.history(SERIAL, None) == UnitHistory()
+
+
+def test_the_history_is_of_the_newest_run_that_touched(store: Store, reader: Reader) -> None:
+    passed = a_run(minute=1)
+    store(
+        a_run(Outcome.FAIL, minute=0),
+        passed,
+        a_run(Outcome.SKIPPED, minute=2, bundle_sha256=sha256("another")),
+        a_run(Outcome.FAIL, minute=3, serial=OTHER_SERIAL),
+        a_run(Outcome.FAIL, minute=4, identified=False),
+    )
+    expected = UnitHistory("PASS", passed.bundle_sha256, "full", True, True, 0)
+    assert reader.history(SERIAL, "2026-47") == expected
+    assert reader.history(SERIAL.lower(), "2026-47") == expected
+    for outcome, minute in ((Outcome.ABORTED, 5), (Outcome.ERROR, 6), (Outcome.FAIL, 7)):
+        store(a_run(outcome, minute=minute, recipe="hp", bundle_sha256=sha256("new")))
+        found = reader.history(SERIAL, "2026-47")
+        assert (found.touched_outcome, found.touched_recipe) == (outcome, "hp")
+        assert found.touched_bundle_sha256 == sha256("new")
+        assert (found.touched_verified, found.touched_boot_confirmed) == (False, False)
+    store(a_run(None, minute=8))
+    assert reader.history(SERIAL, "2026-47").touched_outcome == "OPEN"
+
+
+def test_failed_runs_count_in_their_batch_since_the_last_pass(store: Store, reader: Reader) -> None:
+    def failures() -> list[int]:
+        return [reader.history(SERIAL, batch).failed_runs for batch in ("2026-47", "2026-48", None)]
+
+    store(a_run(Outcome.FAIL, minute=0), a_run(Outcome.FAIL, minute=1), a_run(Outcome.ERROR, minute=2))
+    assert failures() == [2, 0, 0]
+    store(a_run(Outcome.FAIL, minute=3, batch="2026-48"), a_run(Outcome.FAIL, minute=4, batch=None))
+    assert failures() == [2, 1, 1]
+    store(a_run(Outcome.SKIPPED, minute=5), a_run(Outcome.ABORTED, minute=6))
+    assert failures() == [2, 1, 1]
+    store(a_run(minute=7, batch="2026-49"))
+    assert failures() == [0, 0, 0]
+    store(a_run(Outcome.FAIL, minute=8))
+    assert failures() == [1, 0, 0]
+
+
+def test_a_release_forgives_in_its_batch_or_everywhere(store: Store, reader: Reader, data_dir: Path) -> None:
+    batches = ("2026-47", "2026-48", None)
+    store(*[a_run(Outcome.FAIL, minute=minute, batch=batch) for minute in (0, 1) for batch in batches])
+
+    def failures() -> list[int]:
+        return [reader.history(SERIAL, batch).failed_runs for batch in batches]
+
+    assert failures() == [2, 2, 2]
+    release_unit(data_dir, Release(SERIAL, "2026-47", START + timedelta(seconds=30), "Ada"))
+    assert failures() == [1, 2, 2]
+    release_unit(data_dir, Release(OTHER_SERIAL, None, START + timedelta(hours=1), "Ada"))
+    assert failures() == [1, 2, 2]
+    release_unit(data_dir, Release(SERIAL, None, START + timedelta(hours=1), "Ada"))
+    assert failures() == [0, 0, 0]
+    store(a_run(Outcome.FAIL, minute=90))
+    assert failures() == [1, 0, 0]
+
+
+def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            statements.append((statement, parameters))
+
+    reader = Reader(data_dir)
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        _fill(data_dir)
+        reader.history(SERIAL, "2026-47")
+        reader.history(SERIAL, None)
+        list(reader.runs(RunFilter(batch="2026-47")))
+        list(reader.runs(RunFilter(since=START)))
+        list(reader.runs(RunFilter(serial=SERIAL)))
+        reader.open_runs("bench-1")
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    reader.close()
+    assert len(statements) >= 8
+    engine = open_reader(data_dir)
+    with engine.connect() as connection:
+        for statement, parameters in statements:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            steps = [row[3] for row in plan]
+            assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], (statement, steps)
+            assert not [step for step in steps if "TEMP B-TREE" in step], (statement, steps)
+    engine.dispose()
+
+
+def _fill(data_dir: Path) -> None:
+    """A run that has failed, so that the history asks all its questions."""
+    replies = Replies()
+    recorder = Recorder(data_dir, replies)
+    recorder.submit(RunFinished(a_run(Outcome.FAIL)))
+    replies.next()
+    assert recorder.close(LIMIT_S)
+
+
+def test_failed_lists_units_whose_latest_counted_run_failed(store: Store, reader: Reader) -> None:
+    last = a_run(Outcome.FAIL, minute=5, slot="B2", code="usb.io")
+    nameless = [a_run(Outcome.FAIL, minute=minute, serial="", identified=False) for minute in (20, 21)]
+    store(
+        a_run(Outcome.FAIL, minute=0),
+        a_run(Outcome.PASS, minute=1),
+        last,
+        a_run(Outcome.ABORTED, minute=6),
+        a_run(Outcome.SKIPPED, minute=7),
+        a_run(None, minute=8),
+        a_run(Outcome.FAIL, minute=0, serial="MENDED"),
+        a_run(Outcome.PASS, minute=9, serial="MENDED"),
+        a_run(Outcome.ERROR, minute=9, serial="ONLY-ERROR"),
+        *nameless,
+    )
+    found = reader.failed()
+    assert [unit.run_id for unit in found] == [last.run_id, *(run.run_id for run in nameless)]
+    unit = found[0]
+    assert (unit.serial, unit.code, unit.slot, unit.runs) == (SERIAL, "usb.io", "B2", 5)
+    assert unit.failed_at == last.finished_at
+    assert unit.hint == HINTS["usb.io"]
+    assert [unit.runs for unit in found[1:]] == [1, 1]
+
+
+def test_failed_looks_at_one_batch_alone(store: Store, reader: Reader) -> None:
+    store(a_run(Outcome.FAIL, minute=0), a_run(Outcome.PASS, minute=1, batch="2026-48"))
+    assert [unit.serial for unit in reader.failed("2026-47")] == [SERIAL]
+    assert reader.failed("2026-48") == []
+    assert reader.failed() == []
+    assert reader.failed("no such batch") == []
+
+
+def test_summary_is_the_summary_of_the_selected_runs(store: Store, reader: Reader) -> None:
+    runs = [a_run(Outcome.FAIL, minute=0), a_run(minute=1), a_run(minute=2, batch="2026-48", serial=OTHER_SERIAL)]
+    store(*runs)
+    assert reader.summary("2026-47") == summarize(runs[:2], batch="2026-47")
+    until = START + timedelta(minutes=1)
+    assert reader.summary("2026-47", until=until) == summarize(runs[:1], batch="2026-47", until=until)
+    assert reader.summary("none").units_started == 0
+
+
+outcomes = st.sampled_from([*Outcome, None])
+any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+@st.composite
+def any_run(draw: st.DrawFn) -> RunRecord:
+    outcome = draw(outcomes)
+    attempts = tuple(
+        an_attempt(number, draw(st.sampled_from(list(Outcome))), notes=tuple(draw(st.lists(any_text, max_size=2))))
+        for number in range(1, draw(st.integers(1, 4)))
+    )
+    return a_run(
+        outcome,
+        draw(st.integers(0, 5)),
+        serial=draw(st.sampled_from(["A", "B", "C", "a"]) | any_text),
+        identified=draw(st.booleans()),
+        batch=draw(st.sampled_from(["x", "y", None])),
+        message=draw(any_text),
+        operator=draw(st.none() | any_text),
+        attempts=attempts,
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(any_run(), max_size=12))
+def test_any_history_comes_back_as_it_went_in(
+    data_dir: Path, store: Store, reader: Reader, runs: list[RunRecord]
+) -> None:
+    _empty(data_dir)
+    # An open run arrives without attempts; they follow one by one.
+    runs = [run if run.outcome else opened(run) for run in runs]
+    store(*runs)
+    assert list(reader.runs(HERE)) == sorted(runs, key=lambda run: (run.started_at, run.run_id))
+    for batch in ("x", "y", None):
+        of_batch = [run for run in runs if batch is None or run.batch == batch]
+        assert {unit.run_id for unit in reader.failed(batch)} == _failed_by_hand(of_batch)
+        for serial in ("A", "B"):
+            assert reader.history(serial, batch) == _history_by_hand(runs, serial, batch)
+    assert [run_from_json(json.loads(json.dumps(run.to_json()))) for run in runs] == runs
+
+
+def _empty(data_dir: Path) -> None:
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection, connection:
+        for table in ("releases", "images", "attempts", "runs", "units"):
+            connection.execute(f"DELETE FROM {table}")
+
+
+def _failed_by_hand(runs: list[RunRecord]) -> set[str]:
+    latest: dict[str, RunRecord] = {}
+    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
+        if run.outcome in (Outcome.PASS, Outcome.FAIL):
+            latest[run.serial.strip().upper() if run.identified else run.run_id] = run
+    return {run.run_id for run in latest.values() if run.outcome is Outcome.FAIL}
+
+
+def _history_by_hand(runs: list[RunRecord], serial: str, batch: str | None) -> UnitHistory:
+    mine = sorted(
+        (run for run in runs if run.identified and run.serial.strip().upper() == serial),
+        key=lambda run: (run.started_at, run.run_id),
+    )
+    touched = [run for run in mine if run.outcome is not Outcome.SKIPPED]
+    if not touched:
+        return UnitHistory()
+    passes = [run.started_at for run in mine if run.outcome is Outcome.PASS]
+    failed = [
+        run
+        for run in mine
+        if run.outcome is Outcome.FAIL and run.batch == batch and (not passes or run.started_at > max(passes))
+    ]
+    newest = touched[-1]
+    return UnitHistory(
+        str(newest.outcome) if newest.outcome else "OPEN",
+        newest.bundle_sha256,
+        newest.recipe,
+        newest.verified,
+        newest.boot_confirmed,
+        len(failed),
+    )

@@ -1,0 +1,386 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from station.errors import LedgerError
+from station.ledger.check import check
+from station.ledger.database import FILE_NAME
+from station.ledger.journal import FOLDER, journal_files
+from station.ledger.reader import Reader
+from station.ledger.recorder import Recorder, Recovery
+from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunNotCommitted, RunOpened
+from station.model.runs import Outcome
+from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run, an_attempt, opened
+from tests.unit.ledger.conftest import LIMIT_S, Replies
+
+NewRecorder = Callable[..., Recorder]
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[sqlite3.Connection]:
+    """Another program holds the write lock."""
+    with closing(sqlite3.connect(data_dir / FILE_NAME, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+
+
+@contextmanager
+def full_disk(data_dir: Path) -> Iterator[None]:
+    """Every connection opened meanwhile finds no room for one page more."""
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+
+    def limit(connection: sqlite3.Connection, _entry: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}").close()
+
+    event.listen(Pool, "connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", limit)
+
+
+def count(data_dir: Path, table: str) -> int:
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_a_run_goes_in_step_by_step_and_comes_out_whole(recorder: Recorder, reader: Reader, replies: Replies) -> None:
+    first, second = an_attempt(1, Outcome.FAIL), an_attempt(2)
+    run = a_run(attempts=(first, second))
+    recorder.submit(RunOpened(opened(run)))
+    recorder.submit(AttemptFinished(run.run_id, first))
+    recorder.submit(RunFinished(run))
+    assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+    assert replies.none_left()
+
+
+def test_an_open_run_and_its_attempt_are_there_before_it_ends(recorder: Recorder, data_dir: Path) -> None:
+    attempt = an_attempt(1, Outcome.FAIL)
+    run = a_run()
+    recorder.submit(RunOpened(opened(run)))
+    recorder.submit(AttemptFinished(run.run_id, attempt))
+    assert recorder.close(LIMIT_S)
+    found = list(Reader(data_dir).runs())
+    assert found == [replace(opened(run), attempts=(attempt,))]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_finished_run_needs_no_opening(
+    recorder: Recorder, reader: Reader, replies: Replies, outcome: Outcome
+) -> None:
+    run = a_run(outcome)
+    recorder.submit(RunFinished(run))
+    assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+
+
+def test_telling_everything_twice_changes_nothing(
+    recorder: Recorder, reader: Reader, data_dir: Path, replies: Replies
+) -> None:
+    run = a_run(attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2)))
+    for _ in range(2):
+        recorder.submit(RunOpened(opened(run)))
+        for attempt in run.attempts:
+            recorder.submit(AttemptFinished(run.run_id, attempt))
+        recorder.submit(RunFinished(run))
+        assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+    assert [count(data_dir, table) for table in ("units", "runs", "attempts", "images")] == [1, 1, 2, 4]
+
+
+def test_an_attempt_of_an_unknown_run_is_left_to_its_run(recorder: Recorder, reader: Reader, replies: Replies) -> None:
+    run = a_run()
+    recorder.submit(AttemptFinished(run.run_id, run.attempts[0]))
+    recorder.submit(RunFinished(run))
+    assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+
+
+def test_the_reply_comes_after_the_commit(data_dir: Path) -> None:
+    seen: list[int] = []
+    told = threading.Event()
+
+    def look(_reply: object) -> None:
+        with closing(sqlite3.connect(f"file:{data_dir / FILE_NAME}?mode=ro", uri=True)) as other:
+            seen.append(other.execute("SELECT count(*) FROM runs WHERE outcome = 'PASS'").fetchone()[0])
+        told.set()
+
+    recorder = Recorder(data_dir, look)
+    recorder.submit(RunFinished(a_run()))
+    assert told.wait(LIMIT_S)
+    assert recorder.close(LIMIT_S)
+    assert seen == [1]
+
+
+def test_serials_that_name_no_unit_never_share_one(recorder: Recorder, data_dir: Path, replies: Replies) -> None:
+    runs = [a_run(serial=serial, identified=False) for serial in ("", "", "0" * 24, "0" * 24, SERIAL)]
+    known = [a_run(serial=SERIAL), a_run(serial=SERIAL.lower()), a_run(serial=OTHER_SERIAL)]
+    for run in [*runs, *known]:
+        recorder.submit(RunOpened(opened(run)))
+        recorder.submit(RunFinished(run))
+        assert replies.next() == RunCommitted(run)
+    assert count(data_dir, "units") == len(runs) + 2
+
+
+def test_a_run_that_loses_its_identity_leaves_its_unit(recorder: Recorder, data_dir: Path, replies: Replies) -> None:
+    run = a_run(Outcome.FAIL, code="identity.duplicate_serial")
+    recorder.submit(RunOpened(opened(run)))
+    recorder.submit(RunFinished(replace(run, identified=False)))
+    replies.next()
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        assert connection.execute("SELECT serial, identified FROM units").fetchall() == [(SERIAL, 0)]
+
+
+def test_strings_that_no_database_can_hold_are_spelt_out(recorder: Recorder, reader: Reader, replies: Replies) -> None:
+    recorder.submit(RunFinished(a_run(serial="AB\0CD\ud800", message="ok\udcff", identified=False)))
+    assert isinstance(replies.next(), RunCommitted)
+    (found,) = reader.runs()
+    assert (found.serial, found.message) == ("AB\\x00CD\\ud800", "ok\\udcff")
+
+
+def test_four_threads_submit_four_hundred_runs(recorder: Recorder, data_dir: Path, replies: Replies) -> None:
+    def work(name: str) -> None:
+        for number in range(100):
+            run = a_run(minute=number, serial=f"{name}{number:023d}")
+            recorder.submit(RunOpened(opened(run)))
+            recorder.submit(AttemptFinished(run.run_id, run.attempts[0]))
+            recorder.submit(RunFinished(run))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ABCD"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    committed = [replies.next() for _ in range(400)]
+    assert all(isinstance(reply, RunCommitted) for reply in committed)
+    assert len({reply.run.run_id for reply in committed}) == 400
+    assert [count(data_dir, table) for table in ("units", "runs", "attempts", "images")] == [400, 400, 400, 800]
+    assert check(data_dir).ok
+
+
+def test_submit_does_not_wait_for_a_locked_log(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
+) -> None:
+    recorder = new_recorder()
+    run = a_run()
+    with locked(data_dir) as other:
+        recorder.submit(RunOpened(opened(run)))
+        recorder.submit(RunFinished(run))
+        assert replies.none_left()
+        other.execute("ROLLBACK")
+        assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+    assert journal_files(data_dir) == []
+
+
+def test_a_log_that_stays_locked_is_told_and_journaled(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
+) -> None:
+    recorder = new_recorder(write_limit_s=0.2)
+    first, second = a_run(), a_run(serial=OTHER_SERIAL)
+    with locked(data_dir):
+        for run in (first, second):
+            recorder.submit(RunFinished(run))
+            reply = replies.next()
+            assert isinstance(reply, RunNotCommitted)
+            assert reply.run == run
+            assert "locked" in reply.reason
+    after = a_run(minute=5)
+    recorder.submit(RunFinished(after))
+    assert replies.next() == RunCommitted(after)
+    (file,) = journal_files(data_dir)
+    assert [json.loads(line)["run"]["run_id"] for line in file.read_text().splitlines() if line] == [
+        first.run_id,
+        second.run_id,
+    ]
+    assert list(reader.runs()) == [after]
+
+
+def test_the_start_writes_the_journal_as_what_the_operator_was_told(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
+) -> None:
+    run = a_run(attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2)))
+    recorder = new_recorder(write_limit_s=0.2)
+    recorder.submit(RunOpened(opened(run)))
+    # Facts are taken in order: when this one is answered, the open run is in the log.
+    recorder.submit(RunFinished(first := a_run(minute=-1)))
+    assert replies.next() == RunCommitted(first)
+    assert list(reader.runs()) == [first, opened(run)]
+    with locked(data_dir):
+        recorder.submit(RunFinished(run))
+        assert isinstance(replies.next(), RunNotCommitted)
+    (file,) = journal_files(data_dir)
+    kept = file.read_bytes()
+    again = new_recorder()
+    assert again.close_interrupted("bench-1") == Recovery(interrupted_runs=0, journaled_runs=1)
+    _, found = reader.runs()
+    assert (found.outcome, found.code) == (Outcome.ERROR, "ledger.write_failed")
+    assert "was PASS" in found.message
+    assert "locked" in found.message
+    assert found.attempts == run.attempts
+    assert journal_files(data_dir) == []
+    # The power goes between the commit and the removal: the same once more.
+    file.write_bytes(kept)
+    assert again.close_interrupted("bench-1").journaled_runs == 1
+    assert list(reader.runs()) == [first, found]
+    assert again.close_interrupted("bench-1") == Recovery()
+
+
+def test_a_journal_with_a_torn_line_is_used_and_put_aside(recorder: Recorder, data_dir: Path, reader: Reader) -> None:
+    good, impossible = a_run(), a_run(attempts=(an_attempt(1), an_attempt(1)))
+    lines = [json.dumps({"journaled_at": "", "reason": "full", "run": run.to_json()}) for run in (good, impossible)]
+    folder = data_dir / FOLDER
+    folder.mkdir()
+    (folder / "0.jsonl").write_text(f"{lines[0][:200]}\n{lines[1]}\n\n{lines[0]}\n\xff{{")
+    assert recorder.close_interrupted("bench-1") == Recovery(0, 1, 3)
+    assert [run.run_id for run in reader.runs()] == [good.run_id]
+    assert [path.name for path in folder.iterdir()] == ["0.jsonl.unusable"]
+    assert recorder.close_interrupted("bench-1") == Recovery()
+
+
+def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
+) -> None:
+    runs = [a_run(minute=minute, message="x" * 9000) for minute in range(3)]
+    with full_disk(data_dir):
+        recorder = new_recorder()
+        recorder.submit(RunOpened(opened(runs[0])))
+        for run in runs:
+            recorder.submit(RunFinished(run))
+            reply = replies.next()
+            assert isinstance(reply, RunNotCommitted)
+            assert "full" in reply.reason
+        assert journal_files(data_dir)
+        assert recorder.close(LIMIT_S)
+    assert all(run.outcome is None for run in reader.runs())
+    assert check(data_dir).ok
+    again = new_recorder()
+    assert again.close_interrupted("bench-1").journaled_runs == 3
+    found = list(reader.runs())
+    assert [run.run_id for run in found] == [run.run_id for run in runs]
+    assert {run.code for run in found} == {"ledger.write_failed"}
+    assert [run.attempts for run in found] == [run.attempts for run in runs]
+
+
+def test_an_opening_that_failed_does_not_matter(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
+) -> None:
+    recorder = new_recorder(write_limit_s=0.1)
+    stuck, run = a_run(serial=OTHER_SERIAL), a_run()
+    with locked(data_dir):
+        recorder.submit(RunOpened(opened(run)))
+        recorder.submit(AttemptFinished(run.run_id, run.attempts[0]))
+        recorder.submit(RunFinished(stuck))
+        assert isinstance(replies.next(), RunNotCommitted)
+    recorder.submit(RunFinished(run))
+    assert replies.next() == RunCommitted(run)
+    assert list(reader.runs()) == [run]
+
+
+def test_when_the_journal_fails_too_the_reason_says_both(
+    new_recorder: NewRecorder, data_dir: Path, replies: Replies
+) -> None:
+    recorder = new_recorder(write_limit_s=0.1)
+    (data_dir / FOLDER).write_text("a file in the folder's place")
+    with locked(data_dir):
+        recorder.submit(RunFinished(a_run()))
+        reply = replies.next()
+    assert isinstance(reply, RunNotCommitted)
+    assert "locked" in reply.reason
+    assert "nor could the journal" in reply.reason
+
+
+def test_a_record_that_cannot_be_stored_is_answered_and_the_next_one_is_stored(
+    recorder: Recorder, replies: Replies
+) -> None:
+    bad, good = a_run(), a_run(serial=OTHER_SERIAL)
+    recorder.submit(RunFinished(replace(bad, started_at=bad.started_at.replace(tzinfo=None))))
+    reply = replies.next()
+    assert isinstance(reply, RunNotCommitted)
+    assert "offset" in reply.reason
+    recorder.submit(RunFinished(good))
+    assert replies.next() == RunCommitted(good)
+
+
+def test_a_listener_that_fails_does_not_stop_the_log(data_dir: Path, replies: Replies) -> None:
+    def fail_once(reply: object) -> None:
+        if replies.none_left():
+            replies(reply)  # type: ignore[arg-type]
+            raise RuntimeError("the listener's own trouble")
+        replies(reply)  # type: ignore[arg-type]
+
+    recorder = Recorder(data_dir, fail_once)
+    runs = [a_run(), a_run(minute=1)]
+    for run in runs:
+        recorder.submit(RunFinished(run))
+    assert [replies.next() for _ in runs] == [RunCommitted(run) for run in runs]
+    assert recorder.close(LIMIT_S)
+
+
+def test_interrupted_runs_of_this_station_are_closed(new_recorder: NewRecorder, data_dir: Path, reader: Reader) -> None:
+    before = new_recorder()
+    mine = a_run(minute=0)
+    fresh = a_run(minute=1, serial=OTHER_SERIAL)
+    elsewhere = a_run(minute=2, station_id="bench-2", serial="")
+    for run in (mine, fresh, elsewhere):
+        before.submit(RunOpened(opened(run)))
+    attempt = an_attempt(1, Outcome.FAIL)
+    before.submit(AttemptFinished(mine.run_id, attempt))
+    assert before.close(LIMIT_S)
+    assert new_recorder().close_interrupted("bench-1") == Recovery(interrupted_runs=2)
+    first, second, other = reader.runs()
+    for run in (first, second):
+        assert (run.outcome, run.code) == (Outcome.ERROR, "station.interrupted")
+        assert run.finished_at is not None
+        assert "stopped" in run.message
+    expected_s = (attempt.started_at - mine.started_at).total_seconds() + attempt.duration_s
+    assert first.duration_s == pytest.approx(expected_s)
+    assert first.attempts == (attempt,)
+    assert second.duration_s is None
+    assert other == opened(elsewhere)
+    assert reader.open_runs() == reader.open_runs("bench-2") == 1
+    assert new_recorder().close_interrupted("bench-1") == Recovery()
+    assert next(reader.runs()) == first
+
+
+def test_close_interrupted_tells_what_is_wrong(new_recorder: NewRecorder, data_dir: Path) -> None:
+    recorder = new_recorder(write_limit_s=0.1)
+    with locked(data_dir), pytest.raises(LedgerError, match="locked"):
+        recorder.close_interrupted("bench-1")
+
+
+def test_close_writes_what_is_queued_and_then_takes_no_more(
+    new_recorder: NewRecorder, data_dir: Path, replies: Replies
+) -> None:
+    recorder = new_recorder()
+    runs = [a_run(minute=minute) for minute in range(50)]
+    for run in runs:
+        recorder.submit(RunFinished(run))
+    assert recorder.close(LIMIT_S)
+    assert [replies.next() for _ in runs] == [RunCommitted(run) for run in runs]
+    assert count(data_dir, "runs") == 50
+    with pytest.raises(LedgerError):
+        recorder.submit(RunFinished(a_run()))
+
+
+def test_close_says_when_it_could_not_finish(new_recorder: NewRecorder, data_dir: Path, replies: Replies) -> None:
+    recorder = new_recorder()
+    with locked(data_dir):
+        recorder.submit(RunFinished(a_run()))
+        assert not recorder.close(0.05)
+    assert recorder.close(LIMIT_S)
+    assert isinstance(replies.next(), RunCommitted)

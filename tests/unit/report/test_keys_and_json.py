@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from station.model import ids
+from station.model.ids import new_id
+from station.model.run_json import run_from_json
+from station.model.units import canonical_serial, reversed_serial
+from tests.unit.ledger.builders import a_run
+
+
+def test_keys_are_version_seven_of_now() -> None:
+    before_ms = time.time_ns() // 1_000_000
+    key = uuid.UUID(new_id())
+    assert (key.version, key.variant) == (7, uuid.RFC_4122)
+    assert before_ms <= key.int >> 80 <= before_ms + 60_000
+
+
+def test_keys_rise_and_never_repeat_in_four_threads() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+
+    def work(mine: list[str]) -> None:
+        mine.extend(new_id() for _ in range(2000))
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(mine == sorted(mine) for mine in made)
+    assert len({key for mine in made for key in mine}) == 8000
+
+
+def test_keys_rise_while_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the newest key had been made an hour from now.
+    ahead = ids._next_tick() + (3600 * 1000 << 12)
+    monkeypatch.setattr(ids, "_last_tick", ahead)
+    first, second = new_id(), new_id()
+    assert uuid.UUID(first).int >> 80 == ahead >> 12
+    assert first < second
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("started_at", "2026-11-22T08:00:00"),
+        ("started_at", None),
+        ("started_at", "yesterday"),
+        ("outcome", "GOOD"),
+        ("duration_s", "long"),
+        ("attempts", None),
+        ("attempts", [{}]),
+        ("attempts", ["x"]),
+    ],
+)
+def test_json_that_is_no_run_is_refused(key: str, value: object) -> None:
+    data: dict[str, Any] = a_run().to_json() | {key: value}
+    with pytest.raises(ValueError):  # noqa: PT011 (each case has a message of its own)
+        run_from_json(data)
+
+
+def test_json_without_a_key_is_refused() -> None:
+    data = a_run().to_json()
+    del data["bundle_sha256"]
+    with pytest.raises(ValueError, match="bundle_sha256"):
+        run_from_json(data)
+
+
+def test_serials() -> None:
+    assert canonical_serial(" 3a0F \n") == "3A0F"
+    assert reversed_serial("3a0f5c") == "5C0F3A"
+    assert [reversed_serial(text) for text in ("", "abc", "xyz!")] == [None, None, None]

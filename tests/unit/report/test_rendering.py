@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from station.errors import HINTS, UsageError
+from station.model.run_json import run_from_json
+from station.model.runs import Outcome
+from station.model.units import FailedUnit
+from station.model.yields import DEFINITIONS, YieldReport, summarize
+from station.report.cells import csv_cell, printable
+from station.report.export import CSV_HEADER, export_lines
+from station.report.render import FORMATS, render_report
+from station.report.text import failed_text
+from tests.unit.ledger.builders import START, a_run, an_attempt, opened
+
+STEERING = "\x1b[2J\x07evil\u202e"
+
+
+@pytest.fixture
+def report() -> YieldReport:
+    runs = [
+        a_run(serial="GOOD"),
+        a_run(Outcome.FAIL, serial="BAD", slot="B2", code="usb.io"),
+        a_run(Outcome.ERROR, serial="", identified=False, slot="B2"),
+    ]
+    return summarize(runs, batch="2026-47", since=START)
+
+
+def test_the_text_has_figures_with_their_counts_and_definitions(report: YieldReport) -> None:
+    text = render_report(report, "text")
+    lines = text.splitlines()
+    assert "First-pass yield  50.0 %  (1 of 2)" in lines
+    assert "Final yield       50.0 %  (1 of 2)" in lines
+    assert "Runs              PASS 1  FAIL 1  ERROR 1  ABORTED 0  SKIPPED 0  open 0" in lines
+    assert any(line.split()[:4] == ["usb.io", "FAIL", "1", "1"] and HINTS["usb.io"] in line for line in lines)
+    assert any(line.split()[:3] == ["B2", "2", "0.0"] for line in lines)
+    assert "Open units (2)" in lines
+    assert "  BAD" in lines
+    assert "  (no serial)" in lines
+    assert all(meaning in text for meaning in DEFINITIONS.values())
+
+
+def test_an_empty_report_divides_by_nothing() -> None:
+    empty = summarize([])
+    for report_format in FORMATS:
+        assert render_report(empty, report_format)
+    assert "First-pass yield  -  (0 of 0)" in render_report(empty, "text")
+    assert json.loads(render_report(empty, "json"))["final_yield"] is None
+
+
+def test_the_json_is_the_reports_own(report: YieldReport) -> None:
+    assert json.loads(render_report(report, "json")) == report.to_json()
+
+
+def test_the_csv_has_one_figure_a_line(report: YieldReport) -> None:
+    rows = list(csv.reader(io.StringIO(render_report(report, "csv"))))
+    assert rows[0] == ["section", "name", "figure", "value"]
+    figures = {tuple(row[:3]): row[3] for row in rows[1:] if row[0] != "open unit"}
+    assert figures["selection", "", "batch"] == "2026-47"
+    assert figures["selection", "", "until"] == ""
+    assert figures["total", "", "first_pass_yield"] == "0.5"
+    assert figures["outcome", "FAIL", "runs"] == "1"
+    assert figures["failure", "usb.io", "FAIL runs"] == "1"
+    assert figures["slot", "B2", "code usb.io"] == "1"
+    assert [row[1] for row in rows if row[0] == "open unit"] == list(report.open_units)
+
+
+def test_formats_that_there_are_not(report: YieldReport) -> None:
+    for report_format, word in (("html", "HTML"), ("xml", "text, json, csv")):
+        with pytest.raises(UsageError, match=word) as caught:
+            render_report(report, report_format)
+        assert caught.value.hint
+    with pytest.raises(UsageError, match="jsonl, csv"):
+        export_lines([], "xml")
+
+
+def test_json_lines_are_complete() -> None:
+    runs = [
+        a_run(attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))),
+        opened(a_run(minute=1)),
+        a_run(serial=f'"\n{STEERING}'),
+    ]
+    lines = list(export_lines(runs, "jsonl"))
+    assert [line.count("\n") for line in lines] == [1, 1, 1]
+    assert "".join(lines).isascii()
+    assert [run_from_json(json.loads(line)) for line in lines] == runs
+
+
+def test_csv_has_a_line_per_image() -> None:
+    two_attempts = a_run(attempts=(an_attempt(1, Outcome.FAIL, images=()), an_attempt(2)))
+    none = a_run(Outcome.SKIPPED, minute=1, serial='a;b,"c"\nd')
+    rows = list(csv.DictReader(io.StringIO("".join(export_lines([two_attempts, none], "csv")))))
+    assert [(row["run_id"], row["attempt_number"], row["partition"]) for row in rows] == [
+        (two_attempts.run_id, "1", ""),
+        (two_attempts.run_id, "2", "HP"),
+        (two_attempts.run_id, "2", "ROMFS0"),
+        (none.run_id, "", ""),
+    ]
+    assert rows[3]["serial"] == none.serial
+    assert rows[1]["readback_sha256"] == rows[1]["sha256"] == two_attempts.attempts[1].images[0].sha256
+    assert (rows[1]["verified"], rows[1]["write_s"], rows[0]["code"]) == ("true", "2", "")
+    assert rows[0]["attempt_code"] == "dfu.err_write"
+    assert rows[0]["started_at"] == START.isoformat()
+    assert rows[1]["attempt_notes"] == "the reset was retried; ünïcode ✓"
+    assert tuple(rows[0]) == CSV_HEADER
+    assert len(set(CSV_HEADER)) == len(CSV_HEADER)
+
+
+def test_csv_of_no_runs_is_its_header() -> None:
+    assert list(export_lines([], "csv")) == [",".join(CSV_HEADER) + "\n"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1"])
+def test_a_serial_cannot_be_a_formula(text: str) -> None:
+    line = "".join(export_lines([a_run(serial=text)], "csv"))
+    (row, *_) = csv.DictReader(io.StringIO(line))
+    assert row["serial"] == f"'{text}"
+    assert csv_cell(-1.5) == "-1.5"
+
+
+def test_a_serial_cannot_steer_the_terminal() -> None:
+    assert printable(STEERING) == "\\x1b[2J\\x07evil\\u202e"
+    assert printable("ünïcode ✓") == "ünïcode ✓"
+    run = a_run(Outcome.FAIL, serial=STEERING, slot=STEERING, code=STEERING)
+    report = replace(summarize([run]), batch=STEERING)
+    unit = FailedUnit(STEERING, True, STEERING, STEERING, STEERING, STEERING, "1-1", None, 1, "b", "full", run.run_id)
+    for text in (render_report(report, "text"), failed_text([unit])):
+        assert "evil" in text
+        assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_the_list_to_rerun_says_what_to_do() -> None:
+    unit = FailedUnit("BAD", True, None, "usb.io", "", "B2", "1-1", START, 3, "b", "full", "id")
+    text = failed_text([unit])
+    assert text.splitlines()[0].split() == [
+        "BAD", "usb.io", "slot", "B2", "2026-11-22", "08:00:00+00:00", "runs", "3", "batch", "-"
+    ]  # fmt: skip
+    assert HINTS["usb.io"] in text
+    assert "1 to re-run" in text
+    assert failed_text([]).startswith("No unit")

@@ -1,0 +1,45 @@
+"""With CI set, nothing may be skipped: not by a mark, not in a body, not a whole module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+
+SKIPS = {
+    "mark": "import pytest\n@pytest.mark.skip(reason='no time')\ndef test_it(): pass\n",
+    "body": "import pytest\ndef test_it(): pytest.skip('no time')\n",
+    "fixture": "import pytest\n@pytest.fixture\ndef thing(): pytest.skip('no time')\ndef test_it(thing): pass\n",
+    "module": "import pytest\npytest.skip('no time', allow_module_level=True)\ndef test_it(): pass\n",
+}
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeconftest(CONFTEST.read_text())
+    return pytester
+
+
+@pytest.mark.parametrize("how", SKIPS)
+def test_a_skip_fails_in_ci(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setenv("CI", "true")
+    inner.makepyfile(SKIPS[how])
+    result = inner.runpytest_inprocess()
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*no time (CI is set: a skip counts as a failure)*"])
+    assert "skipped" not in result.parseoutcomes()
+
+
+@pytest.mark.parametrize("how", ["mark", "body", "fixture"])
+def test_a_skip_is_a_skip_elsewhere(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    inner.makepyfile(SKIPS[how])
+    inner.runpytest_inprocess().assert_outcomes(skipped=1)
+
+
+def test_an_expected_failure_is_no_skip(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    inner.makepyfile("import pytest\n@pytest.mark.xfail\ndef test_it(): assert False\n")
+    inner.runpytest_inprocess().assert_outcomes(xfailed=1)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import errno
+
+import pytest
+from usb.core import USBError, USBTimeoutError
+
+from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
+from station.errors import UsbAccessError, UsbError
+from station.usb.failures import (
+    KERNEL_TIMEOUT_S,
+    claim_failure,
+    errno_of,
+    failure_reply,
+    open_failure,
+    set_interface_reply,
+)
+
+NODE = "/dev/bus/usb/001/005"
+
+
+@pytest.mark.parametrize(
+    ("error", "reply"),
+    [
+        (USBError("Pipe error", -9, 32), STALLED),
+        (USBTimeoutError("Operation timed out", -7, 110), TIMED_OUT),
+        (USBError("No such device", -4, 19), GONE),
+        (USBError("Entity not found", -5, 2), GONE),
+        (USBError("shut down", None, 108), GONE),
+        (USBError("Input/Output Error", -1, 5), Broken(5)),
+        (USBError("protocol", None, 71), Broken(71)),
+        (USBError("Overflow", -8, 75), Broken(75)),
+        (USBError("Resource busy", -6, 16), Broken(16)),
+        (USBError("Other error", -99, None), Broken(errno.EIO)),
+        (NotImplementedError("not supported"), Broken(errno.ENOSYS)),
+    ],
+)
+def test_what_a_transfer_ends_with(error: OSError | NotImplementedError, reply: Reply) -> None:
+    assert failure_reply(errno_of(error)) == reply
+
+
+@pytest.mark.parametrize(
+    ("error", "waited_s", "reply"),
+    [
+        (USBError("Other error", -99, None), KERNEL_TIMEOUT_S, TIMED_OUT),
+        (USBError("Other error", -99, None), 0.1, Broken(errno.EIO)),
+        (USBError("Entity not found", -5, 2), 0.0, STALLED),
+        (USBError("No such device", -4, 19), KERNEL_TIMEOUT_S, GONE),
+        (USBTimeoutError("Operation timed out", -110, 110), KERNEL_TIMEOUT_S, TIMED_OUT),
+    ],
+)
+def test_set_interface_is_told_by_the_clock_where_libusb_says_nothing(
+    error: OSError, waited_s: float, reply: Reply
+) -> None:
+    assert set_interface_reply(error, waited_s) == reply
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_node_that_may_not_be_opened_is_named(number: int) -> None:
+    failure = open_failure(USBError("Access denied", -3, number), NODE)
+    assert isinstance(failure, UsbAccessError)
+    assert (failure.code, failure.exit_code) == ("usb.access_denied", 5)
+    assert NODE in failure.message
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.ENOENT, errno.ESHUTDOWN])
+def test_a_node_that_is_gone_is_a_camera_that_left(number: int) -> None:
+    failure = open_failure(OSError(number, "gone"), NODE)
+    assert isinstance(failure, UsbError)
+    assert failure.code == "usb.disconnected"
+
+
+def test_any_other_failure_to_open_is_an_io_error() -> None:
+    assert open_failure(OSError(errno.EIO, "broken"), NODE).code == "usb.io"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "text"),
+    [
+        (errno.ENOENT, "usb.io", "not configured"),
+        (errno.EBUSY, "usb.io", "another program"),
+        (errno.ENODEV, "usb.disconnected", "left the bus"),
+        (errno.EACCES, "usb.access_denied", "no permission"),
+    ],
+)
+def test_an_interface_that_cannot_be_claimed(number: int, code: str, text: str) -> None:
+    failure = claim_failure(OSError(number, "why"), NODE)
+    assert failure.code == code
+    assert text in failure.message

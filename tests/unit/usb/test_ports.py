@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from station.usb.ports import PortPath, natural_key, parse_port_path, port_path
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [("1-1", PortPath(1, (1,))), ("1-1.4.2", PortPath(1, (1, 4, 2))), ("12-10.3", PortPath(12, (10, 3)))],
+)
+def test_a_port_path_is_read_and_written_back(text: str, parsed: PortPath) -> None:
+    assert parse_port_path(text) == parsed
+    assert str(parsed) == text
+    assert port_path(parsed.bus, parsed.ports) == text
+
+
+@pytest.mark.parametrize("text", ["", "usb1", "1-1:1.0", "1-0", "1-", "1-1.", "a-1", "1-1.4 ", "1-01", "1-1\n", "1.1-1"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a USB port path"):
+        parse_port_path(text)
+
+
+def test_natural_order_puts_2_before_10_and_a_hub_before_its_ports() -> None:
+    paths = ["1-10", "2-1", "1-2.10", "1-2.9", "1-2", "10-1"]
+    assert sorted(paths, key=natural_key) == ["1-2", "1-2.9", "1-2.10", "1-10", "2-1", "10-1"]
+
+
+def test_natural_order_takes_any_names() -> None:
+    assert sorted(["B1", "A10", "A2", "", "7"], key=natural_key) == ["", "7", "A2", "A10", "B1"]
