@@ -57,6 +57,8 @@ class Station:
         )
         self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.talk: list[str] = []
+        self.rest: list[dict[str, Any]] = []
+        self._ended = False
         self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_runs, self._read_talk)]
         for thread in self._threads:
             thread.start()
@@ -86,7 +88,11 @@ class Station:
         code = self.process.wait(limit_s)
         for thread in self._threads:
             thread.join(limit_s)
-        self.rest = list(iter(self._runs.get, None))
+        self.rest = [] if self._ended else list(iter(self._runs.get, None))
+        self._ended = True
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe
+            pipe.close()
         return code
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
@@ -137,7 +143,7 @@ class Bench:
         """A station that runs while the block does, with every camera plugged in once it listens."""
         started = Station(["--bundle", self.release, *self.words, *words], environment)
         try:
-            wait_for(lambda: any("bundle" in line for line in started.talk) or started.process.poll() is not None, "up")
+            wait_for(lambda: any("ready" in line for line in started.talk) or started.process.poll() is not None, "up")
             if plug:
                 self.line.plug_all()
             yield started
@@ -155,6 +161,15 @@ class Bench:
             if self.line.memory_sha256(serial, partition, len(content)) != hashlib.sha256(content).hexdigest():
                 return False
         return True
+
+    def blocks_written(self, serial: str) -> int:
+        """How many blocks the camera has stored since it was made."""
+        return sum(self.line.state(serial)["blocks_written"].values())
+
+    def held(self, serial: str) -> bool:
+        """Whether anybody held the camera in the newest life of its bootloader."""
+        lives = [life for life in self.line.state(serial)["sessions"] if life["mode"] == "bootloader"]
+        return lives[-1]["attached_s"] is not None
 
     def export(self) -> list[dict[str, Any]]:
         """Every run in the log."""

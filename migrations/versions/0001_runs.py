@@ -53,6 +53,7 @@ def _create_units() -> None:
         sqlite_where=sa.text("identified = 1"),
         postgresql_where=sa.text("identified"),
     )
+    op.create_index("ix_units_serial", "units", ["serial"])
 
 
 def _create_runs() -> None:
@@ -83,7 +84,7 @@ def _create_runs() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["units.unit_id"], name="fk_runs_unit_id_units"),
         sa.PrimaryKeyConstraint("run_id", name="pk_runs"),
     )
-    op.create_index("ix_runs_unit_id_started_at_run_id", "runs", ["unit_id", "started_at", "run_id"])
+    op.create_index("ix_runs_history", "runs", ["unit_id", "started_at", "run_id", "outcome", "batch"])
     op.create_index("ix_runs_batch_started_at_run_id", "runs", ["batch", "started_at", "run_id"])
     op.create_index("ix_runs_started_at_run_id", "runs", ["started_at", "run_id"])
     only_open = sa.text("outcome IS NULL")
@@ -140,4 +141,4 @@ def _create_releases() -> None:
         sa.Column("released_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("release_id", name="pk_releases"),
     )
-    op.create_index("ix_releases_serial", "releases", ["serial"])
+    op.create_index("ix_releases_serial_released_at", "releases", ["serial", "released_at"])

@@ -72,7 +72,10 @@ def make_folder(folder: Path, undo: ExitStack) -> None:
     """Make a folder and those above it; `undo` removes again what was made here, as far as it is empty."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir()
+        try:
+            path.mkdir()
+        except FileExistsError:  # another import was quicker
+            continue
         undo.callback(_remove_empty, path)
         sync_folder(path.parent)
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -102,13 +103,19 @@ def interruptions(line: Line) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def _ready(bench: Bench) -> None:
+    """Cameras may come from now on: one that is plugged in earlier may have left its bootloader unheld."""
+    say("ready for cameras")
+    bench.ready()
+
+
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.wiring import running_line
 
     with running_line(settings, bench, setup, printer) as line, interruptions(line) as heard:
         line.start()
-        reason = line.run(on_ready=bench.ready)
+        reason = line.run(on_ready=partial(_ready, bench))
     if reason is not None:
         raise reason
     if heard:

@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from station.ledger import schema, writes
 from station.ledger.database import open_reader, translated
+from station.ledger.history import TOUCHED, HistoryQuestion
 from station.ledger.records import release_record, run_record
 from station.ledger.rows import NEWEST_FIRST, OLDEST_FIRST, AttemptRow, ReleaseRow, RunRow, UnitRow
 from station.model.events import UnitHistory
@@ -19,14 +20,10 @@ from station.model.runs import Outcome, RunRecord
 from station.model.units import FailedUnit, Release, RunFilter, UnitStory, canonical_serial, reversed_serial
 from station.model.yields import YieldReport, summarize
 
-OPEN = "OPEN"
-"""The touched outcome of a run that is not finished."""
-
 _CHUNK = 500
 """So many runs are in memory at once while all are read."""
 
 _EVERYTHING = RunFilter()
-_TOUCHED = or_(RunRow.outcome.is_(None), RunRow.outcome != str(Outcome.SKIPPED))
 _COUNTED = RunRow.outcome.in_((str(Outcome.PASS), str(Outcome.FAIL)))
 
 
@@ -40,9 +37,11 @@ class Reader:
         schema.require_current(data_dir)
         self._data_dir = data_dir
         self._engine = open_reader(data_dir)
+        self._history = HistoryQuestion(self._engine)
 
     def close(self) -> None:
         """Close the connections."""
+        self._history.close()
         self._engine.dispose()
 
     def runs(self, selection: RunFilter = _EVERYTHING) -> Iterator[RunRecord]:
@@ -76,20 +75,8 @@ class Reader:
 
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
-        values = {"serial": canonical_serial(serial), "batch": batch}
-        with translated(self._data_dir), self._engine.connect() as connection:
-            touched = connection.execute(_NEWEST_TOUCHED, values).first()
-            if touched is None:
-                return UnitHistory()
-            failed = connection.execute(_FAILED_SINCE if batch is not None else _FAILED_SINCE_NO_BATCH, values)
-            return UnitHistory(
-                touched_outcome=touched.outcome or OPEN,
-                touched_bundle_sha256=touched.bundle_sha256,
-                touched_recipe=touched.recipe,
-                touched_verified=touched.verified,
-                touched_boot_confirmed=touched.boot_confirmed,
-                failed_runs=failed.scalar_one(),
-            )
+        with translated(self._data_dir):
+            return self._history.ask(serial, batch)
 
     def failed(self, batch: str | None = None) -> list[FailedUnit]:
         """The units whose latest counted run failed, the longest waiting first; of all batches where none is named."""
@@ -144,48 +131,13 @@ def _conditions(selection: RunFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _of_unit() -> ColumnElement[bool]:
-    """Runs of the unit of the parameter `serial`."""
-    unit = select(UnitRow.unit_id).where(UnitRow.serial == bindparam("serial"), UnitRow.identified)
-    return RunRow.unit_id == unit.scalar_subquery()
-
-
-def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[int]:
-    """FAIL runs of the unit in a batch that started after its last PASS and after its last release there."""
-    passed = select(func.max(RunRow.started_at)).where(_of_unit(), RunRow.outcome == str(Outcome.PASS))
-    released = select(func.max(ReleaseRow.released_at)).where(ReleaseRow.serial == bindparam("serial"), release_batch)
-    after_pass = passed.scalar_subquery()
-    after_release = released.scalar_subquery()
-    return select(func.count()).where(
-        _of_unit(),
-        batch,
-        RunRow.outcome == str(Outcome.FAIL),
-        or_(after_pass.is_(None), RunRow.started_at > after_pass),
-        or_(after_release.is_(None), RunRow.started_at > after_release),
-    )
-
-
-# Built once: SQLAlchemy then finds their compiled form without building the statement again.
-_NEWEST_TOUCHED = (
-    select(RunRow.outcome, RunRow.bundle_sha256, RunRow.recipe, RunRow.verified, RunRow.boot_confirmed)
-    .where(_of_unit(), _TOUCHED)
-    .order_by(*NEWEST_FIRST)
-    .limit(1)
-)
-_EVERY_BATCH = ReleaseRow.batch.is_(None)
-_FAILED_SINCE = _failed_since(
-    RunRow.batch == bindparam("batch"), or_(ReleaseRow.batch == bindparam("batch"), _EVERY_BATCH)
-)
-_FAILED_SINCE_NO_BATCH = _failed_since(RunRow.batch.is_(None), _EVERY_BATCH)
-
-
 def _failed_query(selection: RunFilter) -> Select[Any]:
     """One row per unit: its latest counted run where that failed, and how many of its runs touched it."""
     conditions = _conditions(selection)
     newest = func.row_number().over(partition_by=RunRow.unit_id, order_by=list(NEWEST_FIRST))
     latest = select(RunRow.run_id, newest.label("age")).where(_COUNTED, *conditions).subquery()
     counts = (
-        select(RunRow.unit_id, func.sum(case((_TOUCHED, 1), else_=0)).label("runs"))
+        select(RunRow.unit_id, func.sum(case((TOUCHED, 1), else_=0)).label("runs"))
         .where(*conditions)
         .group_by(RunRow.unit_id)
         .subquery()

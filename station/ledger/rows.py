@@ -45,7 +45,10 @@ class UnitRow(Base):
     """A camera. `serial` is canonical; where `identified` is false it names no camera and the row has one run only."""
 
     __tablename__ = "units"
-    __table_args__ = (Index("uq_units_serial", "serial", unique=True, **_ONLY_IDENTIFIED),)
+    __table_args__ = (
+        Index("uq_units_serial", "serial", unique=True, **_ONLY_IDENTIFIED),
+        Index(None, "serial"),
+    )
 
     unit_id: Mapped[str] = mapped_column(Key, primary_key=True)
     serial: Mapped[str]
@@ -58,7 +61,8 @@ class RunRow(Base):
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint(_OUTCOMES, name="outcome"),
-        Index(None, "unit_id", "started_at", "run_id"),
+        # Has all that the interlock and the list to re-run ask of a unit's runs, so that neither visits the rows.
+        Index("ix_runs_history", "unit_id", "started_at", "run_id", "outcome", "batch"),
         Index(None, "batch", "started_at", "run_id"),
         Index(None, "started_at", "run_id"),
         Index("ix_runs_open", "station_id", **_ONLY_OPEN),
@@ -135,7 +139,7 @@ class ReleaseRow(Base):
     """A unit was released from being set aside, in one batch or (null) in every; earlier failures count no more."""
 
     __tablename__ = "releases"
-    __table_args__ = (Index(None, "serial"),)
+    __table_args__ = (Index(None, "serial", "released_at"),)
 
     release_id: Mapped[str] = mapped_column(Key, primary_key=True)
     serial: Mapped[str]

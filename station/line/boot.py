@@ -66,7 +66,9 @@ class BootJob:
 
     @property
     def _patience_s(self) -> float:
-        return LEAVE_OLD_BOOTLOADER_S if needs_reset_after_detach(self.bootloader) else LEAVE_S
+        """Every repetition must fit into a short boot time limit too."""
+        usual_s = LEAVE_OLD_BOOTLOADER_S if needs_reset_after_detach(self.bootloader) else LEAVE_S
+        return min(usual_s, self.options.boot_timeout_s / 4)
 
     def _wait_for_application(self) -> Device | None:
         until_s = monotonic_s() + self.options.boot_timeout_s

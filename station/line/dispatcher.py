@@ -364,7 +364,7 @@ class Dispatcher:
         self._finish(port, closed_run(port.run, (attempt,), outcome, code, message))
 
     def _finish(self, port: Port, run: RunRecord) -> None:
-        port.run = None
+        port.run, port.last_serial = None, run.serial
         port.show(SlotState.RECORDING)
         self._committing[run.run_id] = port
         self._outside.submit(RunFinished(run))

@@ -40,6 +40,7 @@ class Port:
     left_at_s: float = float("-inf")
     fickle: bool = False
     """The last run ended with a camera that comes and goes by itself."""
+    last_serial: str = ""
     last: SlotView | None = None
     """How the last run on this port ended, as shown."""
     progress: Progress | None = None
@@ -94,7 +95,7 @@ class Port:
 
     def is_same_unit_again(self) -> bool:
         """Whether the device that is here now is the unit of the last run."""
-        return bool(self.device and self.last and same_unit(self.device.serial, self.last.serial))
+        return self.device is not None and same_unit(self.device.serial, self.last_serial)
 
     def came_back_by_itself(self, return_window_s: float) -> bool:
         """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""

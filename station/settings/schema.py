@@ -184,9 +184,9 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter=DELIMITER, env_ignore_empty=True
     )
 
-    station: StationSection = Field(default=StationSection(), description="a table")
-    run: RunSection = Field(default=RunSection(), description="a table")
-    line: LineSection = Field(default=LineSection(), description="a table")
+    station: StationSection = Field(default_factory=StationSection, description="a table")
+    run: RunSection = Field(default_factory=RunSection, description="a table")
+    line: LineSection = Field(default_factory=LineSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(_slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )

@@ -17,6 +17,7 @@ from station.sim.chip import Chip, Phase
 from station.sim.dfu_machine import DfuMachine
 from station.sim.faults import Fault
 from station.sim.reply import ACKNOWLEDGED, BROKEN, GONE, NEVER, STALL, Kind, PowerLost, Reply
+from station.sim.session import LEAVE_DELAY_S
 from station.sim.spec import CameraSpec
 
 _SETUP = struct.Struct("<BBHHH")
@@ -88,7 +89,7 @@ class Camera(Chip):
         if self.connection is None:
             return GONE
         if setup[:4] == PORT_RESET:
-            self.bus_reset()
+            self.bus_reset(LEAVE_DELAY_S)
             return ACKNOWLEDGED
         machine = self._machine
         silent = machine.hung or machine.ep0_dead

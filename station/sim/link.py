@@ -58,6 +58,8 @@ class Link:
         self._received = b""
         self._queue: deque[wire.Message] = deque()
         self._oversleep_s = 0.0
+        self._changed = False
+        self._current: wire.Message | None = None
         self.closing = False
         """Whether this side ends the connection."""
         self.ended_by_host = False
@@ -75,6 +77,8 @@ class Link:
                     self._serve(message)
         except (LinkClosed, OSError):
             self.ended_by_host = not self.closing
+            if self._kernel and self.closing:
+                self._fail_outstanding()
         finally:
             self._socket.close()
 
@@ -82,11 +86,20 @@ class Link:
         """End the connection from another thread."""
         self.closing = True
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(socket.SHUT_RD if self._kernel else socket.SHUT_RDWR)
+
+    def _fail_outstanding(self) -> None:
+        """Answer what is still asked, as a host controller does: vhci lets them run into their time limit."""
+        outstanding = ([self._current] if self._current else []) + list(self._queue)
+        with contextlib.suppress(OSError):
+            for message in outstanding:
+                self._socket.sendall(wire.submitted(message.seqnum, wire.STATUS_GONE, 0))
 
     def _serve(self, message: wire.Message) -> None:
         arrived_s = self._clock()
+        self._current = message
         reply = self._answer(message)
+        self._current = None
         if reply is None:
             with self._camera.lock:
                 self._camera.abandon(message.setup)
@@ -102,6 +115,8 @@ class Link:
             answer = wire.submitted(message.seqnum, status, 0)
         self._camera.answering_s += self._clock() - arrived_s
         self._socket.sendall(answer)
+        if self._changed:
+            self._tell_change()
 
     def _answer(self, message: wire.Message) -> Reply | None:
         """The camera's reply when it is due; None when the host gave the transfer up. LinkClosed without a camera."""
@@ -132,12 +147,18 @@ class Link:
             if self._kernel and message.setup == _KERNEL_RESET and camera.configured:
                 camera.bus_reset(LEAVE_DELAY_S)
             reply = camera.handle_control(message.setup, message.data, not_before_s)
-            changed = camera.deadline_s != deadline_s or camera.connection != self.connection
+            if camera.deadline_s != deadline_s or camera.connection != self.connection:
+                self._changed = True
         if message.setup[:4] == PORT_RESET:
-            self.was_reset = changed = True
-        if changed:
-            self._on_change(self)
+            self.was_reset = self._changed = True
+        if self._changed and reply.kind is not Kind.DATA:
+            self._tell_change()
         return reply
+
+    def _tell_change(self) -> None:
+        """After the answer, where there is one: the host gets it before the connection may end."""
+        self._changed = False
+        self._on_change(self)
 
     def _wait(self, until_s: float | None, seqnum: int) -> bool:
         """Wait for a time, or for ever; False when the host gave transfer `seqnum` up meanwhile."""

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -36,6 +37,8 @@ class Bench:
     def __init__(self, folder: str, kernel: bool = False, tcp: tuple[str, int] | None = None) -> None:
         self.ended = threading.Event()
         """Set when someone asked the bench to end."""
+        self.tcp_address: tuple[str, int] | None = None
+        """Where USB/IP is served over TCP, the free port that was taken included."""
         clock = time.monotonic
         self.host: VirtualHost | KernelHost = KernelHost(clock) if kernel else VirtualHost(clock)
         self.hub = Hub(self.host, clock)
@@ -44,7 +47,9 @@ class Bench:
             self._server = UsbIpServer(self.hub, self.host)
             self._server.serve_on(listen_unix(os.path.join(folder, USBIP_SOCKET)))
             if tcp is not None:
-                self._server.serve_on(listen_tcp(*tcp))
+                listener = listen_tcp(*tcp)
+                self.tcp_address = listener.getsockname()[:2]
+                self._server.serve_on(listener)
         else:
             self.host.drive(self.hub)
         self._control = listen_unix(os.path.join(folder, CONTROL_SOCKET))
@@ -59,6 +64,8 @@ class Bench:
         self.hub.close()
         if self._server is not None:
             self._server.close()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 ATTACH_WINDOW_S = 1.5
 """How long a configured bootloader listens before it jumps, unless it was attached."""
-LEAVE_DELAY_S = 0.003
+LEAVE_DELAY_S = 0.005
 """From the acknowledgement of a DETACH to the drop off the bus (a host needs 2 ms to see the answer)."""
 
 

@@ -19,6 +19,8 @@ STATUS_STALL = -32
 """EPIPE."""
 STATUS_BROKEN = -71
 """EPROTO: the host's library reports an I/O error."""
+STATUS_GONE = -108
+"""ESHUTDOWN: what a host controller says of the transfers of a device that was pulled."""
 STATUS_UNLINKED = -104
 """ECONNRESET: the transfer was outstanding and is given up."""
 

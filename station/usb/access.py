@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 USBIP_SOCKET = "usbip.sock"
@@ -29,9 +29,9 @@ class UsbAccess:
     @property
     def usbip_sockets(self) -> tuple[str, ...]:
         """The sockets that serve the devices, one for each directory."""
-        return tuple(str(Path(directory, USBIP_SOCKET)) for directory in self.directories)
+        return tuple(os.path.join(directory, USBIP_SOCKET) for directory in self.directories)
 
     @property
     def control_sockets(self) -> tuple[str, ...]:
         """The sockets that tell what is plugged in, one for each directory."""
-        return tuple(str(Path(directory, CONTROL_SOCKET)) for directory in self.directories)
+        return tuple(os.path.join(directory, CONTROL_SOCKET) for directory in self.directories)

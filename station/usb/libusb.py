@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -111,9 +110,9 @@ def packaged_library() -> str | None:
     """The library of the package libusb-package. The package is not imported: that costs more than all else here."""
     spec = importlib.util.find_spec("libusb_package")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, PACKAGED_LIBRARY)
-        if path.is_file():
-            return str(path)
+        path = os.path.join(folder, PACKAGED_LIBRARY)
+        if os.path.isfile(path):
+            return path
     return None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from station.ae3.identity import APPLICATION_PRODUCT_ID, DFU_PRODUCT_ID, VENDOR_ID
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
@@ -17,7 +17,22 @@ def mode_of(vendor_id: int, product_id: int) -> DeviceMode:
     return _MODES.get(product_id, DeviceMode.OTHER) if vendor_id == VENDOR_ID else DeviceMode.OTHER
 
 
-def read_camera(folder: Path) -> Device | None:
+def list_cameras(root: str = "/sys/bus/usb/devices") -> dict[str, Device]:
+    """Every camera that the kernel has enumerated, by its folder's path; none where the machine has no USB at all.
+
+    sysfs is read directly: libudev's listing takes several times as long, and after an overflow cameras wait for it.
+    """
+    try:
+        links = [os.path.join(root, name) for name in os.listdir(root) if ":" not in name]
+        # The links lead straight to the folders: resolving every part of the path would cost more than all the rest.
+        places = [os.path.normpath(os.path.join(root, os.readlink(link))) for link in links]
+    except FileNotFoundError:
+        return {}
+    found = ((place, read_camera(place)) for place in places)
+    return {place: device for place, device in found if device is not None}
+
+
+def read_camera(folder: str) -> Device | None:
     """The device of a folder in sysfs, if it is one of the camera's vendor; None too where it has just left.
 
     The kernel read all of this from the device when it enumerated it: no transfer is made.
@@ -26,11 +41,11 @@ def read_camera(folder: Path) -> Device | None:
         vendor_id = int(_attribute(folder, "idVendor"), 16)
         if vendor_id != VENDOR_ID:
             return None
-        parse_port_path(folder.name)
+        port_path = str(parse_port_path(os.path.basename(folder)))
         product_id = int(_attribute(folder, "idProduct"), 16)
         bus, address = int(_attribute(folder, "busnum")), int(_attribute(folder, "devnum"))
         return Device(
-            port_path=folder.name,
+            port_path=port_path,
             bus=bus,
             address=address,
             vendor_id=vendor_id,
@@ -44,11 +59,12 @@ def read_camera(folder: Path) -> Device | None:
         return None
 
 
-def _attribute(folder: Path, name: str) -> str:
-    return (folder / name).read_text(errors="replace").removesuffix("\n")
+def _attribute(folder: str, name: str) -> str:
+    with open(f"{folder}/{name}", "rb", buffering=0) as file:
+        return file.readall().decode(errors="replace").removesuffix("\n")
 
 
-def _serial(folder: Path) -> str:
+def _serial(folder: str) -> str:
     """A device without a serial has no such file."""
     try:
         return _attribute(folder, "serial")

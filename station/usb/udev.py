@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import ENOBUFS
 from pathlib import Path
 from typing import Any
 
 from station.errors import UsbAccessError
 from station.model.devices import Device
-from station.usb.sysfs import read_camera
+from station.usb.sysfs import list_cameras
 
 UDEV_CONTROL = Path("/run/udev/control")
 """Udev's own socket. libudev connects without complaint where nobody will ever send anything; this tells."""
@@ -65,7 +65,8 @@ class UdevMonitor:
             try:
                 device = self._monitor.poll(timeout=0)
             except OSError as error:
-                if error.errno == errno.ENOBUFS:
+                # pyudev looks at the socket before it reads, and finds an error there without saying which.
+                if ENOBUFS in (error.errno, pending_error(self._monitor.fileno())):
                     raise Overflow from error
                 raise UsbAccessError("usb.no_udev", f"udev cannot be heard any more: {error}") from error
             if device is None:
@@ -75,26 +76,22 @@ class UdevMonitor:
 
     def cameras(self) -> dict[str, Device]:
         """Every camera that udev has dealt with, by its path; the others are announced when it has."""
-        return _cameras(self._context, dealt_with=True)
+        return {path: device for path, device in list_cameras().items() if self._dealt_with(path)}
+
+    def _dealt_with(self, path: str) -> bool:
+        """Whether udev's rules have been applied: before, the node may not be opened by all who will be allowed to."""
+        import pyudev
+
+        try:
+            return bool(pyudev.Devices.from_sys_path(self._context, path).is_initialized)
+        except pyudev.DeviceNotFoundError:
+            return False
 
 
-def plugged_in() -> list[Device]:
-    """Every camera on this machine now, with or without udev. UsbAccessError `usb.no_udev` where libudev is missing."""
-    import pyudev
-
-    try:
-        return list(_cameras(pyudev.Context(), dealt_with=UDEV_CONTROL.exists()).values())
-    except (OSError, ImportError) as error:
-        raise UsbAccessError("usb.no_udev", f"libudev cannot be used: {error}") from error
-
-
-def _cameras(context: Any, *, dealt_with: bool) -> dict[str, Device]:
-    listing = context.list_devices(subsystem="usb", DEVTYPE="usb_device")
-    if dealt_with:
-        # Before udev has dealt with a device its node may not be opened by everybody who will be allowed to.
-        listing.match_is_initialized()
-    found = ((device.sys_path, read_camera(Path(device.sys_path))) for device in listing)
-    return {path: device for path, device in found if device is not None}
+def pending_error(fd: int) -> int:
+    """The errno that waits at a socket, 0 for none; asking takes it away."""
+    with socket.socket(fileno=os.dup(fd)) as alike:
+        return alike.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def _enlarge_buffer(monitor: Any) -> None:

@@ -38,7 +38,6 @@ class ControlStream:
         except OSError as error:
             self._socket.close()
             raise UsbAccessError("usb.no_sim", f"no virtual cameras at {control_socket}: {error}") from error
-        self._socket.settimeout(None)
 
     def fileno(self) -> int:
         """Readable when there is something to receive."""
@@ -63,11 +62,15 @@ class ControlStream:
         """Tell everything that is there. What comes right behind it is told, too."""
         listed = False
         while not listed:
-            messages = self.receive()
+            try:
+                messages = self.receive()
+            except TimeoutError as error:
+                raise UsbAccessError("usb.no_sim", "the virtual cameras are not listed in time") from error
             if messages is None:
                 raise UsbAccessError("usb.no_sim", "the process of the virtual cameras ended")
             for message in messages:
                 listed = self.tell(message, presence) or listed
+        self._socket.settimeout(None)
 
     def tell(self, message: dict[str, Any], presence: Presence) -> bool:
         """Tell one announcement; True for the one that ends the list."""
@@ -76,6 +79,8 @@ class ControlStream:
             presence.arrived(device.port_path, device)
         elif message.get("event") == "left":
             presence.left(message["port_path"])
+        elif "error" in message:
+            raise UsbAccessError("usb.no_sim", str(message["error"]))
         return message.get("event") == "listed"
 
     def _device(self, fields: dict[str, Any]) -> Device:

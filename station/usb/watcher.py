@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from pathlib import Path
 
 from station.model.devices import Device
 from station.usb.access import UsbAccess
-from station.usb.sysfs import Presence, read_camera
-from station.usb.udev import Overflow, UdevEvent, UdevMonitor, plugged_in
+from station.usb.sysfs import Presence, list_cameras, read_camera
+from station.usb.udev import Overflow, UdevEvent, UdevMonitor
 from station.usb.virtual_watcher import VirtualWatcher, virtual_devices
 from station.usb.watching import OnEvent, OnFailure, Watcher
 
@@ -49,12 +48,12 @@ class UdevWatcher(Watcher):
 
 
 def list_devices(access: UsbAccess) -> list[Device]:
-    """Every camera that is plugged in now. UsbAccessError where the bus cannot be seen."""
-    return virtual_devices(access) if access.kind == "usbip" else plugged_in()
+    """Every camera that is plugged in now. UsbAccessError `usb.no_sim` where virtual ones are not served."""
+    return virtual_devices(access) if access.kind == "usbip" else list(list_cameras().values())
 
 
 def _tell(event: UdevEvent, presence: Presence) -> None:
     if event.action in _ARRIVALS:
-        presence.arrived(event.path, read_camera(Path(event.path)))
+        presence.arrived(event.path, read_camera(event.path))
     elif event.action in _DEPARTURES:
         presence.left(event.path, event.address)

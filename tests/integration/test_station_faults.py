@@ -19,7 +19,7 @@ SLOW = {"profile": "nor", "scale": 0.5}
 def in_the_middle(bench: Bench, *numbers: int) -> None:
     """Wait until each camera has a good part of its ROMFS0."""
     for number in numbers:
-        wait_for(lambda number=number: bench.line.state(serial(number))["counters"]["DNLOAD"] > 30, f"camera {number}")
+        wait_for(lambda number=number: bench.blocks_written(serial(number)) > 30, f"camera {number}")
 
 
 def test_a_killed_worker_costs_its_own_run(make_bench: MakeBench) -> None:
@@ -132,7 +132,7 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
     assert code == 4
     again = Station(["--bundle", bench.release, *bench.words, "--stop-after", "1"], {})
-    wait_for(lambda: any("bundle" in line for line in again.talk), "up")
+    wait_for(lambda: any("ready" in line for line in again.talk), "up")
     assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
     again.interrupt()
     again.end()

@@ -1,4 +1,4 @@
-"""What the doctor finds on machines that are well and on machines that are not: folders that stand for / in the tests."""
+"""What the doctor finds on machines that are well and on machines that are not; folders stand for their /."""
 
 from __future__ import annotations
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from station.usb.access import UsbAccess
+from station.usb.watcher import list_devices
+from tests.harness import wait_for
 from tests.unit.cli.conftest import Station
 
 CAMERAS = [
@@ -32,6 +35,8 @@ def bench(tmp_path: Path) -> Iterator[Path]:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        access = UsbAccess("usbip", (str(folder),))
+        wait_for(lambda: len(list_devices(access)) == len(CAMERAS), "the cameras on the bus")
         yield folder
         assert process.stdin is not None
         process.stdin.close()

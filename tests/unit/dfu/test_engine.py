@@ -20,11 +20,11 @@ from station.dfu.actions import (
     SetInterface,
     Wait,
 )
-from station.dfu.engine import DetachResult, Engine, Finished, Operation, ProtocolMisuse, ShortFrame, drive
+from station.dfu.engine import DetachResult, Engine, Operation, ProtocolMisuse, ShortFrame, drive
 from station.dfu.limits import SameForAll
 from station.dfu.transitions import Belief
 from station.dfu.wire import Request, State, Status
-from station.errors import CameraError, DfuError, UsbError
+from station.errors import CameraError, DfuError
 
 LIMITS = SameForAll(request_s=1.0, write_s=20.0, manifest_s=3.0, upload_s=4.0, detach_s=5.0)
 BLOCK = bytes(range(256)) * 16
@@ -368,36 +368,3 @@ def test_a_transport_that_answers_in_the_wrong_way_is_a_mistake_of_ours(reply: R
     operation: Operation[Any] = engine.upload_block(0, 1) if reply is DONE else engine.select(1)
     with pytest.raises(ProtocolMisuse, match="the transport answered"):
         drive(operation, Script(reply))
-
-
-def test_an_operation_can_be_stepped_by_hand() -> None:
-    operation = selected().upload_block(0, 2)
-    action = operation.next_action()
-    assert action == ControlIn(Request.UPLOAD, 0, 2, 4.0)
-    assert operation.next_action() is action
-    operation.receive(Data(b"ab"))
-    assert operation.next_action() == Finished(b"ab")
-    with pytest.raises(ProtocolMisuse):
-        operation.receive(DONE)
-
-
-def test_an_operation_that_failed_has_no_next_action() -> None:
-    operation = selected().upload_block(0, 2)
-    with pytest.raises(ProtocolMisuse):
-        operation.receive(DONE)
-    operation.next_action()
-    with pytest.raises(UsbError):
-        operation.receive(STALLED)
-    with pytest.raises(ProtocolMisuse):
-        operation.next_action()
-
-
-def test_what_the_transport_raises_passes_through() -> None:
-    engine = selected()
-
-    def interrupted(action: Action) -> Reply:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        drive(engine.upload_block(0, 4096), interrupted)
-    assert engine.belief is Belief.SILENT

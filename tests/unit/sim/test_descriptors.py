@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,11 @@ from station.sim.reply import Kind
 from tests.unit.sim.driver import SERIAL, driver
 
 
-def descriptor(value: int, length: int = 255, configured: bool = False, **changes: object) -> bytes:
+def descriptor(value: int, length: int = 255, configured: bool = False, **changes: Any) -> bytes:
     return driver(configured, **changes).served(0x80, 6, value, length)
 
 
-def text(index: int, **changes: object) -> str:
+def text(index: int, **changes: Any) -> str:
     raw = descriptor(0x0300 | index, **changes)
     assert raw[0] == len(raw)
     assert raw[1] == 3
@@ -47,7 +48,16 @@ def test_the_configuration_has_eight_alternate_settings_and_one_functional_descr
 def test_the_strings() -> None:
     assert descriptor(0x0300) == bytes((4, 3, 0x09, 0x04))
     assert [text(index) for index in (1, 2, 3)] == ["OpenMV", "OpenMV Camera (DFU Mode)", SERIAL]
-    assert [text(index) for index in range(4, 12)] == "BOOT HP HE ROMFS1 TOC RWFS ROMFS0 RECOVERY".split()
+    assert [text(index) for index in range(4, 12)] == [
+        "BOOT",
+        "HP",
+        "HE",
+        "ROMFS1",
+        "TOC",
+        "RWFS",
+        "ROMFS0",
+        "RECOVERY",
+    ]
     assert driver().transfer(0x80, 6, 0x030C, 255).kind is Kind.STALL
 
 

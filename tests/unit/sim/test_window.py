@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_detach_is_acknowledged_and_then_it_leaves(tmp_path: Path) -> None:
     assert camera.detach().kind is Kind.DATA
     camera.pass_time(0.002)
     assert camera.camera.connection is not None, "the host must be able to see the acknowledgement"
-    camera.pass_time(0.002)
+    camera.pass_time(0.004)
     assert camera.camera.phase is Phase.DARK
     camera.pass_time(1.9)
     assert camera.camera.phase is Phase.DARK
@@ -219,7 +220,7 @@ def test_boot_block_1_is_the_header() -> None:
     assert driver(bootloader="1.0.0").upload(1, 4) == b"\xff" * 4
 
 
-def application(tmp_path: Path, **changes: object) -> Driver:
+def application(tmp_path: Path, **changes: Any) -> Driver:
     camera = driver(contents=bootable(tmp_path), **changes)
     camera.pass_time(3)
     assert camera.camera.phase is Phase.APPLICATION

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from station.model.devices import Device
+from station.sim.control import Control
 from station.sim.faults import Fault
 from station.sim.hub import Hub
 from station.sim.server import UsbIpServer, listen_tcp, listen_unix
@@ -36,6 +37,9 @@ class Bench:
         self.access = UsbAccess("usbip", (str(folder),))
         (self.socket,) = self.access.usbip_sockets
         self.server.serve_on(listen_unix(self.socket))
+        (control,) = self.access.control_sockets
+        self._control = listen_unix(control)
+        Control(self.hub, self.host, lambda: None).serve_on(self._control)
         self._events = self.host.watch()
 
     def plug(self, port_path: str = "1-1", *faults: dict[str, Any], serial: str = SERIAL, **spec: Any) -> Device:
@@ -67,6 +71,9 @@ class Bench:
     def close(self) -> None:
         self.hub.close()
         self.server.close()
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        self._control.close()
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ def test_a_port_path_is_read_and_written_back(text: str, parsed: PortPath) -> No
     assert port_path(parsed.bus, parsed.ports) == text
 
 
-@pytest.mark.parametrize("text", ["", "usb1", "1-1:1.0", "1-0", "1-", "1-1.", "a-1", "1-1.4 ", "1-01", "1-1\n", "1.1-1"])
+@pytest.mark.parametrize(
+    "text", ["", "usb1", "1-1:1.0", "1-0", "1-", "1-1.", "a-1", "1-1.4 ", "1-01", "1-1\n", "1.1-1"]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a USB port path"):
         parse_port_path(text)

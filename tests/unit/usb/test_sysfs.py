@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.usb.sysfs import Presence, read_camera
+from station.usb.sysfs import Presence, list_cameras, read_camera
 
 ATTRIBUTES = {
     "idVendor": "37c5",
@@ -21,14 +21,14 @@ CAMERA = Device(
 )
 
 
-def folder(root: Path, name: str = "3-1.4", **changes: str | None) -> Path:
+def folder(root: Path, **changes: str | None) -> str:
     """A device as sysfs shows it."""
-    made = root / name
-    made.mkdir()
+    made = root / "3-1.4"
+    made.mkdir(parents=True)
     for key, value in {**ATTRIBUTES, **changes}.items():
         if value is not None:
             (made / key).write_text(value + "\n")
-    return made
+    return str(made)
 
 
 def test_a_camera_is_read_from_its_folder(tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ def test_the_product_tells_the_mode(tmp_path: Path, product: str, mode: DeviceMo
 
 
 def test_no_serial_is_an_empty_one_and_blanks_in_one_are_kept(tmp_path: Path) -> None:
-    without = read_camera(folder(tmp_path, "3-1", serial=None))
-    blank = read_camera(folder(tmp_path, "3-2", serial=" A B "))
+    without = read_camera(folder(tmp_path / "1", serial=None))
+    blank = read_camera(folder(tmp_path / "2", serial=" A B "))
     assert without is not None
     assert blank is not None
     assert (without.serial, blank.serial) == ("", " A B ")
@@ -61,7 +61,18 @@ def test_others_and_devices_that_are_just_leaving_are_none(tmp_path: Path, chang
 
 
 def test_a_folder_that_is_gone_is_none(tmp_path: Path) -> None:
-    assert read_camera(tmp_path / "3-1") is None
+    assert read_camera(str(tmp_path / "3-1")) is None
+
+
+def test_all_cameras_are_listed_by_their_place_and_nothing_else_is(tmp_path: Path) -> None:
+    camera = folder(tmp_path / "devices")
+    folder(tmp_path / "others", idVendor="1d6b")
+    links = tmp_path / "bus"
+    links.mkdir()
+    for name, target in {"3-1.4": camera, "usb3": str(tmp_path / "others/3-1.4"), "3-1.4:1.0": camera}.items():
+        (links / name).symlink_to(target)
+    assert list_cameras(str(links)) == {camera: CAMERA}
+    assert list_cameras(str(tmp_path / "none")) == {}
 
 
 @pytest.fixture
