@@ -11,6 +11,7 @@ The tree::
     ├── BusyError                     6   another station holds the data folder or the bus
     └── CameraError                   1   one camera's run, never the station: carries the outcome of that run
         ├── UsbError                      the link: gone, I/O error, time limit
+        │   └── UsbBusyError              another program has the camera: nothing is said about the camera itself
         ├── DfuError                      the bootloader refused
         ├── IdentityError                 not a camera that may be written
         ├── VerifyError                   the bytes read back are not the bytes sent
@@ -89,6 +90,12 @@ class UsbError(CameraError):
     """The link to one camera failed: `usb.disconnected`, `usb.io`, `usb.timeout`, `usb.stall`."""
 
 
+class UsbBusyError(UsbError):
+    """Another program on this machine has the camera: the station's trouble, not the camera's."""
+
+    outcome = "ERROR"
+
+
 class DfuError(CameraError):
     """The bootloader answered with an error status or in a way that DFU does not allow.
 
@@ -135,6 +142,7 @@ HINTS: dict[str, str] = {
     "usb.io": "The USB link broke during a transfer. Replug the camera; if it repeats on one slot, change that cable.",
     "usb.timeout": "The camera stopped answering. Unplug it, wait two seconds, plug it in again.",
     "usb.stall": "The camera refused a request. Unplug it and plug it in again.",
+    "usb.busy": "Close the other program that uses the camera (an IDE, dfu-util), then plug the camera in again.",
     "usb.access_denied": "Install deploy/udev/70-openmv-ae3.rules, then add the user to the group plugdev and log in again.",
     "usb.no_libusb": "Install the package libusb-package in this environment.",
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",

@@ -139,9 +139,11 @@ class Bench:
         return ["--data-dir", self.data_dir, *sims]
 
     @contextmanager
-    def station(self, *words: str | Path, plug: bool = True, **environment: str) -> Iterator[Station]:
+    def station(
+        self, *words: str | Path, plug: bool = True, environment: dict[str, str] | None = None, **more: str
+    ) -> Iterator[Station]:
         """A station that runs while the block does, with every camera plugged in once it listens."""
-        started = Station(["--bundle", self.release, *self.words, *words], environment)
+        started = Station(["--bundle", self.release, *self.words, *words], {**(environment or {}), **more})
         try:
             wait_for(lambda: any("ready" in line for line in started.talk) or started.process.poll() is not None, "up")
             if plug:

@@ -107,13 +107,18 @@ class Attempt:
         job.write(only_changed=only_changed, read_all=not self.plan.options.verify, tick=tick)
 
     def _is_uninitialized_mram(self, error: DfuError, job: ImageJob) -> bool:
-        """An MRAM that was never initialized refuses the first block of ROMFS0; a later refusal is a bad chip."""
+        """An MRAM that was never initialized refuses every block of ROMFS0, the first one too.
+
+        Where only the blocks that differ are written, the one that was refused need not be the first: then the first
+        is tried with what it holds already. A chip that takes it has a bad block, and is not to be erased for that.
+        """
         return (
             error.code == "dfu.err_write"
             and job.partition is ROMFS0
             and not job.written
             and self.plan.options.mram == "auto"
             and not self.mram_done
+            and (error.block == 0 or job.refuses_block_0())
         )
 
     def _initialize_mram(self) -> None:

@@ -97,7 +97,7 @@ class CameraRun:
         if where is Whereabouts.LEFT:
             return Verdict(Outcome.ABORTED, "operator.unplugged", "the camera was unplugged during the run")
         if where is Whereabouts.STAYED:
-            return Verdict(Outcome.FAIL, error.code, str(error), again=error.retryable)
+            return Verdict(Outcome(error.outcome), error.code, str(error), again=error.retryable)
         gone = UsbError("usb.disconnected", f"the camera left the bus and came back by itself ({error})")
         return Verdict(Outcome.FAIL, gone.code, str(gone), returned, again=where is Whereabouts.CAME_BACK)
 

@@ -47,7 +47,7 @@ def hold(access: UsbAccess, device: Device) -> CameraHeld | CameraNotHeld:
         except CameraError as error:
             gone = error.code == "usb.disconnected"
             if monotonic_s() - started_s > (HOLD_RETRY_S if gone else HOLD_TOTAL_S):
-                return CameraNotHeld(device, Outcome.FAIL, error.code, str(error), gone=gone)
+                return CameraNotHeld(device, Outcome(error.outcome), error.code, str(error), gone=gone)
         sleep(0.01)
 
 

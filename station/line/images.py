@@ -10,7 +10,7 @@ from pathlib import Path
 
 from station.ae3.partitions import BLOCK_BYTES, Partition
 from station.dfu.engine import ShortFrame
-from station.errors import VerifyError
+from station.errors import DfuError, VerifyError
 from station.line import compare
 from station.line.clock import monotonic_s
 from station.line.session import DfuSession
@@ -61,6 +61,18 @@ class ImageJob:
             self._write_blocks(list(blocks), tick)
         finally:
             self.write_s += monotonic_s() - started_s
+
+    def refuses_block_0(self) -> bool:
+        """Whether the camera refuses even the image's first block with errWRITE."""
+        self._session.select(self.partition)
+        try:
+            self._session.download(0, self._block(0))
+        except DfuError as error:
+            if error.code != "dfu.err_write":
+                raise
+            return True
+        self.written.add(0)
+        return False
 
     def verify(self, tick: Tick) -> None:
         """Read the whole image back, compare every byte and keep the digest of what was read.

@@ -36,7 +36,10 @@ class Line:
         """
         dispatcher = self._dispatcher
         try:
-            self._watcher.start(lambda event: dispatcher.post(partial(dispatcher.device_event, event)))
+            self._watcher.start(
+                lambda event: dispatcher.post(partial(dispatcher.device_event, event)),
+                lambda failure: dispatcher.post(partial(dispatcher.stopping.stop_because, failure)),
+            )
             dispatcher.post(dispatcher.listing_done)
             self._pool.warm()
             threading.Thread(target=on_ready, name="ready", daemon=True).start()

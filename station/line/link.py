@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from multiprocessing.connection import Connection
 
-from station.errors import CameraError
 from station.line.clock import monotonic_s
 from station.line.messages import CancelRun, HoldWanted, PortChanged, Progressed
-from station.model.runs import Outcome
 from station.model.slots import Progress
 
 TICK_S = 0.1
@@ -85,8 +83,3 @@ class Link:
                 timeout_s = 0
         except (EOFError, OSError) as error:
             raise Orphaned from error
-
-
-def outcome_of(error: CameraError) -> Outcome:
-    """The outcome that a camera's failure stands for."""
-    return Outcome(error.outcome)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from station.errors import StationError
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.recipes import Recipe
@@ -16,8 +17,13 @@ from station.model.slots import SlotMap
 class Watcher(Protocol):
     """Announces devices: all that are there, then every change."""
 
-    def start(self, on_event: Callable[[DeviceEvent], None]) -> None:
-        """Begin; returns when every device that is there has been announced. `on_event` is called in another thread."""
+    def start(
+        self, on_event: Callable[[DeviceEvent], None], on_failure: Callable[[StationError], None] | None = None
+    ) -> None:
+        """Begin; returns when every device that is there has been announced.
+
+        Both are called in another thread: `on_failure` when nothing can be watched any more.
+        """
         ...
 
     def stop(self) -> None:

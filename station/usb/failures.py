@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import StationError, UsbAccessError, UsbError
+from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
@@ -66,5 +66,5 @@ def claim_failure(error: OSError, node: str) -> StationError:
     if number == errno.ENOENT:
         return UsbError("usb.io", f"the camera is not configured ({node})")
     if number == errno.EBUSY:
-        return UsbError("usb.io", f"another program is using the camera ({node})")
+        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
     return open_failure(error, node)

@@ -1,7 +1,7 @@
 """Control requests to one opened camera: the actions of `station.dfu.actions`, carried out over a pyusb backend.
 
-The backend's own methods are called, not `usb.core.Device`: that class makes an array for every transfer and more than
-doubles the Python in it, and a flash makes some 15,000 of them.
+The backend's own methods are called, not those of `usb.core.Device`, which makes a new array for every transfer: a
+flash makes some 15,000 of them.
 """
 
 from __future__ import annotations

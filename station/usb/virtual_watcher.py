@@ -17,7 +17,7 @@ from station.errors import UsbAccessError
 from station.model.devices import Device
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence, mode_of
-from station.usb.watching import OnEvent, OnFailure, Watcher
+from station.usb.watching import OnEvent, Watcher
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -102,8 +102,8 @@ class VirtualWatcher(Watcher):
 
     _name = "virtual-watcher"
 
-    def __init__(self, access: UsbAccess, on_failure: OnFailure | None = None) -> None:
-        super().__init__(on_failure)
+    def __init__(self, access: UsbAccess) -> None:
+        super().__init__()
         self._access = access
 
     def _watch(self, on_event: OnEvent, ready: Callable[[], None], wake_fd: int) -> None:

@@ -10,7 +10,7 @@ from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence, list_cameras, read_camera
 from station.usb.udev import Overflow, UdevEvent, UdevMonitor
 from station.usb.virtual_watcher import VirtualWatcher, virtual_devices
-from station.usb.watching import OnEvent, OnFailure, Watcher
+from station.usb.watching import OnEvent, Watcher
 
 __all__ = ["UdevWatcher", "VirtualWatcher", "Watcher", "list_devices"]
 
@@ -24,10 +24,8 @@ class UdevWatcher(Watcher):
 
     _name = "udev-watcher"
 
-    def __init__(
-        self, on_failure: OnFailure | None = None, open_monitor: Callable[[], UdevMonitor] = UdevMonitor
-    ) -> None:
-        super().__init__(on_failure)
+    def __init__(self, open_monitor: Callable[[], UdevMonitor] = UdevMonitor) -> None:
+        super().__init__()
         self._open_monitor = open_monitor
 
     def _watch(self, on_event: OnEvent, ready: Callable[[], None], wake_fd: int) -> None:

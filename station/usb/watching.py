@@ -19,26 +19,24 @@ OnFailure = Callable[[StationError], None]
 
 
 class Watcher(ABC):
-    """Announces every camera that is plugged in, then every change; also a context manager that stops at its end.
-
-    `on_failure` is told, in the watcher's thread, of a StationError that ended the watching; without it the thread
-    dies of that error.
-    """
+    """Announces every camera that is plugged in, then every change; also a context manager that stops at its end."""
 
     _name = "watcher"
 
-    def __init__(self, on_failure: OnFailure | None = None) -> None:
-        self._on_failure = on_failure
+    def __init__(self) -> None:
+        self._on_failure: OnFailure | None = None
         self._thread: threading.Thread | None = None
         self._wake_fd = -1
 
-    def start(self, on_event: OnEvent) -> None:
+    def start(self, on_event: OnEvent, on_failure: OnFailure | None = None) -> None:
         """Begin; returns when all that is there has been announced. A StationError where nothing can be watched.
 
         `on_event` is called in the watcher's thread, and everything else waits meanwhile: let it enqueue and return.
+        `on_failure` is told there of a StationError that ended the watching; without it the thread dies of that error.
         """
         if self._thread is not None:
             raise RuntimeError("a watcher is started once")
+        self._on_failure = on_failure
         ready: Future[None] = Future()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC)
         run = partial(self._run, on_event, ready)

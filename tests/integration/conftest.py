@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from station.bundle.demo import make_demo_release
-from station.sim.virtual_line import VirtualLine
-from station.sim.spec import CameraSpec
 
+from station.bundle.demo import make_demo_release
+from station.sim.spec import CameraSpec
+from station.sim.virtual_line import VirtualLine
 from tests.harness import Bench
 
 MakeBench = Callable[[Sequence[CameraSpec]], Bench]
@@ -18,7 +18,8 @@ MakeBench = Callable[[Sequence[CameraSpec]], Bench]
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small release, its sizes chosen to end in the middle of a block, of a sector and of 16 bytes."""
     folder = tmp_path_factory.mktemp("release")
-    make_demo_release(folder, version="4.7.0", hp_bytes=41_003, he_bytes=20_480, romfs1_bytes=9_001, romfs0_bytes=400_000)
+    sizes = {"hp_bytes": 41_003, "he_bytes": 20_480, "romfs1_bytes": 9_001, "romfs0_bytes": 400_000}
+    make_demo_release(folder, version="4.7.0", **sizes)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from station.sim.faults import Fault
 from tests.harness import wait_for
 from tests.integration.conftest import MakeBench, camera, serial
@@ -21,7 +22,7 @@ def fault(**raw: Any) -> tuple[Fault, ...]:
 def run_beside_a_sound_one(make_bench: MakeBench, runs: int = 2, **changes: Any) -> tuple[Any, dict[str, Any]]:
     """Run camera 1 with `changes` beside a sound one, which must pass; the bench and camera 1's (last) run."""
     bench = make_bench([camera(1, **changes), camera(SOUND)])
-    with bench.station("--stop-after", str(runs), **QUICK) as running:
+    with bench.station("--stop-after", str(runs), environment=QUICK) as running:
         found = running.runs(runs)
         running.end()
     sound = [run for run in found if run["port_path"] == f"1-1.{SOUND}"]
@@ -137,7 +138,7 @@ def test_an_application_that_never_comes_is_a_failure(make_bench: MakeBench) -> 
 def test_a_camera_that_crashes_for_ever_is_one_failure(make_bench: MakeBench) -> None:
     crash = fault(do="boot_crash", after_s=0.2)
     bench = make_bench([camera(1, faults=crash), camera(2)])
-    with bench.station("--stop-after", "2", **QUICK) as running:
+    with bench.station("--stop-after", "2", environment=QUICK) as running:
         found = {run["port_path"]: run for run in running.runs(2)}
         running.end()
     assert running.rest == [], running.rest
@@ -190,3 +191,12 @@ def test_a_camera_in_its_boot_loop_is_caught_and_mended(make_bench: MakeBench) -
         ("PASS", None),
     ]
     assert wait_for(lambda: bench.memory_is_release(serial(1)), "the release")
+
+
+@pytest.mark.parametrize("external", ["nor", "mram"])
+def test_a_bad_block_is_no_reason_to_initialize_the_mram(make_bench: MakeBench, external: str) -> None:
+    bad = {"do": "err_write", "at": {"request": "WRITE", "alt": 6, "block": 40}, "times": None}
+    bench, run = run_beside_a_sound_one(make_bench, external=external, faults=fault(**bad))
+    assert (run["outcome"], run["code"]) == ("FAIL", "dfu.err_write")
+    assert [attempt["mram_initialized"] for attempt in run["attempts"]] == [False, False]
+    assert bench.line.state(serial(1))["mram_initializations"] == 0

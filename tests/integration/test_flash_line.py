@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from tests.harness import FILES, station
 from tests.integration.conftest import MakeBench, camera, serial
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+
 from station.sim.faults import Fault
 from tests.harness import Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
@@ -19,7 +20,11 @@ SLOW = {"profile": "nor", "scale": 0.5}
 def in_the_middle(bench: Bench, *numbers: int) -> None:
     """Wait until each camera has a good part of its ROMFS0."""
     for number in numbers:
-        wait_for(lambda number=number: bench.blocks_written(serial(number)) > 30, f"camera {number}")
+        wait_for(partial(_is_in_the_middle, bench, number), f"camera {number} in the middle")
+
+
+def _is_in_the_middle(bench: Bench, number: int) -> bool:
+    return bench.blocks_written(serial(number)) > 30
 
 
 def test_a_killed_worker_costs_its_own_run(make_bench: MakeBench) -> None:
@@ -62,11 +67,15 @@ def test_told_to_end_now_every_row_is_closed(make_bench: MakeBench, signals: tup
         for number in signals:
             heard = len(running.talk)
             running.interrupt(number)
-            wait_for(lambda heard=heard: len(running.talk) > heard, "the signal heard")
+            wait_for(partial(_has_said_more, running, heard), "the signal heard")
         runs = running.runs(2)
         assert running.end() == 130
     assert {(run["outcome"], run["code"]) for run in runs} == {("ABORTED", "operator.cancelled")}
     assert {run["outcome"] for run in bench.export()} == {"ABORTED"}
+
+
+def _has_said_more(running: Station, than: int) -> bool:
+    return len(running.talk) > than
 
 
 def test_a_silent_camera_does_not_keep_the_station_from_ending(make_bench: MakeBench) -> None:
@@ -136,5 +145,3 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
     again.interrupt()
     again.end()
-
-

@@ -122,3 +122,16 @@ def test_a_line_that_is_no_json_is_an_error(served: Served) -> None:
 def test_quit_ends_the_bench(served: Served) -> None:
     served.control.ask("quit")
     assert served.bench.ended.wait(10)
+
+
+def test_addresses_wrap_around_past_those_in_use(served: Served) -> None:
+    served.add(forced=True)
+    kept = served.arrival()["address"]
+    served.add(port_path="1-1.2", enumeration_s=0.0, forced=True)
+    seen = [served.arrival()["address"]]
+    while len(seen) < 126:
+        served.control.ask("replug", port_path="1-1.2", off_s=0)
+        seen.append(served.arrival()["address"])
+    assert kept not in seen
+    assert (min(seen), max(seen)) == (kept + 1, 127)
+    assert seen[0] == seen[125], "it began again"

@@ -167,7 +167,7 @@ def test_a_silent_transfer_can_be_given_up_and_another_one_is_served(served: Ser
 
 
 def test_a_busy_camera_handles_unlink_while_it_writes(served: Served) -> None:
-    served.add(faults=[{"do": "silence", "seconds": 0.4, "at": {"request": "WRITE"}}], trace=True)
+    served.add(faults=[{"do": "silence", "seconds": 1.0, "at": {"request": "WRITE"}}], trace=True)
     served.arrival()
     host = served.opened()
     host.control(0x01, 0x0B, RWFS)
@@ -177,9 +177,9 @@ def test_a_busy_camera_handles_unlink_while_it_writes(served: Served) -> None:
     victim = host.submit(REQUEST_TYPE_IN, Request.GETSTATUS, 0, 6)
     unlink = host.unlink(victim)
     assert host.answer() == (4, unlink, -104, b"")
-    assert time.monotonic() - began_s < 0.35, "not only after the write"
+    assert time.monotonic() - began_s < 0.9, "not only after the write"
     assert status(host) == State.DFU_DNLOAD_IDLE, "another GETSTATUS waits for the write"
-    assert time.monotonic() - began_s >= 0.35
+    assert time.monotonic() - began_s >= 0.9
 
 
 def test_what_waits_behind_a_silent_transfer_can_be_given_up_too(served: Served) -> None:
@@ -313,4 +313,4 @@ def test_the_window_ends_while_nobody_asks(served: Served) -> None:
     served.arrival()
     began_s = time.monotonic()
     served.departure()
-    assert 1.4 < time.monotonic() - began_s < 2.5
+    assert 1.4 < time.monotonic() - began_s < 8

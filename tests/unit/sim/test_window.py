@@ -293,3 +293,15 @@ def test_power_off_forgets_the_session_and_keeps_the_memory() -> None:
     assert camera.camera.state()["alt"] == 0
     camera.select(RWFS)
     assert camera.upload(0)[:4] == b"kept"
+
+
+def test_before_1_0_2_a_request_after_detach_holds_it_again() -> None:
+    camera = driver(bootloader="1.0.1")
+    camera.upload(1)
+    held_s = camera.camera.sessions[-1].attached_s
+    camera.pass_time(0.5)
+    camera.detach()
+    camera.upload(1)
+    camera.pass_time(60)
+    assert camera.camera.phase is Phase.BOOTLOADER
+    assert camera.camera.sessions[-1].attached_s == held_s, "held is told from the first time"

@@ -78,7 +78,7 @@ def test_any_other_failure_to_open_is_an_io_error() -> None:
     ("number", "code", "text"),
     [
         (errno.ENOENT, "usb.io", "not configured"),
-        (errno.EBUSY, "usb.io", "another program"),
+        (errno.EBUSY, "usb.busy", "another program"),
         (errno.ENODEV, "usb.disconnected", "left the bus"),
         (errno.EACCES, "usb.access_denied", "no permission"),
     ],

@@ -187,8 +187,8 @@ def test_a_watcher_that_cannot_go_on_says_so(
 ) -> None:
     failures: queue.SimpleQueue[StationError] = queue.SimpleQueue()
     lost = UsbAccessError("usb.no_udev", "lost")
-    with watch({}, on_failure=failures.put) as watcher:
-        watcher.start(told)
+    with watch({}) as watcher:
+        watcher.start(told, failures.put)
         monitors[0].announce(lost)
         assert failures.get(timeout=LIMIT_S) is lost
 
