@@ -162,6 +162,7 @@ def line_setup(
         batch=settings.run.batch,
         operator=settings.run.operator,
         errors_in_a_row=settings.line.errors_in_a_row,
+        workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
     )

@@ -14,15 +14,13 @@ from station.model.events import LedgerReply
 from station.model.slots import SlotView
 from station.usb.access import UsbAccess
 
-SPARE_WORKERS = 2
-
 
 class Line:
     """One line. `run` blocks in the caller's thread; every other method may be called from any thread."""
 
     def __init__(self, setup: LineSetup, access: UsbAccess, watcher: Watcher, outside: Outside) -> None:
         self._watcher = watcher
-        self._pool = Pool(access, SPARE_WORKERS)
+        self._pool = Pool(access, setup.workers_spare)
         self._dispatcher = Dispatcher(setup, outside, self._pool)
 
     def start(self) -> None:

@@ -49,6 +49,7 @@ class LineSetup:
     batch: str | None = None
     operator: str | None = None
     errors_in_a_row: int = 5
+    workers_spare: int = 2
     stop_after: int | None = None
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""

@@ -1,0 +1,213 @@
+"""The line as a service: a Unix socket in the data folder, through which any number of screens watch and steer it.
+
+JSON, one value a line. On connecting a screen is told `{"about": …}`. A snapshot of all slots is sent only when it is
+asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to everybody:
+`{"run": …}` for a run that is in the log, `{"about": …}` when what the line works on changed, and `{"status": …}` as
+the last words of a line. No screen can hold up the line: one that does not read is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from station.line.clock import monotonic_s
+from station.line.line import Line
+from station.line.requests import carry_out
+from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.runs import RunRecord
+
+SOCKET_NAME = "line.sock"
+MODE = 0o660
+"""Its owner and its group may watch and steer the line, nobody else."""
+LINE_LIMIT_BYTES = 1 << 16
+UNREAD_LIMIT_BYTES = 4 << 20
+"""A screen that leaves so much unread is gone, or as good as gone."""
+LAST_WORDS_S = 2.0
+
+
+class _Client:
+    """One connected screen: what it sent so far and what it has yet to read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.heard = bytearray()
+        self.unread = bytearray()
+
+    def tell(self, fact: dict[str, Any]) -> None:
+        """Queue one line for it."""
+        self.unread += json.dumps(fact).encode() + b"\n"
+
+    def lines(self) -> Iterator[bytes]:
+        """Every whole line that it sent."""
+        while (end := self.heard.find(b"\n")) >= 0:
+            line = bytes(self.heard[:end])
+            del self.heard[: end + 1]
+            yield line
+
+    def flush(self) -> None:
+        """Send what it will take now. OSError where it is gone."""
+        with suppress(BlockingIOError):
+            while self.unread:
+                del self.unread[: self.connection.send(self.unread)]
+
+
+class LineService:
+    """Serves one line to its screens, in a thread of its own. `post_run` may be called from any thread."""
+
+    def __init__(self, data_dir: Path, about: LineAbout) -> None:
+        self._path = data_dir / SOCKET_NAME
+        self._about = about
+        self._clients: dict[socket.socket, _Client] = {}
+        self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._bell_in, self._bell_out = socket.socketpair()
+        self._bell_in.setblocking(False)
+        self._closing = False
+        self._line: Line | None = None
+
+    def post_run(self, run: RunRecord) -> None:
+        """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
+        self._post({"run": run.to_json()})
+
+    def _post(self, fact: dict[str, Any]) -> None:
+        self._facts.put(fact)
+        with suppress(OSError):  # full: it is waking up anyway
+            self._bell_in.send(b"!")
+
+    @contextmanager
+    def serving(self, line: Line) -> Iterator[None]:
+        """Serve until the end of the block; the screens are told how the line ended."""
+        self._line = line
+        listener = listening_socket(self._path)
+        thread = threading.Thread(target=self._loop, args=(listener, line), name="service", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            status = line.status()
+            self._post({"status": {**status.to_json(), "accepting": False, "ended": True}})
+            self._closing = True
+            self._post({})
+            thread.join(LAST_WORDS_S * 2)
+            self._path.unlink(missing_ok=True)
+
+    # --- its thread -------------------------------------------------------------------------------------------------
+
+    def _loop(self, listener: socket.socket, line: Line) -> None:
+        with selectors.DefaultSelector() as selector, listener:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(self._bell_out, selectors.EVENT_READ)
+            while not self._closing:
+                self._step(selector, listener, line)
+            self._post_facts()
+            self._say_last_words()
+
+    def _step(self, selector: selectors.BaseSelector, listener: socket.socket, line: Line) -> None:
+        for key, _events in selector.select():
+            if key.fileobj is self._bell_out:
+                self._bell_out.recv(4096)
+            elif key.fileobj is listener:
+                self._accept(selector, listener)
+            elif isinstance(key.fileobj, socket.socket):
+                self._hear(self._clients[key.fileobj], line)
+        self._post_facts()
+        for client in list(self._clients.values()):
+            self._write(selector, client)
+
+    def _accept(self, selector: selectors.BaseSelector, listener: socket.socket) -> None:
+        with suppress(OSError):  # it left again
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            client = _Client(connection)
+            client.tell({"about": self._about.to_json()})
+            self._clients[connection] = client
+            selector.register(connection, selectors.EVENT_READ)
+
+    def _hear(self, client: _Client, line: Line) -> None:
+        try:
+            heard = client.connection.recv(LINE_LIMIT_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            heard = b""
+        client.heard += heard
+        if not heard or len(client.heard) > LINE_LIMIT_BYTES:
+            client.connection.close()
+            return
+        for request in client.lines():
+            client.tell(self._answer(request, line))
+
+    def _answer(self, text: bytes, line: Line) -> dict[str, Any]:
+        try:
+            request = json.loads(text)
+            if request["do"] == "snapshot":
+                snapshot = Snapshot(line.status(), tuple(line.views()))
+                return {"snapshot": snapshot.to_json(monotonic_s())}
+            return {"done": carry_out(line, request)}
+        except (ValueError, KeyError, TypeError) as error:
+            return {"refused": f"{type(error).__name__}: {error}"}
+
+    def _post_facts(self) -> None:
+        while True:
+            try:
+                fact = self._facts.get_nowait()
+            except queue.Empty:
+                return
+            for client in self._clients.values():
+                if fact:
+                    client.tell(fact)
+
+    def _write(self, selector: selectors.BaseSelector, client: _Client) -> None:
+        connection = client.connection
+        if connection.fileno() >= 0:
+            try:
+                client.flush()
+            except OSError:
+                connection.close()
+        if connection.fileno() < 0 or len(client.unread) > UNREAD_LIMIT_BYTES:
+            del self._clients[connection]
+            selector.unregister(connection)
+            connection.close()
+            return
+        selector.modify(connection, selectors.EVENT_READ | (selectors.EVENT_WRITE if client.unread else 0))
+
+    def _say_last_words(self) -> None:
+        until_s = monotonic_s() + LAST_WORDS_S
+        for client in self._clients.values():
+            while client.unread and monotonic_s() < until_s:
+                try:
+                    client.flush()
+                except OSError:
+                    break
+                if client.unread:
+                    time.sleep(0.01)
+            client.connection.close()
+
+
+def listening_socket(path: Path) -> socket.socket:
+    """A socket that listens at `path`. The data folder is held, so one that is there already is a dead station's."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Set before it is bound: at no moment may more than these open it.
+    os.fchmod(listener.fileno(), MODE)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A socket's address has at most 107 bytes; by way of the folder's descriptor the path may have any length.
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+    path.chmod(MODE)
+    listener.listen(16)
+    return listener
+
+
+__all__ = ["SOCKET_NAME", "LineService", "LineStatus", "listening_socket"]

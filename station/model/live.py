@@ -1,0 +1,91 @@
+"""What a screen is told of a line: what the line works on, how it stands, and the newest state of every slot.
+
+The JSON forms are what goes over the line's socket. Clocks of two processes are not compared: elapsed seconds are sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from station.model.slots import Progress, SlotState, SlotView
+
+
+@dataclass(frozen=True, slots=True)
+class LineAbout:
+    """What a line works on: the header of a screen. `images` are partition and size in bytes, in their order."""
+
+    station_id: str
+    bundle: str
+    bundle_version: str
+    recipe: str
+    batch: str | None
+    operator: str | None
+    started_at: datetime
+    images: tuple[tuple[str, int], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as JSON."""
+        return {**asdict(self), "started_at": self.started_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> LineAbout:
+        """The value from its JSON form."""
+        images = tuple((str(name), int(size)) for name, size in given["images"])
+        return cls(**{**given, "started_at": datetime.fromisoformat(given["started_at"]), "images": images})
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """How a line stands. `code` and `message` say why it stopped by itself; None and "" where it did not."""
+
+    accepting: bool = True
+    paused: bool = False
+    ended: bool = False
+    code: str | None = None
+    message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> LineStatus:
+        """The value from its JSON form."""
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The newest state of a line and of all its slots: pulled, never queued."""
+
+    status: LineStatus
+    slots: tuple[SlotView, ...]
+
+    def to_json(self, now_s: float) -> dict[str, Any]:
+        """The value as JSON; `now_s` is this process's monotonic clock, which `started_at_s` was read from."""
+        return {"status": self.status.to_json(), "slots": [_slot_json(view, now_s) for view in self.slots]}
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any], now_s: float) -> Snapshot:
+        """The value from its JSON form; `started_at_s` is put on this process's monotonic clock, `now_s`."""
+        slots = tuple(_slot_view(slot, now_s) for slot in given["slots"])
+        return cls(LineStatus.from_json(given["status"]), slots)
+
+
+def _slot_json(view: SlotView, now_s: float) -> dict[str, Any]:
+    given = asdict(view)
+    started_s = given.pop("started_at_s")
+    return {**given, "elapsed_s": None if started_s is None else now_s - started_s}
+
+
+def _slot_view(given: dict[str, Any], now_s: float) -> SlotView:
+    fields = dict(given)
+    elapsed_s = fields.pop("elapsed_s")
+    progress = fields.pop("progress")
+    return SlotView(
+        **{**fields, "state": SlotState(fields["state"])},
+        progress=None if progress is None else Progress(**progress),
+        started_at_s=None if elapsed_s is None else now_s - elapsed_s,
+    )
