@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from station.cli.output import say
+from station.cli.progress import progress_bars
 from station.errors import HINTS
 from station.model.runs import Outcome, RunRecord
 
@@ -113,7 +114,7 @@ def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPri
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.wiring import running_line
 
-    with running_line(settings, bench, setup, printer) as line, interruptions(line) as heard:
+    with running_line(settings, bench, setup, printer) as line, interruptions(line) as heard, progress_bars(line.views):
         line.start()
         reason = line.run(on_ready=partial(_ready, bench))
     if reason is not None:
