@@ -57,14 +57,15 @@ class Measured:
     def __init__(self, bench: Bench, *, shared_memory: bool = False) -> None:
         count = len(bench.line.specs)
         self.pss_mib: list[float] = []
-        with bench.station("--stop-after", str(count), environment=REFLASH, plug=False) as running:
+        with bench.station(environment=REFLASH, plug=False) as running:
             before_s = cpu_s(running)
             bench.line.plug_all()
             if shared_memory:
-                bench.line.wait_until(bench.line.specs[-1].port_path, lambda state: state["blocks_read"], 120)
+                bench.line.wait_until(bench.line.specs[-1].port_path, lambda state: state["blocks_written"], 120)
                 self.pss_mib = [pss_mib(pid) for pid in running.processes("w ")]
             self.runs = running.runs(count, limit_s=900)
             self.cpu_s = cpu_s(running) - before_s
+            running.interrupt()
             running.end()
         self.states = bench.line.states()
         assert {run["outcome"] for run in self.runs} == {"PASS"}, self.runs
