@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from station.ae3.partitions import BLOCK_BYTES, TABLE, TRANSFER_BYTES, Partition
+from station.ae3.partitions import BLOCK_BYTES, SIZE_PROBES, TABLE, TRANSFER_BYTES, built, partition_at
 from station.dfu.descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import IdentityError
 from station.line.session import DfuSession
+
+WRONG = "identity.wrong_partitions"
 
 
 def identify(session: DfuSession) -> None:
@@ -15,46 +17,46 @@ def identify(session: DfuSession) -> None:
     The names alone prove nothing: boards of spring 2025 have the same eight names over other sizes. Sizes are read by
     asking for the last block of a partition and for the one after it, which must be the 4-byte end of an upload.
     """
-    _check_interface(session)
-    for partition in TABLE:
-        if not partition.never_upload:
-            _check_size(session, partition)
+    interface = _interface(session)
+    if interface.transfer_size_bytes != TRANSFER_BYTES:
+        found = interface.transfer_size_bytes
+        raise IdentityError(WRONG, f"transfer size {found} found, {TRANSFER_BYTES} expected")
+    names = [session.transport.string(index) for index in interface.alt_name_indices]
+    expected = [partition.name for partition in TABLE]
+    if names != expected:
+        text = f"partitions {' '.join(names)} found, {' '.join(expected)} expected"
+        raise IdentityError(WRONG, text + _board(built(names, {})))
+    _check_sizes(session, names)
 
 
-def _check_interface(session: DfuSession) -> None:
+def _interface(session: DfuSession) -> DfuInterface:
     raw = session.transport.configuration_descriptor_raw()
     try:
-        interface = parse_dfu_interface(raw)
+        return parse_dfu_interface(raw)
     except ValueError as error:
-        raise IdentityError("identity.not_an_ae3", f"the configuration descriptor makes no sense: {error}") from error
-    if interface.transfer_size_bytes != TRANSFER_BYTES:
-        raise IdentityError(
-            "identity.wrong_partitions",
-            f"transfer size {interface.transfer_size_bytes} found, {TRANSFER_BYTES} expected",
-        )
-    found = _names(session, interface)
-    expected = [partition.name for partition in TABLE]
-    if found != expected:
-        raise IdentityError(
-            "identity.wrong_partitions", f"partitions {' '.join(found)} found, {' '.join(expected)} expected"
-        )
+        text = f"the configuration descriptor makes no sense: {error}"
+        raise IdentityError("identity.not_an_ae3", text) from error
 
 
-def _names(session: DfuSession, interface: DfuInterface) -> list[str]:
-    return [session.transport.string(index) for index in interface.alt_name_indices]
+def _check_sizes(session: DfuSession, names: list[str]) -> None:
+    answers: dict[tuple[int, int], int] = {}
+    wrong: list[str] = []
+    selected = None
+    for probe in SIZE_PROBES:
+        partition = partition_at(probe.alt)
+        if partition is not selected:
+            session.select(partition)
+            selected = partition
+        found = session.upload(probe.block, BLOCK_BYTES)
+        brought = found.size_bytes if isinstance(found, ShortFrame) else len(found)
+        answers[probe.alt, probe.block] = brought
+        if brought != probe.expected_bytes:
+            wrong.append(
+                f"{partition.name} block {probe.block}: {brought} bytes found, {probe.expected_bytes} expected"
+            )
+    if wrong:
+        raise IdentityError(WRONG, "; ".join(wrong) + _board(built(names, answers)))
 
 
-def _check_size(session: DfuSession, partition: Partition) -> None:
-    session.select(partition)
-    last, after = partition.blocks - 1, partition.blocks
-    if isinstance(session.upload(last, BLOCK_BYTES), ShortFrame):
-        raise _wrong_size(partition, "smaller")
-    if not isinstance(session.upload(after, BLOCK_BYTES), ShortFrame):
-        raise _wrong_size(partition, "larger")
-
-
-def _wrong_size(partition: Partition, how: str) -> IdentityError:
-    return IdentityError(
-        "identity.wrong_partitions",
-        f"partition {partition.name} is {how} than the expected {partition.size_bytes} bytes: another partition table",
-    )
+def _board(when: str | None) -> str:
+    return f" (a board built {when})" if when else ""
