@@ -200,3 +200,22 @@ def test_a_bad_block_is_no_reason_to_initialize_the_mram(make_bench: MakeBench, 
     assert (run["outcome"], run["code"]) == ("FAIL", "dfu.err_write")
     assert [attempt["mram_initialized"] for attempt in run["attempts"]] == [False, False]
     assert bench.line.state(serial(1))["mram_initializations"] == 0
+
+
+def test_a_twin_that_comes_later_takes_the_green_from_both(make_bench: MakeBench) -> None:
+    slow = {"profile": "nor", "scale": 0.5}
+    bench = make_bench([camera(1, **slow), camera(2).with_(serial=serial(1)), camera(SOUND, **slow)])
+    with bench.station("--stop-after", "3", plug=False) as running:
+        bench.line.plug("1-1.1")
+        bench.line.plug(f"1-1.{SOUND}")
+        wait_for(lambda: bench.blocks_written("1-1.1") > 30, "the first in the middle of its run")
+        bench.line.plug("1-1.2")
+        found = {run["port_path"]: run for run in running.runs(3)}
+        assert running.end() == 1
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+    logged = {run["port_path"]: run for run in bench.export()}
+    for port_path in ("1-1.1", "1-1.2"):
+        assert (found[port_path]["outcome"], found[port_path]["code"]) == ("FAIL", "identity.duplicate_serial")
+        assert logged[port_path] == found[port_path]
+        assert not logged[port_path]["identified"]
+    assert bench.blocks_written("1-1.2") == 0
