@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from threading import Lock
 from time import sleep
@@ -26,7 +27,7 @@ from station.line.session import DfuSession
 from station.model.devices import Device
 from station.model.runs import Outcome
 from station.usb.access import UsbAccess
-from station.usb.transport import open_transport
+from station.usb.transport import open_transport, prepare
 
 HOLD_THREADS = 8
 """Arrivals held side by side: one that answers nothing must not keep the others waiting."""
@@ -70,6 +71,10 @@ def main(connection: Connection, access: UsbAccess) -> None:
     """The process: takes `HoldCamera`, answers `CameraHeld` or `CameraNotHeld`, ends when the station does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     name_process("station-holder")
+    with suppress(StationError):
+        # Loading libusb takes most of a second on a slow machine: not in the window of the first camera. What is wrong
+        # with it is told when a camera is to be held.
+        prepare(access)
     lock = Lock()
 
     def hold_and_tell(device: Device) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from station.errors import StationError
 from station.line.camera_run import CameraRun
 from station.line.link import Link, Orphaned
 from station.line.messages import RunCamera, RunEnded, WorkerReady
 from station.line.process import name_process, step_back
 from station.model.runs import Outcome
 from station.usb.access import UsbAccess
+from station.usb.transport import prepare
 
 
 def main(connection: Connection, access: UsbAccess) -> None:
@@ -24,6 +27,8 @@ def main(connection: Connection, access: UsbAccess) -> None:
     link = Link(connection)
     try:
         name_process("station-worker")
+        with suppress(StationError):
+            prepare(access)
         link.tell(WorkerReady())
         while True:
             request = connection.recv()

@@ -188,6 +188,14 @@ class Transport:
             raise UsbError("usb.io", f"the camera's {what} descriptor makes no sense: {error}") from error
 
 
+def prepare(access: UsbAccess) -> None:
+    """Load what `open_transport` needs, before the first camera comes: a process that has done so must not fork."""
+    if access.kind == "libusb":
+        libusb()
+    else:
+        import station.usb.usbip_backend  # noqa: F401
+
+
 def open_transport(access: UsbAccess, device: Device) -> Transport:
     """Open the device that the watcher announced, and claim its DFU interface.
 
