@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,14 @@ from station.line.setup import LineSetup, Outside, Watcher
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.events import LedgerReply
+from station.model.live import LineAbout
 from station.model.runs import ImagePlan, RunOptions, RunRecord
+from station.model.units import RunFilter
 from station.usb.access import UsbAccess
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
+    from station.dashboard.records import Records
     from station.settings import Settings
 
 RECORDER_CLOSE_S = 15.0
@@ -158,6 +162,7 @@ def line_setup(
         bundle_sha256=bundle.sha256,
         images=images,
         options=settings.run_options,
+        bundle_version=bundle.version,
         slots=settings.slot_map,
         batch=settings.run.batch,
         operator=settings.run.operator,
@@ -169,16 +174,52 @@ def line_setup(
     return setup if accepts is None else replace(setup, accepts=accepts)
 
 
+def about_line(setup: LineSetup) -> LineAbout:
+    """What the screens of a line are told that it works on."""
+    return LineAbout(
+        station_id=setup.station_id,
+        bundle=setup.bundle,
+        bundle_version=setup.bundle_version,
+        recipe=setup.recipe.name,
+        batch=setup.batch,
+        operator=setup.operator,
+        started_at=datetime.now(UTC),
+        images=tuple((image.partition, image.size_bytes) for image in setup.images),
+    )
+
+
+@contextmanager
+def open_records(data_dir: Path) -> Iterator[Records]:
+    """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""
+    from station.dashboard.records import Records
+    from station.ledger.reader import Reader
+
+    with closing(Reader(data_dir)) as reader:
+        yield Records(
+            summary=lambda batch, since: reader.summary(batch, since),
+            unit=reader.unit,
+            failed=reader.failed,
+            runs=lambda batch, since: list(reader.runs(RunFilter(batch=batch, since=since))),
+        )
+
+
 @contextmanager
 def running_line(
     settings: Settings, bench: Bench, setup: LineSetup, on_run: Callable[[RunRecord], None]
 ) -> Iterator[Line]:
-    """A line with its log: the caller calls `run`. The data folder must be held."""
+    """A line with its log, served to its screens: the caller calls `run`. The data folder must be held."""
     from station.ledger import schema
     from station.ledger.reader import Reader
     from station.ledger.recorder import Recorder
+    from station.line.service import LineService
 
     data_dir = settings.station.data_dir
+    service = LineService(data_dir, about_line(setup))
+
+    def tell(run: RunRecord) -> None:
+        on_run(run)
+        service.post_run(run)
+
     schema.create_or_check(data_dir)
     with ExitStack() as stack:
         replies: list[Callable[[LedgerReply], None]] = []
@@ -186,8 +227,9 @@ def running_line(
         stack.callback(recorder.close, RECORDER_CLOSE_S)
         recorder.close_interrupted(settings.station.id)
         reader = stack.enter_context(closing(Reader(data_dir)))
-        line = Line(setup, bench.access, bench.watcher, Outside(recorder.submit, reader.history, on_run))
+        line = Line(setup, bench.access, bench.watcher, Outside(recorder.submit, reader.history, tell))
         replies.append(line.ledger_replied)
+        stack.enter_context(service.serving(line))
         yield line
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from station.sim.virtual_line import VirtualLine
 
@@ -43,18 +43,62 @@ def station(*words: str | Path, limit_s: float = LIMIT_S, **environment: str) ->
     )
 
 
+class Process(Protocol):
+    """As much of a `subprocess.Popen` as a running station needs."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """What it prints."""
+        ...
+
+    @property
+    def stderr(self) -> IO[str] | None:
+        """Where it talks."""
+        ...
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code; subprocess.TimeoutExpired after `timeout` seconds."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal to it alone."""
+        ...
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        ...
+
+
+Start = Callable[[Sequence[str], dict[str, str]], Process]
+"""How a station is started: its words and its environment."""
+
+
+def spawn(words: Sequence[str], environment: dict[str, str]) -> Process:
+    """Start the command in a new interpreter."""
+    return subprocess.Popen(
+        [*PROGRAM, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
 class Station:
     """A running `station run --headless --json`: its finished runs, as it prints them."""
 
-    def __init__(self, words: Sequence[str | Path], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [*PROGRAM, "run", "--headless", "--json", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **environment},
-        )
+    def __init__(self, words: Sequence[str | Path], environment: dict[str, str], start: Start = spawn) -> None:
+        self.process = start(["run", "--headless", "--json", *map(str, words)], {**os.environ, **environment})
         self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.talk: list[str] = []
         self.rest: list[dict[str, Any]] = []

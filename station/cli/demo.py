@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
+from station.cli.run import ServeOption
 
 app = new_app(
     "A line of virtual cameras: the real engine and log, no hardware, no root, no configuration, no network.\n\n"
@@ -28,6 +30,7 @@ def demo(
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    serve: ServeOption = False,
 ) -> int:
     """A line of virtual cameras: the real engine and the real log, no hardware, no root, no configuration, no network.
 
@@ -37,10 +40,11 @@ def demo(
     """
     from station import wiring
     from station.bundle.store import BundleStore
+    from station.cli.attached import on_terminal, run_attached
     from station.cli.running import RunPrinter, run_line
 
-    if not headless:
-        say("there is no dashboard yet: running headless")
+    if not (headless or as_json or serve) and on_terminal():
+        return run_attached(data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-")), sys.argv[1:])
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
@@ -48,7 +52,7 @@ def demo(
         store = BundleStore(folder)
         bundle = wiring.demo_bundle(store)
         bench = stack.enter_context(wiring.simulated_bench(cameras))
-        setup = wiring.line_setup(settings, store, bundle, stop_after=cameras)
+        setup = wiring.line_setup(settings, store, bundle, stop_after=None if serve else cameras)
         say(f"{cameras} virtual cameras, bundle {bundle.name} ({bundle.version}); the log is in {folder}")
         printer = RunPrinter(as_json=as_json)
         stack.enter_context(printer.printing())

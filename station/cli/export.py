@@ -29,7 +29,10 @@ def export(
     until: UntilOption = None,
     batch: BatchOption = None,
     export_format: Annotated[
-        str, typer.Option("--format", metavar="jsonl|csv", help="One run a line, or one image a line.")
+        str,
+        typer.Option(
+            "--format", metavar="jsonl|csv|openhtf", help="A run a line, an image a line, or OpenHTF records."
+        ),
     ] = "jsonl",
     output: OutputOption = None,
     config: ConfigOption = None,

@@ -24,7 +24,7 @@ def failed(
     from station.report.text import failed_text
 
     with closing(Reader(settings.data_dir)) as reader:
-        units = reader.failed(batch)
+        units = reader.failed(batch, max_runs=settings.run.max_runs)
     if as_json:
         print_json([unit.to_json() for unit in units])
     else:

@@ -32,6 +32,9 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Before then; a date means to the end of that day.")
 ]
+BundleSelection = Annotated[str | None, typer.Option("--bundle", metavar="B", help="Only this firmware bundle.")]
+SlotSelection = Annotated[str | None, typer.Option("--slot", metavar="S", help="Only this slot.")]
+OperatorSelection = Annotated[str | None, typer.Option("--operator", metavar="O", help="Only this operator.")]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", metavar="F", help="Write this file, whole or not at all; default: stdout.")
 ]

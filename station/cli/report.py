@@ -9,10 +9,13 @@ import typer
 
 from station.cli.options import (
     BatchOption,
+    BundleSelection,
     ConfigOption,
     DataDirOption,
+    OperatorSelection,
     OutputOption,
     SinceOption,
+    SlotSelection,
     UntilOption,
     new_app,
     settings_for,
@@ -28,20 +31,27 @@ def report(
     batch: BatchOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    bundle: BundleSelection = None,
+    slot: SlotSelection = None,
+    operator: OperatorSelection = None,
     report_format: Annotated[
-        str, typer.Option("--format", metavar="text|json|csv", help="For people, programs or a spreadsheet.")
+        str,
+        typer.Option("--format", metavar="text|json|csv|html", help="For people, programs, a table or the printer."),
     ] = "text",
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """The yield report of a batch, a time range or everything, with the definitions of its figures."""
+    """The yield report of a batch, bundle, slot, operator, time range or everything, with what its figures mean."""
     first, last = time_range(since, until)
     settings = settings_for(config, data_dir)
     from station.ledger.reader import Reader
-    from station.report.render import render_report
+    from station.model.units import RunFilter
+    from station.report.render import check_format, render_report
 
+    check_format(report_format)
+    selection = RunFilter(batch=batch, since=first, until=last, bundle=bundle, slot=slot, operator=operator)
     with closing(Reader(settings.data_dir)) as reader:
-        text = render_report(reader.summary(batch, first, last), report_format)
+        text = render_report(reader.report(selection), report_format)
     with text_output(output) as file:
         file.write(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,10 @@ SimOption = Annotated[
     typer.Option("--sim", metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."),
 ]
 
+ServeOption = Annotated[
+    bool, typer.Option("--serve", hidden=True, help="The line of a dashboard: it runs until it is told to stop.")
+]
+
 
 @app.command()
 def run(
@@ -46,6 +51,7 @@ def run(
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    serve: ServeOption = False,
 ) -> int:
     """The line: flash every camera that is plugged into a slot, until it is stopped.
 
@@ -55,10 +61,11 @@ def run(
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station import wiring
     from station.bundle.store import BundleStore
+    from station.cli.attached import on_terminal, run_attached
     from station.cli.running import RunPrinter, run_line
 
-    if not headless:
-        say("there is no dashboard yet: running headless")
+    if not (headless or as_json or serve) and on_terminal():
+        return run_attached(settings.data_dir, sys.argv[1:])
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
     with wiring.data_folder(settings.station.data_dir), wiring.bench_for(simulate, sim) as bench:
@@ -66,7 +73,7 @@ def run(
             chosen = wiring.demo_bundle(store)
         else:
             chosen = wiring.chosen_bundle(store, settings.run.bundle)
-        if stop_after is None and simulate is not None:
+        if stop_after is None and simulate is not None and not serve:
             stop_after = simulate
         setup = wiring.line_setup(settings, store, chosen, stop_after=stop_after)
         say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")

@@ -15,15 +15,13 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from station.ledger.columns import storable
 from station.ledger.rows import NEWEST_FIRST, ReleaseRow, RunRow, UnitRow
+from station.ledger.selection import touched
 from station.model.events import UnitHistory
 from station.model.runs import Outcome
 from station.model.units import canonical_serial
 
 OPEN = "OPEN"
 """The touched outcome of a run that is not finished."""
-
-TOUCHED = or_(RunRow.outcome.is_(None), RunRow.outcome != str(Outcome.SKIPPED))
-"""The condition for runs that may have changed their camera."""
 
 
 class HistoryQuestion:
@@ -109,7 +107,7 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) ->
     columns = (RunRow.outcome, RunRow.bundle_sha256, RunRow.recipe, RunRow.verified, RunRow.boot_confirmed)
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
-    return select(*columns, failed).where(_of_unit(), TOUCHED).order_by(*NEWEST_FIRST).limit(1)
+    return select(*columns, failed).where(_of_unit(), touched()).order_by(*NEWEST_FIRST).limit(1)
 
 
 def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased, selectinload
 
-from station.ledger import schema, writes
+from station.ledger import schema, yields
 from station.ledger.database import open_reader, translated
-from station.ledger.history import TOUCHED, HistoryQuestion
+from station.ledger.history import HistoryQuestion
 from station.ledger.records import release_record, run_record
-from station.ledger.rows import NEWEST_FIRST, OLDEST_FIRST, AttemptRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.rows import OLDEST_FIRST, AttemptRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.selection import conditions_of, counted, touched
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunRecord
 from station.model.units import FailedUnit, Release, RunFilter, UnitStory, canonical_serial, reversed_serial
-from station.model.yields import YieldReport, summarize
+from station.model.yields import YieldReport, report_of
 
 _CHUNK = 500
 """So many runs are in memory at once while all are read."""
 
 _EVERYTHING = RunFilter()
-_COUNTED = RunRow.outcome.in_((str(Outcome.PASS), str(Outcome.FAIL)))
 
 
 class Reader:
@@ -49,7 +50,7 @@ class Reader:
 
         Read in chunks, all of one moment: a million runs need no more memory than a few hundred.
         """
-        query = select(RunRow).where(*_conditions(selection)).order_by(*OLDEST_FIRST)
+        query = select(RunRow).where(*conditions_of(selection)).order_by(*OLDEST_FIRST)
         with translated(self._data_dir), Session(self._engine) as session:
             loaded = query.options(selectinload(RunRow.attempts).selectinload(AttemptRow.images))
             for row in session.scalars(loaded.execution_options(yield_per=_CHUNK)):
@@ -78,18 +79,30 @@ class Reader:
         with translated(self._data_dir):
             return self._history.ask(serial, batch)
 
-    def failed(self, batch: str | None = None) -> list[FailedUnit]:
-        """The units whose latest counted run failed, the longest waiting first; of all batches where none is named."""
+    def failed(self, batch: str | None = None, *, max_runs: int = 0) -> list[FailedUnit]:
+        """The units whose latest counted run failed, the longest waiting first; of all batches where none is named.
+
+        With `max_runs`, those that failed so often in the batch of that run are marked as set aside.
+        """
         query = _failed_query(RunFilter(batch=batch))
         with translated(self._data_dir), self._engine.connect() as connection:
-            return [_failed_unit(row) for row in connection.execute(query)]
+            units = [_failed_unit(row) for row in connection.execute(query)]
+        return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
+
+    def _is_set_aside(self, unit: FailedUnit, max_runs: int) -> bool:
+        """As the interlock sees it; a serial that names no unit has no history."""
+        return unit.identified and self.history(unit.serial, unit.batch).failed_runs >= max_runs
 
     def summary(
         self, batch: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> YieldReport:
         """The yield report of the runs of a batch that started from `since` until before `until`."""
-        runs = self.runs(RunFilter(batch=batch, since=since, until=until))
-        return summarize(runs, batch=batch, since=since, until=until)
+        return self.report(RunFilter(batch=batch, since=since, until=until))
+
+    def report(self, selection: RunFilter = _EVERYTHING) -> YieldReport:
+        """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return report_of(yields.count(connection, replace(selection, serial=None)), selection)
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""
@@ -114,39 +127,21 @@ class Reader:
         return tuple(release_record(row) for row in rows)
 
 
-def _conditions(selection: RunFilter) -> list[ColumnElement[bool]]:
-    """The conditions of a selection, on runs."""
-    conditions: list[ColumnElement[bool]] = []
-    for name in ("batch", "station_id", "slot", "operator", "bundle"):
-        value = getattr(selection, name)
-        if value is not None:
-            conditions.append(getattr(RunRow, name) == value)
-    if selection.since is not None:
-        conditions.append(RunRow.started_at >= selection.since)
-    if selection.until is not None:
-        conditions.append(RunRow.started_at < selection.until)
-    if selection.serial is not None:
-        unit = select(UnitRow.unit_id).where(writes.is_identified_unit(selection.serial))
-        conditions.append(RunRow.unit_id == unit.scalar_subquery())
-    return conditions
-
-
 def _failed_query(selection: RunFilter) -> Select[Any]:
-    """One row per unit: its latest counted run where that failed, and how many of its runs touched it."""
-    conditions = _conditions(selection)
-    newest = func.row_number().over(partition_by=RunRow.unit_id, order_by=list(NEWEST_FIRST))
-    latest = select(RunRow.run_id, newest.label("age")).where(_COUNTED, *conditions).subquery()
-    counts = (
-        select(RunRow.unit_id, func.sum(case((TOUCHED, 1), else_=0)).label("runs"))
-        .where(*conditions)
-        .group_by(RunRow.unit_id)
-        .subquery()
+    """One row per unit: its latest counted run where that failed, and how many of its runs touched it.
+
+    A failed run is the latest where no later one is counted: asked of the few that failed, not of all that ran.
+    """
+    later, other = aliased(RunRow), aliased(RunRow)
+    after = or_(
+        later.started_at > RunRow.started_at,
+        and_(later.started_at == RunRow.started_at, later.run_id > RunRow.run_id),
     )
+    newer = select(1).where(later.unit_id == RunRow.unit_id, counted(later), after, *conditions_of(selection, later))
+    runs = select(func.count()).where(other.unit_id == RunRow.unit_id, touched(other), *conditions_of(selection, other))
     return (
-        select(*RunRow.__table__.columns, counts.c.runs)
-        .join(latest, and_(latest.c.run_id == RunRow.run_id, latest.c.age == 1))
-        .join(counts, counts.c.unit_id == RunRow.unit_id)
-        .where(RunRow.outcome == str(Outcome.FAIL))
+        select(*RunRow.__table__.columns, runs.correlate(RunRow).scalar_subquery().label("runs"))
+        .where(RunRow.outcome == str(Outcome.FAIL), *conditions_of(selection), ~newer.correlate(RunRow).exists())
         .order_by(*OLDEST_FIRST)
     )
 

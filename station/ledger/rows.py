@@ -6,6 +6,11 @@
     images    one row per image of an attempt, in the order in which they were written
     releases  units released from being set aside
 
+Two more hold sums by the hour, made from the runs by `tallies` and never a source:
+
+    hour_runs    runs by hour, place (station, batch, bundle, slot, operator), outcome and code
+    hour_images  images by hour, place and partition
+
 Keys are time-ordered UUIDs, so rows of many stations can meet in one database.
 """
 
@@ -14,7 +19,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -32,6 +49,22 @@ NAMING = {
 _OUTCOMES = "outcome IN ('PASS', 'FAIL', 'ERROR', 'ABORTED', 'SKIPPED')"
 _ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text("identified = 1"), "postgresql_where": text("identified")}
 _ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL"), "postgresql_where": text("outcome IS NULL")}
+
+
+HISTORY_COLUMNS = (
+    "unit_id",
+    "started_at",
+    "run_id",
+    "outcome",
+    "batch",
+    "slot",
+    "passed_at_once",
+    "code",
+    "duration_s",
+    "bundle",
+    "operator",
+    "station_id",
+)
 
 
 class Base(DeclarativeBase):
@@ -61,8 +94,9 @@ class RunRow(Base):
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint(_OUTCOMES, name="outcome"),
-        # Has all that the interlock and the list to re-run ask of a unit's runs, so that neither visits the rows.
-        Index("ix_runs_history", "unit_id", "started_at", "run_id", "outcome", "batch"),
+        # Has all that the interlock, the list to re-run and the yields ask of a unit's runs, in each unit's order: a
+        # report over a million runs reads this alone, once, and sorts nothing.
+        Index("ix_runs_history", *HISTORY_COLUMNS),
         Index(None, "batch", "started_at", "run_id"),
         Index(None, "started_at", "run_id"),
         Index("ix_runs_open", "station_id", **_ONLY_OPEN),
@@ -89,6 +123,8 @@ class RunRow(Base):
     message: Mapped[str]
     verified: Mapped[bool]
     boot_confirmed: Mapped[bool]
+    passed_at_once: Mapped[bool] = mapped_column(server_default=false())
+    """PASS at the first attempt. Kept beside the attempts that it follows from, so that a yield need not read them."""
 
     attempts: Mapped[list[AttemptRow]] = relationship(order_by="AttemptRow.number", lazy="raise")
 
@@ -147,6 +183,49 @@ class ReleaseRow(Base):
     released_at: Mapped[datetime]
     released_by: Mapped[str]
 
+
+def _place_columns() -> tuple[Column[Any], ...]:
+    """Where and when runs were, by the hour in which they started."""
+    return (
+        Column("hour_at", UtcTime(), nullable=False),
+        Column("station_id", Words(), nullable=False),
+        Column("batch", Words()),
+        Column("bundle", Words(), nullable=False),
+        Column("slot", Words(), nullable=False),
+        Column("operator", Words()),
+    )
+
+
+HOUR_RUNS = Table(
+    "hour_runs",
+    Base.metadata,
+    *_place_columns(),
+    Column("outcome", Words(), nullable=False),
+    Column("code", Words()),
+    Column("runs", Integer, nullable=False),
+    Column("timed_runs", Integer, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("first_started_at", UtcTime(), nullable=False),
+    Column("last_ended_at", UtcTime(), nullable=False),
+    Index("ix_hour_runs_hour_at", "hour_at"),
+    Index("ix_hour_runs_batch_hour_at", "batch", "hour_at"),
+)
+"""Finished runs; `duration_s` is the sum over the `timed_runs` that passed."""
+
+HOUR_IMAGES = Table(
+    "hour_images",
+    Base.metadata,
+    *_place_columns(),
+    Column("partition", Words(), nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("total_s", Double, nullable=False),
+    Column("write_s", Double, nullable=False),
+    Column("written_bytes", Double, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Index("ix_hour_images_hour_at", "hour_at"),
+    Index("ix_hour_images_batch_hour_at", "batch", "hour_at"),
+)
+"""Images of which blocks were written in an attempt that passed; `retries` counts those after a first attempt."""
 
 NEWEST_FIRST = (RunRow.started_at.desc(), RunRow.run_id.desc())
 OLDEST_FIRST = (RunRow.started_at, RunRow.run_id)

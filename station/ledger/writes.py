@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.orm import Session, selectinload
 
+from station.ledger import tallies
 from station.ledger.records import attempt_row, fill_run
 from station.ledger.rows import AttemptRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.tallies import Cell
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.units import Release, canonical_serial
@@ -21,23 +24,43 @@ def is_identified_unit(serial: str) -> ColumnElement[bool]:
 
 def put_run(session: Session, run: RunRecord) -> None:
     """The run, its unit and all its attempts are in the log, as `run` tells them; attempts already there stay."""
+    put_runs(session, (run,))
+
+
+def put_runs(session: Session, runs: Iterable[RunRecord]) -> None:
+    """The same for several runs, whose hours are summed up once."""
+    cells: set[Cell] = set()
+    for run in runs:
+        cells |= _store_run(session, run)
+    tallies.refresh(session, cells)
+
+
+def _store_run(session: Session, run: RunRecord) -> set[Cell]:
+    """Store the run; returns the hours whose sums it changes. A run still open changes none."""
     row = session.get(RunRow, run.run_id)
+    changed: set[Cell] = set()
     if row is None:
         row = RunRow(run_id=run.run_id, unit_id=_unit_id(session, run))
         fill_run(row, run)
         session.add(row)
     else:
+        changed = _finished_cell(row)
         _correct_unit(session, row, run)
         fill_run(row, run)
     session.flush()
     stored = set(session.scalars(select(AttemptRow.attempt_id).where(AttemptRow.run_id == run.run_id)))
     session.add_all(attempt_row(run.run_id, attempt) for attempt in run.attempts if attempt.attempt_id not in stored)
+    _note_first_attempt(session, row)
+    return changed | _finished_cell(row)
 
 
 def put_attempt(session: Session, run_id: str, attempt: AttemptRecord) -> None:
     """The attempt is in the log, if its run is. Where it is not, the finished run brings its attempts along."""
-    if session.get(RunRow, run_id) is not None and session.get(AttemptRow, attempt.attempt_id) is None:
+    row = session.get(RunRow, run_id)
+    if row is not None and session.get(AttemptRow, attempt.attempt_id) is None:
         session.add(attempt_row(run_id, attempt))
+        _note_first_attempt(session, row)
+        tallies.refresh(session, _finished_cell(row))
 
 
 def close_open_runs(session: Session, station_id: str, now: datetime) -> int:
@@ -53,6 +76,8 @@ def close_open_runs(session: Session, station_id: str, now: datetime) -> int:
         row.message = f"the station stopped during this run, after {len(row.attempts)} finished attempts"
         row.finished_at = now
         row.duration_s = _known_duration_s(row)
+    session.flush()
+    tallies.refresh(session, {tallies.cell_of(row) for row in rows})
     return len(rows)
 
 
@@ -67,6 +92,20 @@ def put_release(session: Session, release: Release) -> None:
             released_by=release.released_by,
         )
     )
+
+
+def _note_first_attempt(session: Session, row: RunRow) -> None:
+    """Keep whether the run passed at its first attempt, as the attempts in the log tell."""
+    session.flush()
+    first = select(AttemptRow.outcome).where(AttemptRow.run_id == row.run_id).order_by(AttemptRow.number).limit(1)
+    passed = str(Outcome.PASS)
+    row.passed_at_once = row.outcome == passed and (session.scalar(first) or passed) == passed
+    session.flush()
+
+
+def _finished_cell(row: RunRow) -> set[Cell]:
+    """The hour in which a finished run is counted; none for a run still open."""
+    return {tallies.cell_of(row)} if row.outcome is not None else set()
 
 
 def _known_duration_s(row: RunRow) -> float | None:

@@ -35,6 +35,7 @@ from station.line.setup import LineSetup, Outside
 from station.line.stopping import Stopping
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.model.events import AttemptFinished, LedgerReply, RunCommitted, RunFinished, RunOpened
+from station.model.live import LineStatus
 from station.model.runs import Outcome, RunPlan, RunRecord
 from station.model.slots import SlotState, SlotView
 
@@ -57,7 +58,10 @@ class Dispatcher:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._bell_in, self._bell_out = socket.socketpair()
         self._bell_in.setblocking(False)
+        self._paused = False
         self.stopping = Stopping(setup)
+        for path, _ in setup.slots.names:
+            self._ports[path] = Port(path, setup.slots.slot_at(path))
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -291,11 +295,10 @@ class Dispatcher:
         self._finish(port, closed_run(run, (), Outcome.SKIPPED, skip.code, skip.message))
 
     def _start_waiting(self) -> None:
-        if not self._waiting or self._holds_come_first():
-            return
-        for port in self._waiting:
-            self._start(port)
-        self._waiting.clear()
+        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
+        while self._waiting and not self._paused and not self._holds_come_first():
+            self._start(self._waiting.pop(0))
+            self._take_in()
 
     def _holds_come_first(self) -> bool:
         since_s = monotonic_s() - HOLD_FIRST_S
@@ -379,7 +382,8 @@ class Dispatcher:
         assert run.outcome is not None
         if port is not None and port.run is None and port.state is SlotState.RECORDING:
             port.show_ended(run, run.code, run.message, STATE_OF[run.outcome])
-            if port.device is None:
+            # A camera that failed and is off the bus still sits in its slot: what to do with it stays to be read.
+            if port.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
                 port.show(SlotState.EMPTY)
         self._outside.on_run(run)
         self.stopping.count(run)
@@ -405,10 +409,36 @@ class Dispatcher:
                 self._cancel(port)
 
     def cancel(self, port_path: str) -> None:
-        """End one slot's run at its next block."""
+        """End one slot's run at its next block, or before it starts."""
         port = self._ports.get(port_path)
         if port and port.worker:
             self._cancel(port)
+        elif port in self._waiting:
+            self._waiting.remove(port)
+            self._close_unrun(port, Outcome.ABORTED, "operator.cancelled", "the run was cancelled before it started")
+
+    def status(self) -> LineStatus:
+        """How the line stands."""
+        reason = self.stopping.reason
+        code, message = (reason.code, reason.message) if reason else (None, "")
+        return LineStatus(self.stopping.accepting, self._paused, False, code, message)
+
+    def pause(self, *, paused: bool) -> None:
+        """Start no camera while paused: cameras are held and wait, running ones finish."""
+        self._paused = paused
+
+    def rerun(self, port_path: str) -> None:
+        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
+        port = self._ports.get(port_path)
+        if port is None or port.slot is None or port.run is not None or port.device is None:
+            return
+        if port.state is SlotState.RECORDING or port.hold_since_s is not None:
+            return
+        if port.device.mode is DeviceMode.DFU:
+            port.fickle = False
+            self._inserted(port, port.device)
+        else:
+            port.message = "it is out of its bootloader: unplug it and plug it in again, that runs it"
 
     def _cancel(self, port: Port) -> None:
         port.cancelled = True

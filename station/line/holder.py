@@ -22,14 +22,14 @@ from station.dfu.engine import ShortFrame
 from station.errors import CameraError, StationError, UsbAccessError
 from station.line.clock import monotonic_s
 from station.line.messages import CameraHeld, CameraNotHeld, HoldCamera
-from station.line.process import name_process
+from station.line.process import name_process, step_forward
 from station.line.session import DfuSession
 from station.model.devices import Device
 from station.model.runs import Outcome
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
 
-HOLD_THREADS = 8
+HOLD_THREADS = 32
 """Arrivals held side by side: one that answers nothing must not keep the others waiting."""
 
 
@@ -71,6 +71,7 @@ def main(connection: Connection, access: UsbAccess) -> None:
     """The process: takes `HoldCamera`, answers `CameraHeld` or `CameraNotHeld`, ends when the station does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     name_process("station-holder")
+    step_forward()
     with suppress(StationError):
         # Loading libusb takes most of a second on a slow machine: not in the window of the first camera. What is wrong
         # with it is told when a camera is to be held.

@@ -9,8 +9,10 @@ from functools import partial
 from station.errors import StationError
 from station.line.dispatcher import Dispatcher
 from station.line.pool import Pool
+from station.line.process import step_forward
 from station.line.setup import LineSetup, Outside, Watcher
 from station.model.events import LedgerReply
+from station.model.live import LineStatus
 from station.model.slots import SlotView
 from station.usb.access import UsbAccess
 
@@ -33,6 +35,8 @@ class Line:
         `on_ready` is called once cameras may arrive, in a thread of its own: the line is already listening.
         """
         dispatcher = self._dispatcher
+        # The child processes have their parent by now, and do not inherit this; the watcher's thread does.
+        step_forward()
         try:
             self._watcher.start(
                 lambda event: dispatcher.post(partial(dispatcher.device_event, event)),
@@ -56,10 +60,26 @@ class Line:
         """The newest state of every port."""
         return self._dispatcher.views()
 
+    def status(self) -> LineStatus:
+        """How the line stands."""
+        return self._dispatcher.status()
+
+    def pause(self) -> None:
+        """Start no camera from now on: new ones are held and wait, running ones finish."""
+        self._dispatcher.post(partial(self._dispatcher.pause, paused=True))
+
+    def resume(self) -> None:
+        """Start what waits."""
+        self._dispatcher.post(partial(self._dispatcher.pause, paused=False))
+
+    def rerun(self, port_path: str) -> None:
+        """Run the camera that is in a slot once more."""
+        self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
+
     def stop(self, *, abort: bool = False) -> None:
         """Take no new camera; running ones finish, or end now with `abort`."""
         self._dispatcher.post(partial(self._dispatcher.stop, abort=abort))
 
     def cancel(self, port_path: str) -> None:
-        """End one slot's run at its next block."""
+        """End one slot's run at its next block, or before it starts."""
         self._dispatcher.post(partial(self._dispatcher.cancel, port_path))

@@ -61,17 +61,26 @@ class Port:
     @property
     def view(self) -> SlotView:
         """The newest state, for screens."""
+        # Asked for in another thread: every field is read once.
+        run, device, last, state = self.run, self.device, self.last, self.state
+        shown = run or (last if last is not None and last.state is state else None)
         return SlotView(
             slot=self.name,
             port_path=self.path,
-            state=self.state,
-            serial=self.run.serial if self.run else (self.device.serial if self.device else ""),
-            run_id=self.run.run_id if self.run else "",
+            state=state,
+            # The application spells the serial differently: a finished camera keeps the one it ran under.
+            serial=shown.serial if shown else self._serial_of(device, state),
+            run_id=shown.run_id if shown else "",
             code=self.code,
             message=self.message,
-            progress=self.progress if self.run else None,
-            started_at_s=self.started_s if self.run else None,
+            progress=self.progress if run else None,
+            started_at_s=self.started_s if run else None,
         )
+
+    def _serial_of(self, device: Device | None, state: SlotState) -> str:
+        if state is SlotState.RECORDING:
+            return self.last_serial
+        return device.serial if device else ""
 
     def show(self, state: SlotState, code: str | None = None, message: str = "") -> None:
         """Set what the port shows."""

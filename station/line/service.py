@@ -1,9 +1,9 @@
 """The line as a service: a Unix socket in the data folder, through which any number of screens watch and steer it.
 
 JSON, one value a line. On connecting a screen is told `{"about": …}`. A snapshot of all slots is sent only when it is
-asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to everybody:
-`{"run": …}` for a run that is in the log, `{"about": …}` when what the line works on changed, and `{"status": …}` as
-the last words of a line. No screen can hold up the line: one that does not read is dropped.
+asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
+`{"run": …}` for a run that is in the log, and as the last words of a line its last snapshot and `{"status": …}`.
+No screen can hold up the line: one that does not read is dropped.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from station.line.clock import monotonic_s
 from station.line.line import Line
 from station.line.requests import carry_out
-from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.live import LineAbout, Snapshot
 from station.model.runs import RunRecord
 
 SOCKET_NAME = "line.sock"
@@ -42,6 +43,7 @@ class _Client:
         self.connection = connection
         self.heard = bytearray()
         self.unread = bytearray()
+        self.gone = False
 
     def tell(self, fact: dict[str, Any]) -> None:
         """Queue one line for it."""
@@ -93,12 +95,15 @@ class LineService:
         try:
             yield
         finally:
-            status = line.status()
-            self._post({"status": {**status.to_json(), "accepting": False, "ended": True}})
+            last = Snapshot(replace(line.status(), accepting=False, ended=True), tuple(line.views()))
+            self._post({"snapshot": last.to_json(monotonic_s())})
+            self._post({"status": last.status.to_json()})
             self._closing = True
             self._post({})
             thread.join(LAST_WORDS_S * 2)
             self._path.unlink(missing_ok=True)
+            self._bell_in.close()
+            self._bell_out.close()
 
     # --- its thread -------------------------------------------------------------------------------------------------
 
@@ -140,11 +145,10 @@ class LineService:
         except OSError:
             heard = b""
         client.heard += heard
-        if not heard or len(client.heard) > LINE_LIMIT_BYTES:
-            client.connection.close()
-            return
         for request in client.lines():
-            client.tell(self._answer(request, line))
+            if len(client.unread) <= UNREAD_LIMIT_BYTES:
+                client.tell(self._answer(request, line))
+        client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
 
     def _answer(self, text: bytes, line: Line) -> dict[str, Any]:
         try:
@@ -168,12 +172,11 @@ class LineService:
 
     def _write(self, selector: selectors.BaseSelector, client: _Client) -> None:
         connection = client.connection
-        if connection.fileno() >= 0:
-            try:
-                client.flush()
-            except OSError:
-                connection.close()
-        if connection.fileno() < 0 or len(client.unread) > UNREAD_LIMIT_BYTES:
+        try:
+            client.flush()
+        except OSError:
+            client.gone = True
+        if client.gone or len(client.unread) > UNREAD_LIMIT_BYTES:
             del self._clients[connection]
             selector.unregister(connection)
             connection.close()
@@ -208,6 +211,3 @@ def listening_socket(path: Path) -> socket.socket:
     path.chmod(MODE)
     listener.listen(16)
     return listener
-
-
-__all__ = ["SOCKET_NAME", "LineService", "LineStatus", "listening_socket"]

@@ -45,6 +45,7 @@ class LineSetup:
     bundle_sha256: str
     images: tuple[ImagePlan, ...]
     options: RunOptions
+    bundle_version: str = ""
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
     operator: str | None = None

@@ -94,11 +94,13 @@ class FailedUnit:
     bundle: str
     recipe: str
     run_id: str
+    set_aside: bool = False
+    """True where it failed so often in its batch that it is skipped until it is released."""
 
     @property
     def hint(self) -> str:
         """What to do now, in one line."""
-        return hint_for(self.code)
+        return hint_for("unit.set_aside" if self.set_aside else self.code)
 
     def to_json(self) -> dict[str, Any]:
         """The unit as `failed --json` prints it."""
@@ -116,6 +118,7 @@ class FailedUnit:
             "bundle": self.bundle,
             "recipe": self.recipe,
             "run_id": self.run_id,
+            "set_aside": self.set_aside,
         }
 
 

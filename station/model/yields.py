@@ -1,7 +1,8 @@
 """The figures of a report, from runs: pure, in any order, in one pass.
 
-The definitions, which a report prints with its figures, stand in `DEFINITIONS`. The selection (a batch, a time range,
-everything) is made before: what is "in the batch" here is what is among the runs given.
+The definitions, which a report prints with its figures, stand in `figures.DEFINITIONS`. The selection (a batch, a time
+range, everything) is made before: what is "in the batch" here is what is among the runs given. `Counts` is what is
+counted, from runs here or by the log itself; `report_of` makes the report of it.
 """
 
 from __future__ import annotations
@@ -11,114 +12,107 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from station.model.figures import (
+    DEFINITIONS,
+    CodeCount,
+    ImageRate,
+    OpenUnit,
+    SlotYield,
+    YieldReport,
+    ratio,
+)
+from station.model.inference import SIGNIFICANCE, fisher_worse, holm
 from station.model.runs import ImageRecord, Outcome, RunRecord
-from station.model.units import canonical_serial
+from station.model.units import RunFilter, canonical_serial
 
-DEFINITIONS: dict[str, str] = {
-    "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
-    "counted run": "A run that ended PASS or FAIL. ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
-    "units started": "Units with at least one run that touched them (any but SKIPPED).",
-    "units passed": "Units whose latest counted run passed.",
-    "open units": "Units started that did not pass: the latest counted run failed, or none was counted yet.",
-    "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
-    "final yield": "Units whose latest counted run passed / units with a counted run.",
-    "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
-    "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
-    "slot": "A slot's first-pass yield is over the units whose first counted run was in that slot.",
-    "image": "Seconds of write and read back, and MiB written per second of writing, where anything was written.",
-}
-"""What each figure means, by its name."""
+__all__ = [
+    "DEFINITIONS",
+    "CodeCount",
+    "Counts",
+    "ImageRate",
+    "OpenUnit",
+    "SlotYield",
+    "YieldReport",
+    "passed_at_once",
+    "percentile",
+    "report_of",
+    "summarize",
+]
 
 _MIB = 1024 * 1024
 _COUNTED = (Outcome.PASS, Outcome.FAIL)
+_BROKEN = (Outcome.FAIL, Outcome.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class CodeCount:
-    """How often a code ended a run, and on how many units. Only codes of FAIL speak of cameras."""
+@dataclass(slots=True)
+class RunSum:
+    """Runs that ended alike in one slot; seconds of the timed ones among those that passed."""
 
-    code: str
-    outcome: Outcome
-    count: int
-    units: int
+    runs: int = 0
+    timed_runs: int = 0
+    duration_s: float = 0.0
 
-
-@dataclass(frozen=True, slots=True)
-class SlotYield:
-    """One slot: `runs` touched a camera; `mean_s` is of those that passed; `codes` counts FAIL and ERROR codes."""
-
-    slot: str
-    runs: int
-    units_counted: int
-    first_pass_yield: float | None
-    mean_s: float | None
-    codes: tuple[tuple[str, int], ...]
+    def add(self, runs: int, timed_runs: int, duration_s: float) -> None:
+        """Add more of them."""
+        self.runs += runs
+        self.timed_runs += timed_runs
+        self.duration_s += duration_s
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRate:
-    """One partition's images that were written, wholly or in part."""
+@dataclass(slots=True)
+class ImageSum:
+    """Written images of one partition in one slot."""
 
-    partition: str
-    count: int
-    mean_s: float
-    mib_per_s: float | None
+    images: int = 0
+    total_s: float = 0.0
+    write_s: float = 0.0
+    written_bytes: float = 0.0
+    retries: int = 0
+
+    def add(self, images: int, total_s: float, write_s: float, written_bytes: float, retries: int) -> None:
+        """Add more of them."""
+        self.images += images
+        self.total_s += total_s
+        self.write_s += write_s
+        self.written_bytes += written_bytes
+        self.retries += retries
+
+    def add_all(self, others: Iterable[ImageSum]) -> ImageSum:
+        """Add other sums; returns itself."""
+        for other in others:
+            self.add(other.images, other.total_s, other.write_s, other.written_bytes, other.retries)
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class YieldReport:
-    """The figures of a selection of runs. Yields are None where no run was counted."""
+@dataclass(slots=True)
+class Counts:
+    """What a report is made of. `runs` by slot, outcome and code; `images` by partition and slot; `firsts` counts
+    units by the slot of their first counted run and whether that passed at once. Open runs are in `open_runs` only."""
 
-    batch: str | None
-    since: datetime | None
-    until: datetime | None
-    units_started: int
-    units_counted: int
-    units_passed: int
-    units_passed_first: int
-    units_per_hour: float | None
-    duration_p50_s: float | None
-    duration_p95_s: float | None
-    outcomes: tuple[tuple[Outcome, int], ...]
-    open_runs: int
-    failures: tuple[CodeCount, ...]
-    slots: tuple[SlotYield, ...]
-    images: tuple[ImageRate, ...]
-    open_units: tuple[str, ...]
+    runs: defaultdict[tuple[str, Outcome, str], RunSum] = field(default_factory=lambda: defaultdict(RunSum))
+    code_units: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
+    images: defaultdict[tuple[str, str], ImageSum] = field(default_factory=lambda: defaultdict(ImageSum))
+    firsts: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    units_started: int = 0
+    units_passed: int = 0
+    units_retested: int = 0
+    units_recovered: int = 0
+    open_runs: int = 0
+    durations_s: list[float] = field(default_factory=list)
+    open_details: list[OpenUnit] = field(default_factory=list)
+    first_start: datetime | None = None
+    last_end: datetime | None = None
 
-    @property
-    def first_pass_yield(self) -> float | None:
-        """Units that passed at once over units with a counted run, 0 to 1."""
-        return _ratio(self.units_passed_first, self.units_counted)
+    def add_span(self, start: datetime, end: datetime) -> None:
+        """Runs that touched a camera went on from `start` to `end`."""
+        self.first_start = min(self.first_start or start, start)
+        self.last_end = max(self.last_end or end, end)
 
-    @property
-    def final_yield(self) -> float | None:
-        """Units that passed in the end over units with a counted run, 0 to 1."""
-        return _ratio(self.units_passed, self.units_counted)
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as `report --format json` prints it."""
-        return {
-            "batch": self.batch,
-            "since": self.since.isoformat() if self.since else None,
-            "until": self.until.isoformat() if self.until else None,
-            "units_started": self.units_started,
-            "units_counted": self.units_counted,
-            "units_passed": self.units_passed,
-            "units_passed_first": self.units_passed_first,
-            "first_pass_yield": self.first_pass_yield,
-            "final_yield": self.final_yield,
-            "units_per_hour": self.units_per_hour,
-            "duration_s": {"p50": self.duration_p50_s, "p95": self.duration_p95_s},
-            "outcomes": {str(outcome): count for outcome, count in self.outcomes},
-            "open_runs": self.open_runs,
-            "failures": [_code_json(failure) for failure in self.failures],
-            "slots": [_slot_json(slot) for slot in self.slots],
-            "images": [_image_json(image) for image in self.images],
-            "open_units": list(self.open_units),
-        }
+    def add_retested(self, recovered: bool) -> None:
+        """One unit more failed first and was counted again."""
+        self.units_retested += 1
+        self.units_recovered += recovered
 
 
 def summarize(
@@ -127,17 +121,13 @@ def summarize(
     batch: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    selection: RunFilter | None = None,
 ) -> YieldReport:
-    """The report over `runs`, in whatever order they come. `batch`, `since` and `until` are only repeated in it."""
+    """The report over `runs`, in whatever order they come. The selection is only repeated in it."""
     tally = _Tally()
     for run in runs:
         tally.add(run)
-    return tally.report(batch, since, until)
-
-
-def unit_of(run: RunRecord) -> tuple[str, str]:
-    """What tells one unit from another: the serial, or the run itself where the serial names no unit."""
-    return ("serial", canonical_serial(run.serial)) if run.identified else ("run", run.run_id)
+    return report_of(tally.counts(), selection or RunFilter(batch=batch, since=since, until=until))
 
 
 def passed_at_once(run: RunRecord) -> bool:
@@ -146,6 +136,124 @@ def passed_at_once(run: RunRecord) -> bool:
         return False
     first = min(run.attempts, key=lambda attempt: attempt.number, default=None)
     return first is None or first.outcome is Outcome.PASS
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The nearest-rank percentile: the smallest value that at least `share` (0 to 1) of all do not exceed."""
+    return _percentile_of_sorted(sorted(values), share)
+
+
+def report_of(counts: Counts, selection: RunFilter) -> YieldReport:
+    """The report of what was counted."""
+    durations_s = sorted(counts.durations_s)
+    outcomes: Counter[Outcome] = Counter()
+    for (_, outcome, _), runs in counts.runs.items():
+        outcomes[outcome] += runs.runs
+    return YieldReport(
+        batch=selection.batch,
+        since=selection.since,
+        until=selection.until,
+        bundle=selection.bundle,
+        slot=selection.slot,
+        operator=selection.operator,
+        units_started=counts.units_started,
+        units_counted=counts.firsts.total(),
+        units_passed=counts.units_passed,
+        units_passed_first=sum(count for (_, at_once), count in counts.firsts.items() if at_once),
+        units_retested=counts.units_retested,
+        units_recovered=counts.units_recovered,
+        first_started_at=counts.first_start,
+        last_ended_at=counts.last_end,
+        units_per_hour=ratio(counts.units_passed, _hours(counts)),
+        duration_p50_s=_percentile_of_sorted(durations_s, 0.50),
+        duration_p95_s=_percentile_of_sorted(durations_s, 0.95),
+        outcomes=tuple((outcome, outcomes[outcome]) for outcome in Outcome),
+        open_runs=counts.open_runs,
+        failures=_failures(counts),
+        slots=_slots(counts),
+        images=_images(counts),
+        open_details=tuple(sorted(counts.open_details, key=_waiting_order)),
+    )
+
+
+def _waiting_order(unit: OpenUnit) -> tuple[object, ...]:
+    """The longest untouched first; the rest only so that the order is always the same."""
+    return unit.last_at, unit.serial, unit.slot, unit.code or "", unit.runs
+
+
+def _percentile_of_sorted(values: Sequence[float], share: float) -> float | None:
+    return values[max(math.ceil(share * len(values)), 1) - 1] if values else None
+
+
+def _hours(counts: Counts) -> float:
+    if counts.first_start is None or counts.last_end is None:
+        return 0.0
+    return (counts.last_end - counts.first_start).total_seconds() / 3600
+
+
+def _failures(counts: Counts) -> tuple[CodeCount, ...]:
+    runs: Counter[tuple[str, Outcome]] = Counter()
+    for (_, outcome, code), summed in counts.runs.items():
+        if outcome in _BROKEN:
+            runs[code, outcome] += summed.runs
+    total, passed_by = runs.total(), 0
+    rows = []
+    for (code, outcome), count in sorted(runs.items(), key=lambda item: (-item[1], item[0])):
+        passed_by += count
+        rows.append(CodeCount(code, outcome, count, counts.code_units[code, outcome], passed_by / total))
+    return tuple(rows)
+
+
+def _slots(counts: Counts) -> tuple[SlotYield, ...]:
+    names = sorted({slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED})
+    p_values = _p_values(counts, names)
+    return tuple(_slot(counts, name, p_values.get(name)) for name in names)
+
+
+def _p_values(counts: Counts, names: Sequence[str]) -> dict[str, float]:
+    """For each slot with counted units, where there are two or more: its first failures beside all others'."""
+    compared = [name for name in names if counts.firsts[name, True] + counts.firsts[name, False]]
+    if len(compared) < 2:
+        return {}
+    all_good = sum(counts.firsts[name, True] for name in compared)
+    all_bad = sum(counts.firsts[name, False] for name in compared)
+    values = []
+    for name in compared:
+        bad, good = counts.firsts[name, False], counts.firsts[name, True]
+        values.append(fisher_worse(bad, good, all_bad - bad, all_good - good))
+    return dict(zip(compared, holm(values), strict=True))
+
+
+def _slot(counts: Counts, name: str, p_value: float | None) -> SlotYield:
+    ended = [(outcome, code, runs) for (slot, outcome, code), runs in counts.runs.items() if slot == name]
+    codes: Counter[str] = Counter()
+    for outcome, code, runs in ended:
+        if outcome in _BROKEN:
+            codes[code] += runs.runs
+    written = ImageSum().add_all(images for (_, slot), images in counts.images.items() if slot == name)
+    at_once, later = counts.firsts[name, True], counts.firsts[name, False]
+    return SlotYield(
+        slot=name,
+        runs=sum(runs.runs for outcome, _, runs in ended if outcome is not Outcome.SKIPPED),
+        units_counted=at_once + later,
+        units_passed_first=at_once,
+        mean_s=ratio(sum(runs.duration_s for _, _, runs in ended), sum(runs.timed_runs for _, _, runs in ended)),
+        mib_per_s=ratio(written.written_bytes / _MIB, written.write_s),
+        codes=tuple(sorted(codes.items(), key=lambda item: (-item[1], item[0]))),
+        p_value=p_value,
+        suspect=p_value is not None and p_value < SIGNIFICANCE,
+    )
+
+
+def _images(counts: Counts) -> tuple[ImageRate, ...]:
+    rows = []
+    for name in sorted({partition for partition, _ in counts.images}):
+        of_all = ImageSum().add_all(images for (partition, _), images in counts.images.items() if partition == name)
+        mean_s = ratio(of_all.total_s, of_all.images)
+        rate = ratio(of_all.written_bytes / _MIB, of_all.write_s)
+        if of_all.images or of_all.retries:
+            rows.append(ImageRate(name, of_all.images, mean_s, rate, of_all.retries))
+    return tuple(rows)
 
 
 _Moment = tuple[datetime, str]
@@ -157,50 +265,26 @@ class _Unit:
     """What is remembered of one unit while the runs go by."""
 
     serial: str
-    touched: bool = False
-    touched_last: _Moment | None = None
-    first: tuple[_Moment, bool, str] | None = None
-    last: tuple[_Moment, bool] | None = None
+    touched: list[tuple[_Moment, RunRecord]] = field(default_factory=list)
 
-    def add(self, run: RunRecord, moment: _Moment) -> None:
-        if run.outcome is not Outcome.SKIPPED:
-            self.touched = True
-            self.touched_last = max(self.touched_last or moment, moment)
-        if run.outcome not in _COUNTED:
+    def add_to(self, counts: Counts) -> None:
+        """Count the unit, whose runs are all here now."""
+        if not self.touched:
             return
-        if self.first is None or moment < self.first[0]:
-            self.first = (moment, passed_at_once(run), run.slot)
-        if self.last is None or moment > self.last[0]:
-            self.last = (moment, run.outcome is Outcome.PASS)
-
-    @property
-    def passed(self) -> bool:
-        return self.last is not None and self.last[1]
-
-
-@dataclass(slots=True)
-class _Slot:
-    runs: int = 0
-    passed_s: list[float] = field(default_factory=list)
-    codes: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class _Images:
-    count: int = 0
-    total_s: float = 0.0
-    write_s: float = 0.0
-    written_bytes: float = 0.0
-
-    def add(self, image: ImageRecord) -> None:
-        self.count += 1
-        self.total_s += image.write_s + image.verify_s
-        self.write_s += image.write_s
-        self.written_bytes += image.size_bytes * image.blocks_written / max(image.blocks_total, 1)
-
-    def rate(self, partition: str) -> ImageRate:
-        mib_per_s = _ratio(self.written_bytes / _MIB, self.write_s)
-        return ImageRate(partition, self.count, self.total_s / self.count, mib_per_s)
+        runs = [run for _, run in sorted(self.touched, key=lambda item: item[0])]
+        counted = [run for run in runs if run.outcome in _COUNTED]
+        counts.units_started += 1
+        if counted:
+            counts.firsts[counted[0].slot, passed_at_once(counted[0])] += 1
+        if len(counted) > 1 and counted[0].outcome is Outcome.FAIL:
+            counts.add_retested(counted[-1].outcome is Outcome.PASS)
+        if counted and counted[-1].outcome is Outcome.PASS:
+            counts.units_passed += 1
+            return
+        ended = counted or [run for run in runs if run.outcome is not None] or runs
+        counts.open_details.append(
+            OpenUnit(self.serial, ended[-1].code, ended[-1].slot, len(runs), runs[-1].started_at)
+        )
 
 
 @dataclass(slots=True)
@@ -208,128 +292,48 @@ class _Tally:
     """The running count over all runs."""
 
     units: dict[tuple[str, str], _Unit] = field(default_factory=dict)
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    open_runs: int = 0
-    codes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     code_units: defaultdict[tuple[str, Outcome], set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-    slots: defaultdict[str, _Slot] = field(default_factory=lambda: defaultdict(_Slot))
-    images: defaultdict[str, _Images] = field(default_factory=lambda: defaultdict(_Images))
-    passed_s: list[float] = field(default_factory=list)
-    first_start: datetime | None = None
-    last_end: datetime | None = None
+    sums: Counts = field(default_factory=Counts)
 
     def add(self, run: RunRecord) -> None:
-        key = unit_of(run)
-        unit = self.units.setdefault(key, _Unit(run.serial))
-        unit.add(run, (run.started_at, run.run_id))
-        if run.outcome is None:
-            self.open_runs += 1
-            return
-        self.outcomes[run.outcome] += 1
+        serial = canonical_serial(run.serial)
+        # A run whose serial names no unit is a unit of its own.
+        key = ("serial", serial) if run.identified else ("run", run.run_id)
         if run.outcome is not Outcome.SKIPPED:
-            self._add_touched(run, key, run.outcome)
+            self.units.setdefault(key, _Unit(serial)).touched.append(((run.started_at, run.run_id), run))
+        if run.outcome is None:
+            self.sums.open_runs += 1
+            return
+        if run.outcome in _BROKEN:
+            self.code_units[run.code or "", run.outcome].add(key)
+        self._add_finished(run, run.outcome)
 
-    def _add_touched(self, run: RunRecord, key: tuple[str, str], outcome: Outcome) -> None:
-        self._add_span(run)
-        slot = self.slots[run.slot]
-        slot.runs += 1
-        if outcome in (Outcome.FAIL, Outcome.ERROR):
-            code = (run.code or "", outcome)
-            self.codes[code] += 1
-            self.code_units[code].add(key)
-            slot.codes[code[0]] += 1
-        if outcome is Outcome.PASS and run.duration_s is not None:
-            slot.passed_s.append(run.duration_s)
-            self.passed_s.append(run.duration_s)
+    def _add_finished(self, run: RunRecord, outcome: Outcome) -> None:
+        timed = outcome is Outcome.PASS and run.duration_s is not None
+        seconds = run.duration_s or 0.0 if timed else 0.0
+        self.sums.runs[run.slot, outcome, run.code or ""].add(1, int(timed), seconds)
+        if timed:
+            self.sums.durations_s.append(seconds)
+        if outcome is Outcome.SKIPPED:
+            return
+        self.sums.add_span(run.started_at, run.finished_at or run.started_at)
         for attempt in run.attempts:
             for image in attempt.images:
-                if image.blocks_written and attempt.outcome is Outcome.PASS:
-                    self.images[image.partition].add(image)
+                if image.blocks_written:
+                    self._add_image(run.slot, image, attempt.outcome is Outcome.PASS, attempt.number > 1)
 
-    def _add_span(self, run: RunRecord) -> None:
-        end = run.finished_at or run.started_at
-        self.first_start = min(self.first_start or run.started_at, run.started_at)
-        self.last_end = max(self.last_end or end, end)
+    def _add_image(self, slot: str, image: ImageRecord, passed: bool, retry: bool) -> None:
+        written_bytes = image.size_bytes * image.blocks_written / max(image.blocks_total, 1)
+        sums = self.sums.images[image.partition, slot]
+        if passed:
+            sums.add(1, image.write_s + image.verify_s, image.write_s, written_bytes, int(retry))
+        else:
+            sums.retries += retry
 
-    def report(self, batch: str | None, since: datetime | None, until: datetime | None) -> YieldReport:
-        started = [unit for unit in self.units.values() if unit.touched]
-        counted = [unit for unit in started if unit.first is not None]
-        passed = sum(unit.passed for unit in counted)
-        return YieldReport(
-            batch=batch,
-            since=since,
-            until=until,
-            units_started=len(started),
-            units_counted=len(counted),
-            units_passed=passed,
-            units_passed_first=sum(unit.first is not None and unit.first[1] for unit in counted),
-            units_per_hour=_ratio(passed, self._hours()),
-            duration_p50_s=percentile(self.passed_s, 0.50),
-            duration_p95_s=percentile(self.passed_s, 0.95),
-            outcomes=tuple((outcome, self.outcomes[outcome]) for outcome in Outcome),
-            open_runs=self.open_runs,
-            failures=self._failures(),
-            slots=tuple(self._slot(name, counted) for name in sorted(self.slots)),
-            images=tuple(images.rate(name) for name, images in sorted(self.images.items())),
-            open_units=_open_units(started),
-        )
-
-    def _hours(self) -> float:
-        if self.first_start is None or self.last_end is None:
-            return 0.0
-        return (self.last_end - self.first_start).total_seconds() / 3600
-
-    def _failures(self) -> tuple[CodeCount, ...]:
-        rows = [
-            CodeCount(code, outcome, count, len(self.code_units[code, outcome]))
-            for (code, outcome), count in self.codes.items()
-        ]
-        return tuple(sorted(rows, key=lambda row: (-row.count, row.code, row.outcome)))
-
-    def _slot(self, name: str, counted: Sequence[_Unit]) -> SlotYield:
-        slot = self.slots[name]
-        firsts = [unit.first[1] for unit in counted if unit.first is not None and unit.first[2] == name]
-        return SlotYield(
-            slot=name,
-            runs=slot.runs,
-            units_counted=len(firsts),
-            first_pass_yield=_ratio(sum(firsts), len(firsts)),
-            mean_s=_ratio(math.fsum(slot.passed_s), len(slot.passed_s)),
-            codes=tuple(sorted(slot.codes.items(), key=lambda item: (-item[1], item[0]))),
-        )
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile: the smallest value that at least `share` (0 to 1) of all do not exceed."""
-    if not values:
-        return None
-    return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
-
-
-def _open_units(started: Iterable[_Unit]) -> tuple[str, ...]:
-    """The serials still to pass, the longest untouched first; one entry a unit, so serials that name none repeat."""
-    waiting = [(unit.touched_last, unit.serial) for unit in started if not unit.passed and unit.touched_last]
-    return tuple(serial for _, serial in sorted(waiting))
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
-
-
-def _code_json(row: CodeCount) -> dict[str, Any]:
-    return {"code": row.code, "outcome": str(row.outcome), "count": row.count, "units": row.units}
-
-
-def _slot_json(row: SlotYield) -> dict[str, Any]:
-    return {
-        "slot": row.slot,
-        "runs": row.runs,
-        "units_counted": row.units_counted,
-        "first_pass_yield": row.first_pass_yield,
-        "mean_s": row.mean_s,
-        "codes": dict(row.codes),
-    }
-
-
-def _image_json(row: ImageRate) -> dict[str, Any]:
-    return {"partition": row.partition, "count": row.count, "mean_s": row.mean_s, "mib_per_s": row.mib_per_s}
+    def counts(self) -> Counts:
+        """All that was counted; to be asked once."""
+        for unit in self.units.values():
+            unit.add_to(self.sums)
+        for key, units in self.code_units.items():
+            self.sums.code_units[key] = len(units)
+        return self.sums

@@ -33,6 +33,26 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:.1f} %"
 
 
+def interval(value: tuple[float, float] | None) -> str:
+    """A yield's interval in per cent, "-" where nothing was counted."""
+    return "-" if value is None else f"{value[0] * 100:.1f} to {value[1] * 100:.1f} %"
+
+
+def rate(value: float | None) -> str:
+    """MiB per second, "-" where nothing was written."""
+    return "-" if value is None else f"{value:.2f} MiB/s"
+
+
+def number(value: float | None) -> str:
+    """A figure with one decimal, "-" where there is none."""
+    return "-" if value is None else f"{value:.1f}"
+
+
+def chance(value: float | None) -> str:
+    """A probability, "-" where nothing was compared."""
+    return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def seconds(value: float | None) -> str:
     """A duration with its unit, "-" where there is none."""
     return "-" if value is None else f"{value:.1f} s"

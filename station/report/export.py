@@ -1,4 +1,7 @@
-"""Every run, for other programs: JSON lines (complete) or CSV (one line per image), written as they are read."""
+"""Every run, for other programs: JSON lines (complete), CSV (one line per image) or OpenHTF's records.
+
+Written as they are read, so that no number of runs is too large.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from station.errors import UsageError
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import csv_cell
+from station.report.openhtf import openhtf_lines
 
 RUN_COLUMNS = (
     "run_id",
@@ -61,7 +65,7 @@ CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS)
 
 
 def export_lines(runs: Iterable[RunRecord], export_format: str) -> Iterator[str]:
-    """The runs in the format "jsonl" or "csv", line by line, each with its line feed.
+    """The runs in the format "jsonl", "csv" or "openhtf", line by line, each with its line feed.
 
     Errors: UsageError usage.format, at once.
     """
@@ -112,5 +116,9 @@ def _csv_line(cells: Iterable[str]) -> str:
     return stream.getvalue()
 
 
-EXPORTS: dict[str, Callable[[Iterable[RunRecord]], Iterator[str]]] = {"jsonl": jsonl_lines, "csv": csv_lines}
+EXPORTS: dict[str, Callable[[Iterable[RunRecord]], Iterator[str]]] = {
+    "jsonl": jsonl_lines,
+    "csv": csv_lines,
+    "openhtf": openhtf_lines,
+}
 """The export formats by name."""

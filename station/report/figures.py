@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from station.model.yields import YieldReport
+from station.model.figures import DEFINITIONS, YieldReport
 from station.report.cells import csv_cell
 
 CSV_HEADER = ("section", "name", "figure", "value")
@@ -28,29 +28,62 @@ def report_csv(report: YieldReport) -> str:
     return stream.getvalue()
 
 
+_TOTALS = (
+    "units_started",
+    "units_counted",
+    "units_passed",
+    "units_passed_first",
+    "units_retested",
+    "units_recovered",
+    "first_pass_yield",
+    "final_yield",
+    "retest_yield",
+    "first_started_at",
+    "last_ended_at",
+    "units_per_hour",
+    "duration_p50_s",
+    "duration_p95_s",
+    "open_runs",
+)
+
+
 def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
-    for name in ("batch", "since", "until"):
+    for name in ("batch", "since", "until", "bundle", "slot", "operator"):
         yield "selection", "", name, getattr(report, name)
-    for name in ("units_started", "units_counted", "units_passed", "units_passed_first"):
+    for name in _TOTALS:
         yield "total", "", name, getattr(report, name)
-    for name in ("first_pass_yield", "final_yield", "units_per_hour", "duration_p50_s", "duration_p95_s", "open_runs"):
-        yield "total", "", name, getattr(report, name)
+    yield from _interval_lines("total", "", "first_pass", report.first_pass_interval)
+    yield from _interval_lines("total", "", "final", report.final_interval)
     for outcome, count in report.outcomes:
         yield "outcome", str(outcome), "runs", count
     for failure in report.failures:
         yield "failure", failure.code, f"{failure.outcome} runs", failure.count
         yield "failure", failure.code, f"{failure.outcome} units", failure.units
+        yield "failure", failure.code, f"{failure.outcome} cumulative_share", failure.cumulative
     yield from _slot_lines(report)
     for image in report.images:
-        for name in ("count", "mean_s", "mib_per_s"):
+        for name in ("count", "mean_s", "mib_per_s", "retries"):
             yield "image", image.partition, name, getattr(image, name)
-    for serial in report.open_units:
-        yield "open unit", serial, "", ""
+    for unit in report.open_details:
+        yield "open unit", unit.serial, unit.code or "", unit.hint
+    for name, meaning in DEFINITIONS.items():
+        yield "definition", name, "", meaning
+
+
+def _interval_lines(
+    section: str, name: str, figure: str, interval: tuple[float, float] | None
+) -> Iterator[tuple[str, str, str, object]]:
+    low, high = interval or (None, None)
+    yield section, name, f"{figure}_low", low
+    yield section, name, f"{figure}_high", high
 
 
 def _slot_lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
     for slot in report.slots:
-        for name in ("runs", "units_counted", "first_pass_yield", "mean_s"):
+        for name in ("runs", "units_counted", "units_passed_first", "first_pass_yield", "mean_s", "mib_per_s"):
+            yield "slot", slot.slot, name, getattr(slot, name)
+        yield from _interval_lines("slot", slot.slot, "first_pass", slot.first_pass_interval)
+        for name in ("p_value", "suspect"):
             yield "slot", slot.slot, name, getattr(slot, name)
         for code, count in slot.codes:
             yield "slot", slot.slot, f"code {code}", count

@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from station.errors import UsageError
-from station.model.yields import YieldReport
+from station.model.figures import YieldReport
 from station.report.figures import report_csv, report_json
 from station.report.text import report_text
 
-FORMATS: dict[str, Callable[[YieldReport], str]] = {"text": report_text, "json": report_json, "csv": report_csv}
+
+def _report_html(report: YieldReport) -> str:
+    # Templates and plots take a while to load, which the other formats need not wait for.
+    from station.report.page import report_html
+
+    return report_html(report)
+
+
+FORMATS: dict[str, Callable[[YieldReport], str]] = {
+    "text": report_text,
+    "json": report_json,
+    "csv": report_csv,
+    "html": _report_html,
+}
 """The report formats by name."""
+
+
+def check_format(report_format: str) -> None:
+    """Errors: UsageError usage.format, for a format that there is not."""
+    if report_format not in FORMATS:
+        raise UsageError("usage.format", f"no report format {report_format!r}; there are {', '.join(FORMATS)}")
 
 
 def render_report(report: YieldReport, report_format: str) -> str:
     """The whole report, ready to be written. Errors: UsageError usage.format."""
-    if report_format == "html":
-        raise UsageError("usage.format", "this version makes no HTML report yet; use text, json or csv")
-    if report_format not in FORMATS:
-        raise UsageError("usage.format", f"no report format {report_format!r}; there are {', '.join(FORMATS)}")
+    check_format(report_format)
     return FORMATS[report_format](report)

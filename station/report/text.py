@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from station.model.figures import DEFINITIONS, YieldReport
 from station.model.units import FailedUnit, hint_for
-from station.model.yields import DEFINITIONS, YieldReport
-from station.report.cells import moment, printable, seconds, share, table
+from station.report.cells import chance, interval, moment, number, printable, rate, seconds, share, table
 
 
 def report_text(report: YieldReport) -> str:
@@ -28,26 +28,46 @@ def failed_text(units: Sequence[FailedUnit]) -> str:
         return "No unit's latest counted run failed.\n"
     blocks = [
         f"{printable(unit.serial) or '(no serial)'}  {printable(unit.code or '-')}  slot {printable(unit.slot)}"
-        f"  {moment(unit.failed_at)}  runs {unit.runs}  batch {printable(unit.batch or '-')}\n  {unit.hint}".rstrip()
+        f"  {moment(unit.failed_at)}  runs {unit.runs}  batch {printable(unit.batch or '-')}"
+        f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
     ]
     return "\n".join(blocks) + f"\n{len(units)} to re-run\n"
 
 
 def _head(report: YieldReport) -> list[str]:
-    counted = report.units_counted
-    per_hour = "-" if report.units_per_hour is None else f"{report.units_per_hour:.1f}"
+    counted, at_once = report.units_counted, report.units_passed_first
     outcomes = "  ".join(f"{outcome} {count}" for outcome, count in report.outcomes)
+    first, final = interval(report.first_pass_interval), interval(report.final_interval)
     return [
         f"Batch {printable(report.batch) if report.batch else '(all)'}"
-        f"  from {moment(report.since)}  until {moment(report.until)}",
+        f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}",
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
-        f"First-pass yield  {share(report.first_pass_yield)}  ({report.units_passed_first} of {counted})",
-        f"Final yield       {share(report.final_yield)}  ({report.units_passed} of {counted})",
-        f"Units per hour    {per_hour}",
+        f"First-pass yield  {share(report.first_pass_yield)}  ({at_once} of {counted})  95 %: {first}",
+        f"Final yield       {share(report.final_yield)}  ({report.units_passed} of {counted})  95 %: {final}",
+        f"Retest yield      {share(report.retest_yield)}  ({report.units_recovered} of {report.units_retested})",
+        f"Units per hour    {number(report.units_per_hour)}"
+        f"  from {moment(report.first_started_at)} to {moment(report.last_ended_at)}",
         f"Duration          p50 {seconds(report.duration_p50_s)}  p95 {seconds(report.duration_p95_s)}",
         f"Runs              {outcomes}  open {report.open_runs}",
+        *suspicions(report),
+    ]
+
+
+def _narrower(report: YieldReport) -> str:
+    """What the selection names besides batch and time."""
+    words = (("bundle", report.bundle), ("slot", report.slot), ("operator", report.operator))
+    return "".join(f"  {name} {printable(value)}" for name, value in words if value is not None)
+
+
+def suspicions(report: YieldReport) -> list[str]:
+    """A sentence for each slot that is worse than the others."""
+    return [
+        f"LOOK AT SLOT {printable(slot.slot)}: its first-pass yield of {share(slot.first_pass_yield)} is worse than"
+        f" that of the other slots, and not by chance (p {chance(slot.p_value)})."
+        " Look at its cable, port and hub before its cameras."
+        for slot in report.suspects
     ]
 
 
@@ -55,10 +75,17 @@ def _failures(report: YieldReport) -> list[str]:
     if not report.failures:
         return []
     rows = [
-        (printable(row.code) or "(none)", str(row.outcome), str(row.count), str(row.units), hint_for(row.code))
+        (
+            printable(row.code) or "(none)",
+            str(row.outcome),
+            str(row.count),
+            str(row.units),
+            share(row.cumulative),
+            hint_for(row.code),
+        )
         for row in report.failures
     ]
-    return ["Failures", *table(("code", "outcome", "runs", "units", "what to do"), rows)]
+    return ["Failures", *table(("code", "outcome", "runs", "units", "cumulative", "what to do"), rows)]
 
 
 def _slots(report: YieldReport) -> list[str]:
@@ -69,31 +96,42 @@ def _slots(report: YieldReport) -> list[str]:
             printable(row.slot),
             str(row.runs),
             share(row.first_pass_yield),
+            f"{row.units_passed_first} of {row.units_counted}",
             seconds(row.mean_s),
+            rate(row.mib_per_s),
+            chance(row.p_value),
+            "SUSPECT" if row.suspect else "",
             "  ".join(f"{printable(code)} {count}" for code, count in row.codes),
         )
         for row in report.slots
     ]
-    return ["Slots", *table(("slot", "runs", "first-pass yield", "mean", "codes"), rows)]
+    header = ("slot", "runs", "first-pass yield", "units", "mean", "write rate", "p", "", "codes")
+    return ["Slots", *table(header, rows)]
 
 
 def _images(report: YieldReport) -> list[str]:
     if not report.images:
         return []
     rows = [
-        (
-            printable(row.partition),
-            str(row.count),
-            seconds(row.mean_s),
-            "-" if row.mib_per_s is None else f"{row.mib_per_s:.2f} MiB/s",
-        )
+        (printable(row.partition), str(row.count), seconds(row.mean_s), rate(row.mib_per_s), str(row.retries))
         for row in report.images
     ]
-    return ["Images written", *table(("partition", "images", "mean", "rate"), rows)]
+    return ["Images written", *table(("partition", "images", "mean", "rate", "retries"), rows)]
 
 
 def _open_units(report: YieldReport) -> list[str]:
-    if not report.open_units:
+    if not report.open_details:
         return []
-    serials = (printable(serial) or "(no serial)" for serial in report.open_units)
-    return [f"Open units ({len(report.open_units)})", *(f"  {serial}" for serial in serials)]
+    rows = [
+        (
+            printable(unit.serial) or "(no serial)",
+            printable(unit.code or "-"),
+            printable(unit.slot),
+            str(unit.runs),
+            moment(unit.last_at),
+            unit.hint,
+        )
+        for unit in report.open_details
+    ]
+    header = ("serial", "code", "slot", "runs", "last run", "what to do")
+    return [f"Open units ({len(rows)})", *table(header, rows)]

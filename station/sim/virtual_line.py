@@ -235,7 +235,7 @@ class VirtualLine:
             time.sleep(_POLL_S)
         return state
 
-    def _ask(self, camera: str, do: str, **keys: Any) -> dict[str, Any]:
+    def _ask(self, camera: str, do: str, /, **keys: Any) -> dict[str, Any]:
         shard, spec = self._find(camera)
         return _client(shard).ask(do, port_path=spec.port_path, **keys)
 

@@ -8,11 +8,13 @@ import queue
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from station.ledger import schema
+from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, RunCommitted, RunFinished
 from station.model.ids import new_id
@@ -159,6 +161,82 @@ def test_with_a_log_of_a_newer_station(
     told = station(*words)
     assert told.exit_code == 4
     assert told.err.startswith("ledger.schema_unknown: ")
+
+
+def test_the_report_of_a_narrower_selection(station: Station, runs: list[RunRecord]) -> None:
+    for words, started in ((["--slot", "A1"], 2), (["--slot", "C3"], 0), (["--bundle", "v4.7.0"], 2)):
+        assert station("report", *words, "--format", "json").json["units_started"] == started
+    text = station("report", "--operator", "Ada", "--slot", "A1").out
+    assert "  slot A1  operator Ada" in text.splitlines()[0]
+
+
+def test_the_report_as_a_page(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert station("report", "--format", "html", "--output", page).exit_code == 0
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    told = station("report", "--format", "pdf")
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith("usage.format: ")
+
+
+def test_a_unit_that_is_set_aside_is_released_by_name(station: Station, data_dir: Path, runs: list[RunRecord]) -> None:
+    recorder = Recorder(data_dir, lambda _reply: None)
+    for minute in (21, 22):
+        recorder.submit(RunFinished(a_run(Outcome.FAIL, minute, serial=OTHER_SERIAL, batch="other")))
+    assert recorder.close(30)
+    (unit,) = station("failed", "--json").json
+    assert (unit["serial"], unit["runs"], unit["set_aside"]) == (OTHER_SERIAL, 3, True)
+    assert "SET ASIDE" in station("failed").out
+    assert "station release" in station("failed").out
+    assert f"released {OTHER_SERIAL} for batch 2026-47" in station("release", OTHER_SERIAL, "--batch", "2026-47").err
+    assert station("failed", "--json").json[0]["set_aside"] is True
+    released = station("release", OTHER_SERIAL.lower(), "--batch", "other", "--by", "Ada", "--json").json
+    assert (released["serial"], released["batch"], released["released_by"]) == (OTHER_SERIAL, "other", "Ada")
+    assert station("failed", "--json").json[0]["set_aside"] is False
+    assert "released for batch other at " in station("unit", OTHER_SERIAL).out
+    with closing(Reader(data_dir)) as reader:
+        assert reader.history(OTHER_SERIAL, "other").failed_runs == 0
+
+
+def test_a_unit_that_the_log_does_not_know_is_not_released(station: Station, runs: list[RunRecord]) -> None:
+    told = station("release", "ABCD")
+    assert told.exit_code == 2
+    assert told.err.startswith("usage.unknown_unit: ")
+
+
+def test_what_one_station_exports_another_imports_once(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
+    exported = tmp_path / "runs.jsonl"
+    assert station("export", "--output", exported).exit_code == 0
+    there = tmp_path / "there"
+    assert station("db", "upgrade", "--data-dir", there).exit_code == 0
+    counts = [station("import", exported, "--data-dir", there, "--json").json for _ in range(2)]
+    assert counts == [{"new": 3, "known": 0, "still_open": 0}, {"new": 0, "known": 3, "still_open": 0}]
+    for command in (["export"], ["report", "--format", "json"], ["failed", "--json"]):
+        assert station(*command, "--data-dir", there).out == station(*command).out
+    assert station("import", exported, "--json").json == {"new": 0, "known": 3, "still_open": 0}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["no JSON", "[]", "{}", '"run"', "NaN", '{"run_id": "x"}', "\ud800", '{"run_id": 1, "attempts": {}}']
+)
+def test_nothing_of_a_file_with_a_wrong_line_is_taken(
+    station: Station, runs: list[RunRecord], tmp_path: Path, wrong: str
+) -> None:
+    there = tmp_path / "there"
+    station("db", "upgrade", "--data-dir", there)
+    file = tmp_path / "runs.jsonl"
+    file.write_text(station("export").out + wrong + "\n", encoding="utf-8", errors="surrogatepass")
+    told = station("import", file, "--data-dir", there)
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith("usage.import: ")
+    assert station("export", "--data-dir", there).out == ""
+
+
+def test_a_file_that_is_not_there_and_no_log_to_import_into(station: Station, data_dir: Path, tmp_path: Path) -> None:
+    assert station("import", tmp_path / "none").exit_code == 4
+    assert station("db", "upgrade").exit_code == 0
+    told = station("import", tmp_path / "none")
+    assert (told.exit_code, told.err.partition(":")[0]) == (2, "usage.import")
 
 
 def test_db_upgrade_makes_the_log_once(station: Station, data_dir: Path) -> None:

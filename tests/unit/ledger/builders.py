@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
+from station.model.yields import YieldReport
 
 START = datetime(2026, 11, 22, 8, 0, 0, 123456, tzinfo=UTC)
 SERIAL = "3A0F5C77B1D2E49600112233"
@@ -69,6 +71,11 @@ def a_run(outcome: Outcome | None = Outcome.PASS, minute: float = 0, **changes: 
         attempts=(an_attempt(1, outcome),) if touched and outcome else (),
     )
     return replace(run, **changes)
+
+
+def rounded(report: YieldReport) -> Any:
+    """The report's JSON; sums of floats may differ in their last digits with the order in which they were added."""
+    return json.loads(json.dumps(report.to_json()), parse_float=lambda text: float(f"{float(text):.9g}"))
 
 
 CODES: dict[Outcome | None, str] = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from station.model.runs import Outcome, RunRecord
 from station.model.yields import percentile, summarize
-from tests.unit.ledger.builders import START, a_run, an_attempt, an_image
+from tests.unit.ledger.builders import START, a_run, an_attempt, an_image, rounded
 
 PASS, FAIL, ERROR, ABORTED, SKIPPED = Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.ABORTED, Outcome.SKIPPED
 
@@ -179,7 +179,7 @@ def test_any_history_balances_in_any_order(runs: list[RunRecord], order: random.
     shuffled = list(runs)
     order.shuffle(shuffled)
     again = summarize(shuffled)
-    assert again == replace(report, images=again.images)  # sums of floats may differ in their last digit
+    assert rounded(again) == rounded(report)
     assert report.units_started == report.units_passed + len(report.open_units)
     assert 0 <= report.units_passed_first <= report.units_counted <= report.units_started
     assert report.units_passed <= report.units_counted

@@ -1,0 +1,26 @@
+"""`station dashboard`: look at a line that runs."""
+
+from __future__ import annotations
+
+from station.cli.options import ConfigOption, DataDirOption, new_app, settings_for
+from station.errors import UsageError
+
+app = new_app("Look at the line that works in the data folder; several may look at once.")
+
+
+@app.command(epilog="Example: station dashboard --data-dir /var/lib/openmv-ae3-station")
+def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> int:
+    """Look at the line that works in the data folder, and steer it. Several may look at once.
+
+    Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
+    """
+    folder = settings_for(config, data_dir).data_dir
+    from station.cli.attached import attach, on_terminal
+    from station.dashboard.bridge import is_served
+
+    if not is_served(folder):
+        raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
+    if not on_terminal():
+        raise UsageError("usage.no_terminal", "a dashboard needs a terminal")
+    attach(folder)
+    return 0

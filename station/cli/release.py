@@ -1,0 +1,56 @@
+"""`station release`: let a unit that was set aside run again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from station.cli.options import BatchOption, ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.output import print_json, say
+from station.errors import UsageError
+
+app = new_app("Let a unit that was set aside run again: its earlier failures count no more.")
+
+
+@app.command(epilog='Example: station release 3A0F5C77B1D2E49600112233 --batch 2026-47 --by "Ada"')
+def release(
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial, in either byte order.")],
+    batch: BatchOption = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who releases it. Default: who you are.")
+    ] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a unit that was set aside run again, in one batch or in all; works beside a running station.
+
+    Its earlier failures stay in the log, with the release, but are not counted against it any more.
+    """
+    settings = settings_for(config, data_dir)
+    from station.ledger.reader import Reader
+    from station.ledger.recorder import release_unit
+    from station.model.units import Release
+
+    with closing(Reader(settings.data_dir)) as reader:
+        story = reader.unit(serial)
+    if not story.runs:
+        raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")
+    released = Release(story.serial, batch, datetime.now(UTC), by or _who())
+    release_unit(settings.data_dir, released)
+    if as_json:
+        print_json(released.to_json())
+    else:
+        say(f"released {story.serial} for {f'batch {batch}' if batch else 'every batch'} by {released.released_by}")
+
+
+def _who() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

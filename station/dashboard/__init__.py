@@ -1,0 +1,1 @@
+"""The operator's screen. The only package that imports Textual; it is handed values and callables, never the log."""

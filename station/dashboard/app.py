@@ -1,0 +1,226 @@
+"""The program: one connection to the line, its state on every screen. Data goes down, requests go up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.worker import get_current_worker
+
+from station.dashboard.bridge import Bridge
+from station.dashboard.language import tr
+from station.dashboard.leaving import Leaving
+from station.dashboard.pace import Pace
+from station.dashboard.records import Records
+from station.dashboard.screens.asking import Question
+from station.dashboard.screens.base import StationScreen
+from station.dashboard.screens.failures import FailuresScreen
+from station.dashboard.screens.help import HelpScreen
+from station.dashboard.screens.line import LineScreen
+from station.dashboard.screens.log import LogScreen
+from station.dashboard.screens.units import UnitsScreen
+from station.dashboard.screens.yields import YieldScreen
+from station.dashboard.state import State, event_of_run
+from station.errors import LedgerError
+from station.model.slots import SlotState, SlotView
+from station.model.yields import YieldReport
+
+PULL_S = 0.1
+FIGURES_S = 2.0
+"""The log is read again so often at most, after runs have finished."""
+LEARNED_FROM = timedelta(days=7)
+Answer = TypeVar("Answer")
+FAILED = frozenset({SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Dashboard(App[Leaving]):
+    """The operator's screen of the line that works in `data_dir`."""
+
+    TITLE = "station"
+    CSS_PATH = "dashboard.tcss"
+    MODES: ClassVar[dict[str, Any]] = {
+        "line": LineScreen,
+        "units": UnitsScreen,
+        "failures": FailuresScreen,
+        "yield": YieldScreen,
+        "log": LogScreen,
+        "help": HelpScreen,
+    }
+    DEFAULT_MODE = "line"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Leave"),
+        Binding("f6,question_mark", "switch_mode('help')", "Help", key_display="?"),
+        Binding("ctrl+q", "leave", "Leave", show=False),
+        Binding("ctrl+c", "leave", "Leave", show=False),
+        Binding("f1,1", "switch_mode('line')", "Line", key_display="1"),
+        Binding("f2,2", "switch_mode('units')", "Units", key_display="2"),
+        Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
+        Binding("f4,4", "switch_mode('yield')", "Yield", key_display="4"),
+        Binding("f5,5", "switch_mode('log')", "Log", key_display="5"),
+        Binding("t", "theme", "Light/dark", show=False),
+        Binding("s", "sound", "Sound", show=False),
+    ]
+
+    def __init__(
+        self, data_dir: Path, records: Records, *, read_only: bool = False, now: Callable[[], datetime] = _now
+    ) -> None:
+        super().__init__()
+        self.now = now
+        self.state = State()
+        self.records = records
+        self.sound = True
+        self._read_only = read_only
+        self._stale = True
+        self._bridge = Bridge(data_dir, self._take_in)
+
+    def on_mount(self) -> None:
+        """Connect to the line and begin to pull."""
+        self.run_worker(self._bridge.follow(), group="bridge")
+        self.set_interval(PULL_S, self._pull)
+        self.set_interval(FIGURES_S, self._read_figures)
+
+    # --- what comes from the line -----------------------------------------------------------------------------------
+
+    def _pull(self) -> None:
+        """Show the newest snapshot, and ask for the next."""
+        self.state.snapshot = self._bridge.snapshot
+        if (top := self._on_top) is not None:
+            with suppress(NoMatches):  # it is being taken down
+                top.show_state()
+        self._bridge.pull()
+
+    def _take_in(self, name: str, fact: dict[str, Any]) -> None:
+        """A fact that the line posted."""
+        if name == "about":
+            self.state.about, self._stale = self._bridge.about, True
+            self._read_figures()
+        elif name == "run":
+            self.state.events.append(event_of_run(fact))
+            self._stale = True
+            self._sound(fact["outcome"])
+        elif name == "refused":
+            self.notify(str(fact["text"]), severity="error", markup=False)
+        self._facts_changed()
+
+    def _facts_changed(self) -> None:
+        if (top := self._on_top) is not None:
+            with suppress(NoMatches):  # it is being taken down
+                top.facts_changed()
+
+    @property
+    def _on_top(self) -> StationScreen | None:
+        """The screen that is looked at; None while it is being built, under a question, and at the end."""
+        stack = self.screen_stack
+        top = stack[-1] if stack else None
+        return top if isinstance(top, StationScreen) and top.is_mounted else None
+
+    def _sound(self, outcome: str) -> None:
+        """One sound for a pass, two for what is none."""
+        if self.sound:
+            self.bell()
+            if outcome not in ("PASS", "SKIPPED"):
+                self.set_timer(0.3, self.bell)
+
+    # --- what comes from the log ------------------------------------------------------------------------------------
+
+    def _read_figures(self) -> None:
+        about = self.state.about
+        if self._stale and about is not None:
+            self._stale = False
+            since = None if about.batch else about.started_at
+            read = partial(self._figures, about.batch, since)
+            self.run_worker(read, group="figures", thread=True, exclusive=True, exit_on_error=False)
+
+    def _figures(self, batch: str | None, since: datetime | None) -> None:
+        worker = get_current_worker()
+        try:
+            report = self.records.summary(batch, since)
+            learned = self.records.summary(None, self.now() - LEARNED_FROM)
+        except LedgerError as error:
+            self.call_from_thread(self.notify, error.message, severity="error", markup=False)
+            return
+        if not worker.is_cancelled:
+            self.call_from_thread(self._learn, report, learned)
+
+    def _learn(self, report: YieldReport, learned: YieldReport) -> None:
+        self.state.report, self.state.pace = report, Pace.learned(learned, self.state.images)
+        self._facts_changed()
+
+    def ask_log(self, question: Callable[[Records], Answer], show: Callable[[Answer], None]) -> None:
+        """Ask the log in a thread, and show the answer."""
+
+        def ask() -> None:
+            try:
+                answer = question(self.records)
+            except LedgerError as error:
+                self.call_from_thread(self.notify, error.message, severity="error", markup=False)
+                return
+            if not get_current_worker().is_cancelled:
+                self.call_from_thread(show, answer)
+
+        group = getattr(show, "__qualname__", "log")
+        self.run_worker(ask, group=group, thread=True, exclusive=True, exit_on_error=False)
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def ask_line(self, do: str, **given: object) -> None:
+        """Send the line a request."""
+        if self._read_only:
+            self.notify(tr("This screen may only look."), severity="warning")
+        elif not self._bridge.request(do, **given):
+            self.notify(tr("The line has ended."), severity="warning")
+
+    def rerun(self, views: Iterable[SlotView]) -> None:
+        """Run the cameras in these slots once more."""
+        for view in views:
+            self.ask_line("rerun", port_path=view.port_path)
+
+    def rerun_failed(self) -> None:
+        """Run every camera once more that failed and is still in its slot."""
+        failed = [view for view in self.state.slots if view.state in FAILED]
+        self.rerun(failed)
+        self.notify(tr("Re-running {count} slots.").format(count=len(failed)))
+
+    def action_theme(self) -> None:
+        """Light or dark."""
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    def action_sound(self) -> None:
+        """Sounds on or off."""
+        self.sound = not self.sound
+        self.notify(tr("Sounds are on.") if self.sound else tr("Sounds are off."))
+
+    # --- leaving ----------------------------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave; where the line still runs, ask what is to become of it."""
+        if self.state.snapshot.status.ended:
+            self.exit(Leaving(line_goes_on=False))
+        elif self._read_only:
+            self.exit(Leaving(line_goes_on=True))
+        elif not isinstance(self.screen, Question):
+            text = tr("Leave this screen. What about the line? Running cameras finish in either case.")
+            answers = (("l", tr("Leave it running")), ("s", tr("Stop the line")))
+            self.push_screen(Question(text, answers), self._left)
+
+    def _left(self, answer: str | None) -> None:
+        if answer == "l":
+            self.exit(Leaving(line_goes_on=True))
+        elif answer == "s":
+            self.ask_line("stop")
+            self.set_interval(PULL_S, self._leave_when_ended)
+
+    def _leave_when_ended(self) -> None:
+        if self.state.snapshot.status.ended:
+            self.exit(Leaving(line_goes_on=False))

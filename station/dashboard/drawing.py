@@ -1,0 +1,128 @@
+"""A face drawn into the rows of a tile, by hand: forty-eight of them are drawn several times a second."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from station.dashboard.big import ROWS, big, big_width
+from station.dashboard.face import BAR_STEPS, Face
+from station.dashboard.palette import FILLED, Colours
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def draw(face: Face, width: int, height: int, colours: Colours, *, selected: bool) -> list[Strip]:
+    """The rows of a tile, each exactly `width` wide. The last row and column stay the gap between tiles."""
+    inner = max(1, width - 1)
+    needed = _foot(face, inner, colours, height - 1)
+    rows = [_title(face, inner, colours, selected=selected)]
+    rows += _head(face, inner, height - 1 - len(needed), colours)
+    rows += needed
+    blank = Segment(" " * inner, colours.body)
+    strips = [Strip([*row, Segment(" ")], width) for row in rows[:height]]
+    return strips + [Strip([blank, Segment(" ")], width)] * (height - len(strips))
+
+
+def _title(face: Face, width: int, colours: Colours, *, selected: bool) -> list[Segment]:
+    mark = "▸" if selected else " "
+    attempt = f"#{face.attempt} " if face.attempt > 1 else ""
+    left = f"{mark}{face.look.glyph} {face.word}"
+    name = f"{face.name} {attempt}"
+    style = colours.title + Style(underline=selected)
+    room = width - cell_len(name)
+    if room < 4:
+        return [Segment(set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), style)]
+    return [Segment(set_cell_size(_cut(left, room - 1), room) + name, style)]
+
+
+def _head(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
+    """The slot's name and the serial's last digits, as large as the room allows."""
+    name, serial = big(face.name), big(face.serial) if face.serial else None
+    text = colours.body + Style(bold=True)
+    one_row = 1 + big_width(face.name) + 3 + big_width(face.serial) <= width
+    if name and serial and one_row and rows >= ROWS:
+        gap = width - 2 - big_width(face.name) - big_width(face.serial)
+        joined = (a + " " * gap + b for a, b in zip(name, serial, strict=True))
+        lines = [_line(row, width, text) for row in joined]
+    else:
+        lines = _stacked(face, width, rows, colours)
+    if (
+        face.look.tone in FILLED
+        and (word := big(face.word))
+        and big_width(face.word) < width
+        and rows - len(lines) > ROWS + 1
+    ):
+        lines += [_line("", width, text), *(_line(row, width, text) for row in word)]
+    return _padded(lines, rows, width, colours)
+
+
+def _stacked(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
+    """Name above serial, each large where it fits; the serial first."""
+    text = colours.body + Style(bold=True)
+    name, serial = big(face.name), big(face.serial) if face.serial else None
+    lines = [_line(face.serial, width, text)] if face.serial else []
+    if serial and big_width(face.serial) < width and rows >= ROWS:
+        lines = [_line(row, width, text) for row in serial]
+    if name and big_width(face.name) < width and rows - len(lines) >= ROWS:
+        lines = [_line(row, width, colours.dim) for row in name] + lines
+    return lines
+
+
+def _padded(lines: list[list[Segment]], rows: int, width: int, colours: Colours) -> list[list[Segment]]:
+    """Spread over the rows there are: an empty one above, between and below where there is room."""
+    spare = max(0, rows - len(lines))
+    above = 1 if spare >= 2 else 0
+    blank = [_line("", width, colours.body)]
+    return (blank * above + lines + blank * (spare - above))[: max(rows, 0)]
+
+
+def _foot(face: Face, width: int, colours: Colours, rows: int) -> list[list[Segment]]:
+    """Image, bar, times and details; shortened to leave a row for the serial."""
+    lines: list[list[Segment]] = []
+    ends = [part for part in (face.image, face.times) if part]
+    if sum(map(cell_len, ends)) + 1 > width - 2:
+        lines += [_line(part, width, colours.body) for part in ends]
+    elif ends:
+        lines.append(_line(_both_ends(face.image, face.times, width - 2), width, colours.body))
+    if face.filled is not None:
+        lines.append(_bar(face.filled, width, colours))
+    room = max(1, rows - len(lines) - 1)
+    wrapped = [line for detail in face.details for line in textwrap.wrap(detail, max(4, width - 2))]
+    if len(wrapped) > room:
+        wrapped = [*wrapped[: room - 1], _cut(wrapped[room - 1] + "…", width - 2)]
+    return (lines + [_line(line, width, colours.body) for line in wrapped])[:rows]
+
+
+def _both_ends(left: str, right: str, width: int) -> str:
+    gap = width - cell_len(left) - cell_len(right)
+    return left + " " * gap + right if gap > 0 else f"{left} {right}"
+
+
+def _bar(filled: int, width: int, colours: Colours) -> list[Segment]:
+    room = max(1, width - 2)
+    eighths = room * 8 * filled // BAR_STEPS
+    whole, part = divmod(eighths, 8)
+    solid = "█" * whole + (_EIGHTHS[part] if part else "")
+    rest = "─" * (room - len(solid))
+    return [
+        Segment(" ", colours.body),
+        Segment(solid, colours.bar),
+        Segment(rest, colours.trough),
+        Segment(" ", colours.body),
+    ]
+
+
+def _line(text: str, width: int, style: Style) -> list[Segment]:
+    return [Segment(set_cell_size(" " + _cut(text, width - 1), width), style)]
+
+
+def _cut(text: str, width: int) -> str:
+    """The text, or its beginning with an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 1 else ""

@@ -1,0 +1,93 @@
+"""What failed: the units to run again, the longest waiting first."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Static
+
+from station.dashboard.language import tr
+from station.dashboard.screens.base import StationScreen
+from station.model.slots import SlotView
+from station.model.units import FailedUnit
+
+
+class FailuresScreen(StationScreen):
+    """The list to re-run. Enter runs the camera again that is in the row's slot, where it is still that unit."""
+
+    DEFAULT_CSS = """
+    FailuresScreen DataTable { height: 1fr; }
+    FailuresScreen #hint { height: 3; padding: 0 1; background: $panel; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "rerun_all", "Re-run failed")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._units: list[FailedUnit] = []
+
+    def body(self) -> ComposeResult:
+        """The table, and what to do with the unit under the cursor."""
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Static(id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Name the columns and ask the log."""
+        self.query_one(DataTable).add_columns(
+            tr("serial"), tr("slot"), tr("code"), tr("runs"), tr("failed at"), tr("now in")
+        )
+        self.facts_changed()
+
+    def on_screen_resume(self) -> None:
+        """The screen is looked at again."""
+        self.facts_changed()
+
+    def facts_changed(self) -> None:
+        """Ask the log for the list, in a thread."""
+        about = self.dashboard.state.about
+        batch = about.batch if about else None
+        self.dashboard.ask_log(lambda records: records.failed(batch), self._show_units)
+
+    def _show_units(self, units: list[FailedUnit]) -> None:
+        self._units = units
+        table = self.query_one(DataTable)
+        row = table.cursor_row
+        table.clear()
+        for unit in units:
+            at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
+            here = self._slot_of(unit)
+            table.add_row(unit.serial, unit.slot, unit.code or "", unit.runs, at, here.slot if here else "-")
+        if units:
+            table.move_cursor(row=min(row, len(units) - 1))
+        self._show_hint()
+
+    def _slot_of(self, unit: FailedUnit) -> SlotView | None:
+        return next((view for view in self.dashboard.state.slots if view.run_id == unit.run_id), None)
+
+    @property
+    def _unit(self) -> FailedUnit | None:
+        row = self.query_one(DataTable).cursor_row
+        return self._units[row] if 0 <= row < len(self._units) else None
+
+    def _show_hint(self) -> None:
+        unit = self._unit
+        text = tr("Nothing to run again.") if unit is None else f"{tr(unit.hint)}\n{unit.message}"
+        self.query_one("#hint", Static).update(text)
+
+    def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:
+        """Another row is under the cursor."""
+        self._show_hint()
+
+    def on_data_table_row_selected(self, _event: DataTable.RowSelected) -> None:
+        """Run the camera of this row once more."""
+        unit = self._unit
+        here = self._slot_of(unit) if unit else None
+        if here is None:
+            self.notify(tr("This camera is in no slot now: plug it in, that runs it."))
+        else:
+            self.dashboard.rerun([here])
+
+    def action_rerun_all(self) -> None:
+        """Run every camera once more that failed and is still in its slot."""
+        self.dashboard.rerun_failed()

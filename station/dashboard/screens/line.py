@@ -1,0 +1,88 @@
+"""The line: a tile for each slot."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from station.dashboard.face import FINISHED, face_of
+from station.dashboard.language import tr
+from station.dashboard.screens.asking import Question
+from station.dashboard.screens.base import StationScreen
+from station.dashboard.widgets.grid import SlotGrid
+from station.model.slots import SlotState, SlotView
+
+RUNNING = frozenset({SlotState.HOLDING, SlotState.WAITING, SlotState.RUNNING})
+
+
+class LineScreen(StationScreen):
+    """All slots at once: which are done, which are running, which camera to take out."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause"),
+        Binding("c", "cancel", "Cancel"),
+        Binding("r", "rerun", "Re-run"),
+        Binding("R", "rerun_all", "All failed"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: dict[str, SlotState] = {}
+
+    def body(self) -> ComposeResult:
+        """The grid of tiles."""
+        yield SlotGrid()
+
+    def show_state(self) -> None:
+        """Show the newest state of the line."""
+        super().show_state()
+        state, now_s = self.dashboard.state, time.monotonic()
+        slots = state.slots
+        grid = self.query_one(SlotGrid)
+        grid.show([face_of(view, state.pace, state.images, now_s) for view in slots])
+        finished = [number for number, view in enumerate(slots) if self._has_finished(view)]
+        self._before = {view.port_path: view.state for view in slots}
+        if finished:
+            grid.light_up(finished)
+
+    def _has_finished(self, view: SlotView) -> bool:
+        before = self._before.get(view.port_path)
+        return before in (SlotState.RUNNING, SlotState.RECORDING) and view.state in FINISHED
+
+    @property
+    def selected(self) -> SlotView | None:
+        """The slot whose tile is selected."""
+        slots, number = self.dashboard.state.slots, self.query_one(SlotGrid).selected
+        return slots[number] if number < len(slots) else None
+
+    def action_pause(self) -> None:
+        """Pause the line, or let it go on."""
+        self.dashboard.ask_line("resume" if self.dashboard.state.snapshot.status.paused else "pause")
+
+    def action_cancel(self) -> None:
+        """Cancel the selected slot; where it is running, ask first."""
+        view = self.selected
+        if view is None or view.state not in RUNNING:
+            self.notify(tr("Nothing runs in this slot."))
+        elif view.state is SlotState.RUNNING:
+            text = tr("Cancel slot {slot}? The camera is left half written.").format(slot=view.slot)
+            answers = (("n", tr("No, go on")), ("y", tr("Yes, cancel")))
+            self.app.push_screen(Question(text, answers), lambda answer: self._cancel(view, answer))
+        else:
+            self._cancel(view, "y")
+
+    def _cancel(self, view: SlotView, answer: str | None) -> None:
+        if answer == "y":
+            self.dashboard.ask_line("cancel", port_path=view.port_path)
+
+    def action_rerun(self) -> None:
+        """Run the camera in the selected slot once more."""
+        if self.selected is not None:
+            self.dashboard.rerun([self.selected])
+
+    def action_rerun_all(self) -> None:
+        """Run every camera once more that failed and is still in its slot."""
+        self.dashboard.rerun_failed()

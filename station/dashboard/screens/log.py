@@ -1,0 +1,50 @@
+"""What happened since this screen was opened, newest at the bottom."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.widgets import DataTable, Input
+
+from station.dashboard.language import tr
+from station.dashboard.screens.base import StationScreen
+from station.dashboard.state import Event
+
+
+class LogScreen(StationScreen):
+    """Finished runs as they came; what is typed narrows them."""
+
+    DEFAULT_CSS = "LogScreen DataTable { height: 1fr; }"
+    AUTO_FOCUS = "DataTable"
+
+    def body(self) -> ComposeResult:
+        """The filter and the events."""
+        yield Input(placeholder=tr("show only what contains this (Tab comes here)"))
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+
+    def on_mount(self) -> None:
+        """Name the columns."""
+        self.query_one(DataTable).add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
+        self.facts_changed()
+
+    def on_screen_resume(self) -> None:
+        """The screen is looked at again."""
+        self.facts_changed()
+
+    def on_input_changed(self, _event: Input.Changed) -> None:
+        """Another filter."""
+        self.facts_changed()
+
+    def facts_changed(self) -> None:
+        """List the events that fit the filter."""
+        wanted = self.query_one(Input).value.strip().lower()
+        table = self.query_one(DataTable)
+        table.clear()
+        for event in self.dashboard.state.events:
+            cells = _cells(event)
+            if wanted in " ".join(cells).lower():
+                table.add_row(*cells)
+        table.move_cursor(row=table.row_count - 1)
+
+
+def _cells(event: Event) -> tuple[str, ...]:
+    return (event.at.astimezone().strftime("%H:%M:%S"), event.kind, event.slot, event.serial, event.text)

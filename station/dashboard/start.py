@@ -1,0 +1,14 @@
+"""Where the dashboard starts: in a terminal, until the operator leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from station.dashboard.app import Dashboard
+from station.dashboard.leaving import Leaving
+from station.dashboard.records import Records
+
+
+def show(data_dir: Path, records: Records, *, read_only: bool = False) -> Leaving:
+    """Show the line that works in `data_dir`. A dashboard that ended by itself leaves the line running."""
+    return Dashboard(data_dir, records, read_only=read_only).run() or Leaving(line_goes_on=True)

@@ -1,0 +1,61 @@
+"""What the dashboard knows now: values only, replaced as they come."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from station.dashboard.pace import Pace
+from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.slots import SlotView
+from station.model.yields import YieldReport
+
+LOG_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log screen."""
+
+    at: datetime
+    kind: str
+    slot: str
+    serial: str
+    text: str
+
+
+@dataclass(slots=True)
+class State:
+    """The newest of everything. `slots` are in the order of their tiles."""
+
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(LineStatus(), ()))
+    about: LineAbout | None = None
+    report: YieldReport | None = None
+    pace: Pace = field(default_factory=Pace)
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+
+    @property
+    def slots(self) -> tuple[SlotView, ...]:
+        """The slots by their names, numbers in them as numbers; ports that are no slots come last."""
+        return tuple(sorted(self.snapshot.slots, key=_place))
+
+    @property
+    def images(self) -> tuple[tuple[str, int], ...]:
+        """Partition and size of every image of the line's recipe."""
+        return self.about.images if self.about else ()
+
+
+def _place(view: SlotView) -> tuple[bool, list[tuple[int, str]]]:
+    parts = re.split(r"(\d+)", view.slot)
+    return view.state == "not_a_slot", [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+
+
+def event_of_run(run: dict[str, Any]) -> Event:
+    """The line of the log screen for a finished run, as the line's socket tells it."""
+    at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
+    took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
+    text = " ".join(part for part in (took, run["code"] or "", run["message"]) if part)
+    return Event(at, run["outcome"], run["slot"], run["serial"], text)

@@ -1,0 +1,75 @@
+"""Which runs: the conditions that a selection means, on the runs themselves and on their sums by the hour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+
+from station.ledger.rows import RunRow, UnitRow
+from station.ledger.tallies import HOUR, PLACE, hour_of
+from station.ledger.writes import is_identified_unit
+from station.model.runs import Outcome
+from station.model.units import RunFilter
+
+
+def conditions_of(selection: RunFilter, runs: Any = RunRow) -> list[ColumnElement[bool]]:
+    """The conditions of a selection, on runs or an alias of them."""
+    conditions = at_places(selection, runs)
+    if selection.since is not None:
+        conditions.append(runs.started_at >= selection.since)
+    if selection.until is not None:
+        conditions.append(runs.started_at < selection.until)
+    if selection.serial is not None:
+        unit = select(UnitRow.unit_id).where(is_identified_unit(selection.serial))
+        conditions.append(runs.unit_id == unit.scalar_subquery())
+    return conditions
+
+
+def at_places(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:
+    """The conditions of a selection but for the time, on whatever has the columns of a place."""
+    return [
+        getattr(columns, name) == getattr(selection, name) for name in PLACE if getattr(selection, name) is not None
+    ]
+
+
+def counted(runs: Any = RunRow) -> ColumnElement[bool]:
+    """The condition for runs that count in a yield."""
+    return runs.outcome.in_((str(Outcome.PASS), str(Outcome.FAIL)))  # type: ignore[no-any-return]
+
+
+def touched(runs: Any = RunRow) -> ColumnElement[bool]:
+    """The condition for runs that may have changed their camera."""
+    return or_(runs.outcome.is_(None), runs.outcome != str(Outcome.SKIPPED))
+
+
+def whole_hours(selection: RunFilter) -> tuple[datetime | None, datetime | None] | None:
+    """From which hour until before which hour the selection has whole hours; None where it lies within one."""
+    first, end = selection.since, selection.until
+    first_hour = None if first is None else _next_hour(first)
+    end_hour = None if end is None else hour_of(end)
+    if first_hour is not None and end_hour is not None and first_hour > end_hour:
+        return None
+    return first_hour, end_hour
+
+
+def broken_hours(selection: RunFilter) -> list[RunFilter]:
+    """The rest: selections of the runs that lie in hours of which only a part is selected; two at most."""
+    whole = whole_hours(selection)
+    if whole is None:
+        return [selection]
+    first_hour, end_hour = whole
+    rest = []
+    if selection.since is not None and selection.since != first_hour:
+        rest.append(replace(selection, until=first_hour))
+    if selection.until is not None and selection.until != end_hour:
+        rest.append(replace(selection, since=end_hour))
+    return rest
+
+
+def _next_hour(moment: datetime) -> datetime:
+    """The moment itself where an hour begins there."""
+    begun = hour_of(moment)
+    return begun if begun == moment else begun + HOUR

@@ -1,0 +1,274 @@
+"""The figures of a yield report: what each means, the values, and their JSON form. `yields` counts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from station.model.inference import SIGNIFICANCE, wilson_interval
+from station.model.runs import Outcome
+from station.model.units import hint_for
+
+DEFINITIONS: dict[str, str] = {
+    "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
+    "counted run": "A run that ended PASS or FAIL. ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
+    "units started": "Units with at least one run that touched them (any but SKIPPED).",
+    "units passed": "Units whose latest counted run passed.",
+    "open units": "Units started that did not pass: the latest counted run failed, or none was counted yet. "
+    "The code is of the latest counted run, or of the latest that touched the unit where none was counted.",
+    "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
+    "final yield": "Units whose latest counted run passed / units with a counted run.",
+    "retest yield": "Units whose latest counted run passed / units whose first counted run failed and that were "
+    "counted again.",
+    "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
+    "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
+    "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
+    "failures": "Runs that ended FAIL or ERROR, by code; the share adds up from the most frequent code down. Only FAIL "
+    "speaks of cameras.",
+    "slot": "A slot's first-pass yield is over the units whose first counted run was in that slot; its write rate is "
+    "MiB written per second of writing.",
+    "suspect": "A slot whose first-pass yield is worse than that of all other slots together by Fisher's exact test "
+    f"(one-sided, {SIGNIFICANCE:.0%} after Holm's correction for the number of slots): look at its cable, port and "
+    "hub before its cameras.",
+    "image": "Seconds of write and read back, and MiB written per second of writing, where anything was written in an "
+    "attempt that passed; retries are images written in an attempt after a run's first.",
+}
+"""What each figure means, by its name."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How often a code ended a run, and on how many units. Only codes of FAIL speak of cameras.
+
+    `cumulative` is the share, 0 to 1, of this and all more frequent codes among all.
+    """
+
+    code: str
+    outcome: Outcome
+    count: int
+    units: int
+    cumulative: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The code as an element of `failures`."""
+        return {
+            "code": self.code,
+            "outcome": str(self.outcome),
+            "count": self.count,
+            "units": self.units,
+            "cumulative_share": self.cumulative,
+            "hint": hint_for(self.code),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SlotYield:
+    """One slot: `runs` touched a camera; `mean_s` is of those that passed; `codes` counts FAIL and ERROR codes.
+
+    `p_value` says how likely the slot's first failures are if it is like the others, corrected for the number of slots;
+    None where there is nothing to compare. `suspect` is True where that is too unlikely to be chance.
+    """
+
+    slot: str
+    runs: int
+    units_counted: int
+    units_passed_first: int
+    mean_s: float | None
+    mib_per_s: float | None
+    codes: tuple[tuple[str, int], ...]
+    p_value: float | None
+    suspect: bool
+
+    @property
+    def first_pass_yield(self) -> float | None:
+        """Of the units that were first counted in this slot, 0 to 1."""
+        return ratio(self.units_passed_first, self.units_counted)
+
+    @property
+    def first_pass_interval(self) -> Interval | None:
+        """Its 95 % interval."""
+        return wilson_interval(self.units_passed_first, self.units_counted)
+
+    def to_json(self) -> dict[str, Any]:
+        """The slot as an element of `slots`."""
+        return {
+            "slot": self.slot,
+            "runs": self.runs,
+            "units_counted": self.units_counted,
+            "units_passed_first": self.units_passed_first,
+            "first_pass_yield": self.first_pass_yield,
+            "first_pass_interval": _pair(self.first_pass_interval),
+            "mean_s": self.mean_s,
+            "mib_per_s": self.mib_per_s,
+            "codes": dict(self.codes),
+            "p_value": self.p_value,
+            "suspect": self.suspect,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRate:
+    """One partition's images that were written, wholly or in part; `mean_s` is None where none passed."""
+
+    partition: str
+    count: int
+    mean_s: float | None
+    mib_per_s: float | None
+    retries: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The partition as an element of `images`."""
+        return {
+            "partition": self.partition,
+            "count": self.count,
+            "mean_s": self.mean_s,
+            "mib_per_s": self.mib_per_s,
+            "retries": self.retries,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUnit:
+    """A unit still to pass. `runs` touched it; `last_at` is when the newest of them started."""
+
+    serial: str
+    code: str | None
+    slot: str
+    runs: int
+    last_at: datetime
+
+    @property
+    def hint(self) -> str:
+        """What to do now, in one line."""
+        return hint_for(self.code)
+
+    def to_json(self) -> dict[str, Any]:
+        """The unit as an element of `open_unit_details`."""
+        return {
+            "serial": self.serial,
+            "code": self.code,
+            "hint": self.hint,
+            "slot": self.slot,
+            "runs": self.runs,
+            "last_at": self.last_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class YieldReport:
+    """The figures of a selection of runs. Yields are None where no run was counted."""
+
+    batch: str | None
+    since: datetime | None
+    until: datetime | None
+    bundle: str | None
+    slot: str | None
+    operator: str | None
+    units_started: int
+    units_counted: int
+    units_passed: int
+    units_passed_first: int
+    units_retested: int
+    units_recovered: int
+    first_started_at: datetime | None
+    last_ended_at: datetime | None
+    units_per_hour: float | None
+    duration_p50_s: float | None
+    duration_p95_s: float | None
+    outcomes: tuple[tuple[Outcome, int], ...]
+    open_runs: int
+    failures: tuple[CodeCount, ...]
+    slots: tuple[SlotYield, ...]
+    images: tuple[ImageRate, ...]
+    open_details: tuple[OpenUnit, ...]
+
+    @property
+    def open_units(self) -> tuple[str, ...]:
+        """The serials still to pass, the longest untouched first; serials that name no unit repeat."""
+        return tuple(unit.serial for unit in self.open_details)
+
+    @property
+    def first_pass_yield(self) -> float | None:
+        """Units that passed at once over units with a counted run, 0 to 1."""
+        return ratio(self.units_passed_first, self.units_counted)
+
+    @property
+    def final_yield(self) -> float | None:
+        """Units that passed in the end over units with a counted run, 0 to 1."""
+        return ratio(self.units_passed, self.units_counted)
+
+    @property
+    def retest_yield(self) -> float | None:
+        """Units that passed in the end over units that failed first and were counted again, 0 to 1."""
+        return ratio(self.units_recovered, self.units_retested)
+
+    @property
+    def first_pass_interval(self) -> Interval | None:
+        """The first-pass yield's 95 % interval."""
+        return wilson_interval(self.units_passed_first, self.units_counted)
+
+    @property
+    def final_interval(self) -> Interval | None:
+        """The final yield's 95 % interval."""
+        return wilson_interval(self.units_passed, self.units_counted)
+
+    @property
+    def suspects(self) -> tuple[SlotYield, ...]:
+        """The slots that are worse than chance explains."""
+        return tuple(slot for slot in self.slots if slot.suspect)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `report --format json` prints it."""
+        return {
+            **self._selection_json(),
+            "units_started": self.units_started,
+            "units_counted": self.units_counted,
+            "units_passed": self.units_passed,
+            "units_passed_first": self.units_passed_first,
+            "units_retested": self.units_retested,
+            "units_recovered": self.units_recovered,
+            "first_pass_yield": self.first_pass_yield,
+            "first_pass_interval": _pair(self.first_pass_interval),
+            "final_yield": self.final_yield,
+            "final_interval": _pair(self.final_interval),
+            "retest_yield": self.retest_yield,
+            "first_started_at": _iso(self.first_started_at),
+            "last_ended_at": _iso(self.last_ended_at),
+            "units_per_hour": self.units_per_hour,
+            "duration_s": {"p50": self.duration_p50_s, "p95": self.duration_p95_s},
+            "outcomes": {str(outcome): count for outcome, count in self.outcomes},
+            "open_runs": self.open_runs,
+            "failures": [failure.to_json() for failure in self.failures],
+            "slots": [slot.to_json() for slot in self.slots],
+            "suspect_slots": [slot.slot for slot in self.suspects],
+            "images": [image.to_json() for image in self.images],
+            "open_units": list(self.open_units),
+            "open_unit_details": [unit.to_json() for unit in self.open_details],
+            "definitions": DEFINITIONS,
+        }
+
+    def _selection_json(self) -> dict[str, Any]:
+        return {
+            "batch": self.batch,
+            "since": _iso(self.since),
+            "until": _iso(self.until),
+            "bundle": self.bundle,
+            "slot": self.slot,
+            "operator": self.operator,
+        }
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """`part` / `whole`, None of nothing."""
+    return part / whole if whole else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)

@@ -1,0 +1,65 @@
+"""The yield report as one HTML file: plots inside, A4, readable in black and white, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from station.model.figures import YieldReport
+from station.report import cells
+from station.report.plots import failures_plot, rates_plot, slots_plot
+from station.report.text import suspicions
+
+TEMPLATE = "page.html.j2"
+
+
+def report_html(report: YieldReport) -> str:
+    """The whole page.
+
+    Every figure stands in an element with `data-figure` (its path in the JSON report) and `data-value` (its full
+    value), so that a program can read the page too.
+    """
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            report=report,
+            data=report.to_json(),
+            suspicions=suspicions(report),
+            # pygal has escaped all text in its own output.
+            failures_plot=Markup(failures_plot(report)),
+            slots_plot=Markup(slots_plot(report)),
+            rates_plot=Markup(rates_plot(report)),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        {
+            "share": cells.share,
+            "seconds": cells.seconds,
+            "rate": cells.rate,
+            "number": cells.number,
+            "chance": cells.chance,
+            "interval": cells.interval,
+            "moment": cells.moment,
+            "printable": cells.printable,
+            "plain": _plain,
+        }
+    )
+    return environment
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value)

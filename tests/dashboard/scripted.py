@@ -1,0 +1,133 @@
+"""A line that always says the same, over the real socket: for pictures that must not change."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from station.dashboard.records import Records
+from station.line.service import listening_socket
+from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
+from station.model.slots import Progress, SlotState, SlotView
+from station.model.units import FailedUnit, UnitStory
+from station.model.yields import summarize
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+IMAGES = (("HP", 2_400_000), ("HE", 120_000), ("ROMFS1", 900_000), ("ROMFS0", 12_000_000))
+ABOUT = LineAbout("bench-3", "ae3-4.8.1", "v4.8.1", "full", "L42", "ann", NOON - timedelta(hours=2), IMAGES)
+
+
+def serial(number: int) -> str:
+    """A serial whose last six digits are all different."""
+    return f"3A0F5C77B1D2E4960011{0x2A91 + 4099 * number:04X}"
+
+
+def view(number: int, state: SlotState, code: str | None = None, message: str = "", **more: Any) -> SlotView:
+    """Slot A1, A2, … in a state."""
+    empty = state is SlotState.EMPTY
+    return SlotView(
+        f"A{number}", f"1-1.{number}", state, "" if empty else serial(number), "", code, message, more.get("progress"),
+        more.get("started_at_s"),
+    )  # fmt: skip
+
+
+def running(number: int, phase: str, partition: str, share: float, elapsed_s: float, attempt: int = 1) -> SlotView:
+    """A slot in the middle of an image; `started_at_s` is before second 0 of the picture's clock."""
+    names = [name for name, _ in IMAGES]
+    size = dict(IMAGES)[partition]
+    progress = Progress(phase, attempt, partition, names.index(partition) + 1, 4, int(share * size), size)
+    return view(number, SlotState.RUNNING, progress=progress, started_at_s=-elapsed_s)
+
+
+EVERY_STATE = (
+    view(1, SlotState.PASSED),
+    running(2, "write", "ROMFS0", 0.4, 12.4),
+    view(3, SlotState.FAILED, "boot.timeout", "the application did not come back within 30 s"),
+    running(4, "verify", "HP", 0.8, 25.4, attempt=2),
+    view(5, SlotState.WAITING, started_at_s=-3.4),
+    view(6, SlotState.SKIPPED, "unit.already_passed", "it passed with this bundle before"),
+    view(7, SlotState.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"),
+    view(8, SlotState.EMPTY),
+    view(9, SlotState.ABORTED, "operator.unplugged", "the camera was pulled out during the run"),
+    view(10, SlotState.NOT_A_SLOT, None, "this port is not a slot: the camera is left alone"),
+    view(11, SlotState.HOLDING),
+    view(12, SlotState.RECORDING),
+)
+STOPPED = LineStatus(False, False, False, "line.stopped", "3 station errors in a row, the last one worker.died")
+
+
+def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:
+    """A finished run, `number` minutes before noon."""
+    started_at = NOON - timedelta(minutes=number)
+    images = tuple(
+        ImageRecord(name, 1, size, "aa", "aa", size // 4096, size // 4096, size / 1e6, size / 2e6)
+        for name, size in IMAGES
+    )
+    attempt = AttemptRecord(f"a{number}", 1, outcome, code, "boot", started_at, 26.0, images=images)
+    record = RunRecord(
+        f"r{number}", "bench-3", serial(number), True, f"A{number % 4 + 1}", f"1-1.{number % 4 + 1}", "L42", "ann",
+        "full", "ae3-4.8.1", "cc", "1.0.3", started_at, attempts=(attempt,),
+    )  # fmt: skip
+    finished_at = started_at + timedelta(seconds=28)
+    message = "" if code is None else "said so"
+    return replace(record, finished_at=finished_at, duration_s=28.0, outcome=outcome, code=code, message=message)
+
+
+RUNS = (
+    *(run(number, Outcome.PASS) for number in range(5, 90)),
+    run(3, Outcome.FAIL, "boot.timeout"),
+    run(4, Outcome.FAIL, "verify.mismatch"),
+    run(2, Outcome.FAIL, "boot.timeout"),
+)
+
+
+def failed_unit(record: RunRecord) -> FailedUnit:
+    """The list's line of a failed run."""
+    return FailedUnit(
+        record.serial, True, record.batch, record.code, record.message, record.slot, record.port_path,
+        record.finished_at, 1, record.bundle, record.recipe, record.run_id,
+    )  # fmt: skip
+
+
+RECORDS = Records(
+    summary=lambda batch, since: summarize(RUNS),
+    unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
+    failed=lambda batch: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
+    runs=lambda batch, since: list(RUNS),
+)
+
+
+@contextmanager
+def scripted_line(
+    data_dir: Path, slots: Sequence[SlotView], status: LineStatus, about: LineAbout = ABOUT
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Serve this snapshot for ever; yields the requests other than for snapshots."""
+    heard: list[Mapping[str, Any]] = []
+    listener = listening_socket(data_dir / "line.sock")
+    answer = {"snapshot": Snapshot(status, tuple(slots)).to_json(0.0)}
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), connection, connection.makefile("rwb", buffering=0) as lines:
+            lines.write(json.dumps({"about": about.to_json()}).encode() + b"\n")
+            for line in lines:
+                request = json.loads(line)
+                if request["do"] == "snapshot":
+                    lines.write(json.dumps(answer).encode() + b"\n")
+                else:
+                    heard.append(request)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        thread.join(5)
+        listener.close()

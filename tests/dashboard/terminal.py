@@ -1,0 +1,72 @@
+"""A real terminal for a command: a tmux session with a server of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from tests.harness import wait_for
+
+_numbers = count()
+
+
+class Terminal:
+    """One tmux session. `text` is what a person sees; `pid` the command's own process."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    def tmux(self, *words: str) -> str:
+        """One command to the server."""
+        done = subprocess.run(
+            ["tmux", "-S", str(self._socket), *words], capture_output=True, text=True, check=True, timeout=20
+        )
+        return done.stdout
+
+    @property
+    def text(self) -> str:
+        """The screen."""
+        return self.tmux("capture-pane", "-p", "-t", "0")
+
+    @property
+    def pid(self) -> int:
+        """The process in the pane."""
+        return int(self._asked("#{pane_pid}"))
+
+    def ended(self) -> int:
+        """Wait for the command's end; its exit code."""
+        code: str = wait_for(lambda: self._asked("#{pane_dead_status}"), "the command's end")
+        return int(code)
+
+    def _asked(self, what: str) -> str:
+        return self.tmux("display-message", "-p", "-t", "0", what).strip()
+
+    def press(self, *keys: str) -> None:
+        """Press keys."""
+        self.tmux("send-keys", "-t", "0", *keys)
+
+    def wait_for(self, text: str, limit_s: float = 30.0) -> None:
+        """Until this stands on the screen."""
+        wait_for(lambda: text in self.text, f"{text!r} in the terminal", limit_s)
+
+
+@contextmanager
+def terminal(folder: Path, command: Sequence[str | Path], size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
+    """Run a command in a terminal of its own; it stays open after the command's end, with its exit code."""
+    # A socket of its own: the server of the terminal before may still be on its way out.
+    session = Terminal(folder / f"tmux-{next(_numbers)}")
+    words = shlex.join(map(str, command))
+    environment = ["-e", "TERM=xterm-256color", "-e", f"PATH={os.environ['PATH']}"]
+    session.tmux(
+        "-f", "/dev/null", "new-session", "-d", *environment, "-x", str(size[0]), "-y", str(size[1]),
+        words, ";", "set-option", "-g", "remain-on-exit", "on",
+    )  # fmt: skip
+    try:
+        yield session
+    finally:
+        subprocess.run(["tmux", "-S", str(session._socket), "kill-server"], capture_output=True, check=False)

@@ -1,0 +1,122 @@
+"""Units, failures, yield, log and help: over a real line, and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input
+
+from station.dashboard.app import Dashboard
+from station.dashboard.screens.yields import bar
+from station.model.live import LineStatus
+from station.sim.faults import Fault
+from tests.dashboard.driving import dashboard
+from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, scripted_line
+from tests.integration.conftest import MakeBench, camera, serial
+
+
+async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: MakeBench) -> None:
+    refuses = Fault("err_write", "WRITE", alt=1, times=2)
+    bench = make_bench([camera(1, faults=(refuses,)), camera(2)])
+    with bench.station("--batch", "L42", plug=False) as running:
+        async with dashboard(bench, (120, 40)) as operator:
+            await operator.until_text("No camera yet")
+            bench.line.plug_all()
+            await operator.until_word("1-1.1", "FAIL")
+            await operator.until_word("1-1.2", "PASS")
+
+            await operator.press("5")
+            await operator.until_text(serial(1))
+            assert "dfu.err_write" in operator.text()
+
+            await operator.press("2")
+            await operator.until_text(serial(2))
+            await operator.press(*"3a0001")
+            await operator.until(lambda: operator.app.screen.query_one(DataTable).row_count == 1, "one unit fits")
+            await operator.press("enter")
+            await operator.until_text("1 runs")
+            await operator.until_text("#2 FAIL dfu.err_write")
+
+            await operator.press("f4")
+            await operator.until_text("What failed most")
+            assert "50.0 %" in operator.text()
+
+            await operator.press("3")
+            await operator.until_text("could not store a block")
+            await operator.until(lambda: operator.app.screen.query_one(DataTable).row_count == 1, "one failure")
+            await operator.press("enter")
+            await operator.until_text("Nothing to run again")
+            await operator.press("escape")
+            await operator.until_word("1-1.1", "PASS")
+        running.interrupt()
+        running.end()
+
+
+async def test_a_failed_camera_that_was_taken_out_is_not_run_again(make_bench: MakeBench) -> None:
+    refuses = Fault("err_write", "WRITE", alt=1, times=2)
+    bench = make_bench([camera(1, faults=(refuses,))])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("No camera yet")
+            bench.line.plug_all()
+            await operator.until_word("1-1.1", "FAIL")
+            bench.line.unplug(serial(1))
+            await operator.until_word("1-1.1", "empty")
+            await operator.press("3")
+            await operator.until_text(serial(1))
+            await operator.press("enter")
+            await operator.until_text("in no slot now")
+        running.interrupt()
+        running.end()
+
+
+async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> None:
+    bench = make_bench([])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.press("2")
+            await operator.press(*"12pqR")
+            assert operator.app.screen.query_one(Input).value == "12pqR"
+            await operator.press("escape")
+            await operator.until_text("No camera yet")
+        running.interrupt()
+        running.end()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+@pytest.mark.parametrize(
+    ("key", "seen"),
+    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f6", "CODES")],
+    ids=["units", "failures", "yield", "help"],
+)
+def test_screen(
+    snap_compare: Callable[..., bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    key: str,
+    seen: str,
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        while app.state.report is None or not app.state.slots:
+            await pilot.pause(0.02)
+        await pilot.press(key)
+        while seen not in str(app.export_screenshot()):
+            await pilot.pause(0.05)
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
+        await pilot.pause(0.3)
+
+    with scripted_line(tmp_path, EVERY_STATE[:4], LineStatus()):
+        assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize(("share", "filled"), [(0.0, 0), (0.5, 15), (1.0, 30)])
+def test_bars_are_as_long_as_their_share(share: float, filled: int) -> None:
+    assert bar(share) == "█" * filled + "·" * (30 - filled)

@@ -1,0 +1,81 @@
+"""The line and its screen as processes: a real terminal, and what is left when the screen is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from station.dashboard.bridge import is_served
+from tests.dashboard.conftest import Watch
+from tests.dashboard.terminal import terminal
+from tests.harness import PROGRAM, Bench, wait_for
+from tests.integration.conftest import MakeBench, camera
+
+SLOW = {"profile": "mram", "scale": 4.0}
+
+
+def _run(bench: Bench) -> list[str | Path]:
+    return [*PROGRAM, "run", *bench.words, "--bundle", bench.release]
+
+
+def test_an_operator_at_a_terminal(make_bench: MakeBench, tmp_path: Path, watch: Watch) -> None:
+    bench = make_bench([camera(number) for number in range(1, 5)])
+    with terminal(tmp_path, _run(bench)) as screen:
+        screen.wait_for("No camera yet")
+        bench.line.plug_all()
+        wait_for(lambda: screen.text.count("✓ PASS") == 4, "four green tiles")
+        screen.press("q")
+        screen.wait_for("Leave it running")
+        screen.press("l")
+        screen.wait_for("station dashboard --data-dir")
+    assert is_served(bench.data_dir), "the line went with its screen"
+    with terminal(tmp_path, [*PROGRAM, "dashboard", "--data-dir", bench.data_dir], (160, 45)) as screen:
+        wait_for(lambda: screen.text.count("✓ PASS") == 4, "four green tiles again")
+    spy = watch(bench)
+    spy.ask("stop")
+    assert spy.hung_up.wait(30)
+    assert [run["outcome"] for run in bench.export()] == ["PASS"] * 4
+
+
+@pytest.mark.parametrize("how", ["killed", "terminal closed"])
+def test_sixteen_cameras_do_not_notice_that_the_screen_is_gone(
+    make_bench: MakeBench, tmp_path: Path, watch: Watch, how: str
+) -> None:
+    bench = make_bench([camera(number, **SLOW) for number in range(1, 17)])
+    with terminal(tmp_path, _run(bench), (160, 45)) as screen:
+        screen.wait_for("No camera yet")
+        spy = watch(bench)
+        bench.line.plug_all()
+        wait_for(lambda: [slot["state"] for slot in spy.snapshot()["slots"]] == ["running"] * 16, "sixteen run")
+        pid = screen.pid
+        if how == "killed":
+            os.kill(pid, signal.SIGKILL)
+        else:
+            screen.tmux("kill-server")
+        wait_for(lambda: not _alive(pid), "the screen is gone")
+    assert {slot["state"] for slot in spy.snapshot()["slots"]} == {"running"}, "too late to show anything"
+    wait_for(lambda: [slot["state"] for slot in spy.snapshot()["slots"]] == ["passed"] * 16, "sixteen passed", 90)
+    spy.ask("stop")
+    assert spy.hung_up.wait(30)
+    assert [run["outcome"] for run in bench.export()] == ["PASS"] * 16
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    return False
+
+
+def test_a_line_that_cannot_start_says_why(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1)])
+    command = [*PROGRAM, "run", *bench.words, "--bundle", "there-is-none"]
+    with terminal(tmp_path, command, (160, 45)) as screen:
+        screen.wait_for("bundle.unknown")
+        assert screen.ended() == 3
+    with terminal(tmp_path, [*PROGRAM, "dashboard", "--data-dir", bench.data_dir], (160, 45)) as screen:
+        screen.wait_for("usage.no_line")
+        assert screen.ended() == 2

@@ -1,0 +1,222 @@
+"""The database counts what the pure functions count, on any history, in any order of arrival, for any selection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from station.ledger import migrate, schema, tallies, writes
+from station.ledger.check import check
+from station.ledger.database import FILE_NAME, open_writer
+from station.ledger.reader import Reader
+from station.ledger.recorder import Recorder
+from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunOpened
+from station.model.runs import ImageRecord, Outcome, RunRecord
+from station.model.units import RunFilter
+from station.model.yields import summarize
+from tests.unit.ledger.builders import START, a_run, an_attempt, an_image, opened, rounded
+from tests.unit.ledger.conftest import LIMIT_S, Replies
+
+TABLES = ("hour_runs", "hour_images", "releases", "images", "attempts", "runs", "units")
+TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR]
+
+
+@st.composite
+def any_image(draw: st.DrawFn) -> ImageRecord:
+    image = an_image(
+        draw(st.sampled_from(["HP", "ROMFS0"])),
+        written=draw(st.sampled_from([0, 1, 640])),
+        seconds=draw(st.floats(0, 9)),
+    )
+    return replace(image, blocks_total=draw(st.sampled_from([0, 1, 640])))
+
+
+@st.composite
+def any_run(draw: st.DrawFn) -> RunRecord:
+    attempts = tuple(
+        an_attempt(number, draw(st.sampled_from(TOUCHING)), images=tuple(draw(st.lists(any_image(), max_size=2))))
+        for number in range(1, draw(st.integers(1, 3)))
+    )
+    outcome = draw(st.sampled_from([*Outcome, Outcome.PASS, Outcome.FAIL, None]))
+    run = a_run(
+        outcome,
+        draw(st.sampled_from([0, 0.5, 20, 51.997943, 60, 119, 120, 600])),
+        serial=draw(st.sampled_from(["A", "b", "B "])),
+        identified=draw(st.sampled_from([True, True, False])),
+        batch=draw(st.sampled_from(["x", "y", None])),
+        slot=draw(st.sampled_from(["A1", "B2", "C3"])),
+        operator=draw(st.sampled_from(["Ada", None])),
+        bundle=draw(st.sampled_from(["old", "new"])),
+        attempts=attempts,
+    )
+    if outcome is None:
+        return run
+    return replace(
+        run,
+        code=draw(st.sampled_from([None, "usb.io", "boot.timeout"])),
+        duration_s=draw(st.none() | st.floats(0, 100)),
+        finished_at=draw(st.sampled_from([None, run.finished_at])),
+    )
+
+
+times = st.none() | st.sampled_from([0, 20.0, 51.997943, 60, 110, 111.997943, 120]).map(
+    lambda minute: START + timedelta(minutes=minute)
+)
+selections = st.builds(
+    RunFilter,
+    batch=st.sampled_from([None, None, "x", "y", "z"]),
+    slot=st.sampled_from([None, None, "A1"]),
+    operator=st.sampled_from([None, None, "Ada"]),
+    bundle=st.sampled_from([None, None, "new"]),
+    since=times,
+    until=times,
+)
+
+
+def put(data_dir: Path, *steps: tuple[RunRecord, ...]) -> None:
+    """Each step in a transaction, as the recorder and an import make them."""
+    engine = open_writer(data_dir)
+    for runs in steps:
+        with Session(engine) as session, session.begin():
+            writes.put_runs(session, runs)
+    engine.dispose()
+
+
+def empty(data_dir: Path) -> None:
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection, connection:
+        for table in TABLES:
+            connection.execute(f"DELETE FROM {table}")
+
+
+def sums_in(data_dir: Path) -> list[Any]:
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        rows = [row for table in TABLES[:2] for row in connection.execute(f"SELECT * FROM {table}")]
+    return sorted([tuple(f"{cell:.9g}" if isinstance(cell, float) else repr(cell) for cell in row) for row in rows])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(any_run(), max_size=14), asked=st.lists(selections, min_size=1, max_size=4), data=st.data())
+def test_the_database_counts_as_the_pure_functions_do(
+    data_dir: Path, reader: Reader, runs: list[RunRecord], asked: list[RunFilter], data: st.DataObject
+) -> None:
+    empty(data_dir)
+    put(data_dir, *[(run,) for run in data.draw(st.permutations(runs))])
+    for selection in [RunFilter(), *asked]:
+        expected = summarize(reader.runs(selection), selection=selection)
+        assert rounded(reader.report(selection)) == rounded(expected)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(any_run(), max_size=8), changed=st.lists(any_run(), min_size=8, max_size=8))
+def test_sums_stay_in_step_with_runs_that_are_corrected(
+    data_dir: Path, runs: list[RunRecord], changed: list[RunRecord]
+) -> None:
+    """A run that arrives again, elsewhere, otherwise or at another time, leaves nothing behind in the sums."""
+    empty(data_dir)
+    again = [replace(new, run_id=old.run_id, attempts=old.attempts) for old, new in zip(runs, changed, strict=False)]
+    put(data_dir, tuple(runs), tuple(again), tuple(again))
+    kept = sums_in(data_dir)
+    engine = open_writer(data_dir)
+    with Session(engine) as session, session.begin():
+        tallies.rebuild(session)
+    engine.dispose()
+    assert sums_in(data_dir) == kept
+
+
+def test_the_recorder_keeps_the_sums(data_dir: Path, reader: Reader, recorder: Recorder, replies: Replies) -> None:
+    runs = [a_run(), a_run(Outcome.FAIL, 70, slot="B2", attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2)))]
+    for run in runs:
+        recorder.submit(RunOpened(opened(run)))
+        for attempt in run.attempts:
+            recorder.submit(AttemptFinished(run.run_id, attempt))
+        recorder.submit(RunFinished(run))
+        assert replies.next() == RunCommitted(run)
+    recorder.submit(RunOpened(opened(a_run(minute=90, attempts=()))))
+    assert recorder.close_interrupted("bench-1").interrupted_runs == 1
+    assert rounded(reader.report()) == rounded(summarize(reader.runs()))
+    assert dict(reader.report().outcomes)[Outcome.ERROR] == 1
+
+
+def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: Recorder) -> None:
+    run = a_run(attempts=(an_attempt(2),))
+    recorder.submit(RunFinished(run))
+    recorder.submit(AttemptFinished(run.run_id, an_attempt(1, Outcome.FAIL)))
+    assert recorder.close(LIMIT_S)
+    report = reader.report()
+    assert (report.units_passed, report.units_passed_first) == (1, 0)
+    assert rounded(report) == rounded(summarize(reader.runs()))
+
+
+def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path) -> None:
+    runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
+    runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
+    put(data_dir, tuple(runs))
+    kept = sums_in(data_dir)
+    migrate.to(data_dir, "0001")
+    assert schema.state(data_dir) is schema.SchemaState.OUTDATED
+    assert schema.upgrade(data_dir).before == "0001"
+    assert sums_in(data_dir) == kept
+    assert check(data_dir).ok
+    reader = Reader(data_dir)
+    assert rounded(reader.report()) == rounded(summarize(runs))
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [(None, None), (START, None), (None, START + timedelta(hours=2, minutes=1)), (START, START)]
+)
+def test_every_moment_of_a_range_is_counted_once(
+    data_dir: Path, reader: Reader, since: datetime | None, until: datetime | None
+) -> None:
+    put(data_dir, tuple(a_run(minute=minute, serial=str(minute)) for minute in range(-10, 180)))
+    selection = RunFilter(since=since, until=until)
+    expected = [m for m in range(-10, 180) if (not since or m >= 0) and (not until or m < (until - START).seconds / 60)]
+    assert dict(reader.report(selection).outcomes)[Outcome.PASS] == len(expected)
+    assert rounded(reader.report(selection)) == rounded(summarize(reader.runs(selection), selection=selection))
+
+
+def test_a_report_of_a_batch_does_not_read_the_others(data_dir: Path, reader: Reader) -> None:
+    """Neither does the list to re-run: what they cost must not grow with the log."""
+    plans = plans_of(data_dir, lambda: (reader.report(RunFilter(batch="x")), reader.failed("x")))
+    assert len(plans) >= 5
+    for statement, steps in plans:
+        assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
+
+
+def test_a_report_of_everything_sorts_no_runs(data_dir: Path, reader: Reader) -> None:
+    plans = plans_of(data_dir, reader.report)
+    walks = [steps for statement, steps in plans if "ORDER BY runs.unit_id" in statement]
+    assert walks == [["SCAN runs USING COVERING INDEX ix_runs_history"]]
+
+
+def plans_of(data_dir: Path, ask: Callable[[], object]) -> list[tuple[str, list[str]]]:
+    """The plan of every SELECT that `ask` makes."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        return [
+            (statement, [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)])
+            for statement, parameters in asked
+        ]
