@@ -48,7 +48,9 @@ def test_the_overview_loads_no_command() -> None:
     assert not after_command("--help") & HEAVY
 
 
-@pytest.mark.parametrize("command", ["bundle", "unit", "failed", "release", "report", "export", "import", "slots", "doctor", "db", "sim"])
+@pytest.mark.parametrize(
+    "command", ["bundle", "unit", "failed", "release", "report", "export", "import", "slots", "doctor", "db", "sim"]
+)
 def test_help_loads_typer_and_nothing_else_that_is_heavy(command: str) -> None:
     assert after_command(command, "--help") & HEAVY == {"typer"}
 
