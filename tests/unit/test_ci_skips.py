@@ -15,6 +15,9 @@ SKIPS = {
     "module": "import pytest\npytest.skip('no time', allow_module_level=True)\ndef test_it(): pass\n",
 }
 
+WITHOUT_SNAPSHOTS = ("-p", "no:textual-snapshot")
+"""That plugin keeps one folder a process, and would take it away from the tests outside when the inner ones end."""
+
 
 @pytest.fixture
 def inner(pytester: pytest.Pytester) -> pytest.Pytester:
@@ -26,7 +29,7 @@ def inner(pytester: pytest.Pytester) -> pytest.Pytester:
 def test_a_skip_fails_in_ci(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setenv("CI", "true")
     inner.makepyfile(SKIPS[how])
-    result = inner.runpytest_inprocess()
+    result = inner.runpytest_inprocess(*WITHOUT_SNAPSHOTS)
     assert result.ret != pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*no time (CI is set: a skip counts as a failure)*"])
     assert "skipped" not in result.parseoutcomes()
@@ -36,10 +39,10 @@ def test_a_skip_fails_in_ci(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPa
 def test_a_skip_is_a_skip_elsewhere(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.delenv("CI", raising=False)
     inner.makepyfile(SKIPS[how])
-    inner.runpytest_inprocess().assert_outcomes(skipped=1)
+    inner.runpytest_inprocess(*WITHOUT_SNAPSHOTS).assert_outcomes(skipped=1)
 
 
 def test_an_expected_failure_is_no_skip(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     inner.makepyfile("import pytest\n@pytest.mark.xfail\ndef test_it(): assert False\n")
-    inner.runpytest_inprocess().assert_outcomes(xfailed=1)
+    inner.runpytest_inprocess(*WITHOUT_SNAPSHOTS).assert_outcomes(xfailed=1)
