@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -13,26 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 
-SOCKET_NAME = "line.sock"
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0
 
 
 def connected(data_dir: Path) -> socket.socket:
     """A connection to the line that works in a data folder; OSError where none does, or none may be opened."""
-    folder = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.settimeout(CONNECT_LIMIT_S)
-        # A socket's address has at most 107 bytes; by way of the folder's descriptor the path may have any length.
-        link.connect(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
+        link.connect(str(socket_path(data_dir)))
     except OSError:
         link.close()
         raise
-    finally:
-        os.close(folder)
     return link
 
 

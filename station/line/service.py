@@ -1,4 +1,4 @@
-"""The line as a service: a Unix socket in the data folder, through which any number of screens watch and steer it.
+"""The line as a service: a Unix socket for each data folder, through which any number of screens watch and steer it.
 
 JSON, one value a line. On connecting a screen is told `{"about": …}`. A snapshot of all slots is sent only when it is
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
@@ -9,6 +9,7 @@ No screen can hold up the line: one that does not read is dropped.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import selectors
@@ -24,10 +25,9 @@ from typing import Any
 from station.line.clock import monotonic_s
 from station.line.line import Line
 from station.line.requests import carry_out
-from station.model.live import LineAbout, Snapshot
+from station.model.live import LineAbout, Snapshot, socket_path
 from station.model.runs import RunRecord
 
-SOCKET_NAME = "line.sock"
 MODE = 0o660
 """Its owner and its group may watch and steer the line, nobody else."""
 LINE_LIMIT_BYTES = 1 << 16
@@ -67,7 +67,7 @@ class LineService:
     """Serves one line to its screens, in a thread of its own. `post_run` may be called from any thread."""
 
     def __init__(self, data_dir: Path, about: LineAbout) -> None:
-        self._path = data_dir / SOCKET_NAME
+        self._path = socket_path(data_dir)
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -89,7 +89,13 @@ class LineService:
     def serving(self, line: Line) -> Iterator[None]:
         """Serve until the end of the block; the screens are told how the line ended."""
         self._line = line
-        listener = listening_socket(self._path)
+        try:
+            listener = listening_socket(self._path)
+        except OSError as error:
+            # Cameras are flashed with or without anybody looking.
+            logging.getLogger(__name__).warning("no screen can look at this line: %s", error)
+            yield
+            return
         thread = threading.Thread(target=self._loop, args=(listener, line), name="service", daemon=True)
         thread.start()
         try:
@@ -202,12 +208,11 @@ def listening_socket(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Set before it is bound: at no moment may more than these open it.
     os.fchmod(listener.fileno(), MODE)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        # A socket's address has at most 107 bytes; by way of the folder's descriptor the path may have any length.
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-    finally:
-        os.close(folder)
-    path.chmod(MODE)
-    listener.listen(16)
+        listener.bind(str(path))
+        path.chmod(MODE)
+        listener.listen(16)
+    except OSError:
+        listener.close()
+        raise
     return listener

@@ -13,7 +13,7 @@ from typing import Any
 
 from station.dashboard.records import Records
 from station.line.service import listening_socket
-from station.model.live import LineAbout, LineStatus, Snapshot
+from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, UnitStory
@@ -110,7 +110,7 @@ def scripted_line(
 ) -> Iterator[list[Mapping[str, Any]]]:
     """Serve this snapshot for ever; yields the requests other than for snapshots."""
     heard: list[Mapping[str, Any]] = []
-    listener = listening_socket(data_dir / "line.sock")
+    listener = listening_socket(socket_path(data_dir))
     answer = {"snapshot": Snapshot(status, tuple(slots)).to_json(0.0)}
 
     def serve() -> None:

@@ -6,6 +6,7 @@ import stat
 from contextlib import suppress
 
 from station.dashboard.bridge import connected
+from station.model.live import socket_path
 from station.sim.faults import Fault
 from tests.dashboard.conftest import Watch
 from tests.harness import wait_for
@@ -14,7 +15,7 @@ from tests.integration.conftest import MakeBench, camera, serial
 
 def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: MakeBench) -> None:
     bench = make_bench([camera(1)])
-    path = bench.data_dir / "line.sock"
+    path = socket_path(bench.data_dir)
     with bench.station("--stop-after", "1") as running:
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         running.run()
