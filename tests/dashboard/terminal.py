@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.harness import wait_for
+from tests.harness import descendants, wait_for
 
 _numbers = count()
 
@@ -20,6 +20,7 @@ class Terminal:
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
+        self.code_file = socket.with_suffix(".code")
 
     def tmux(self, *words: str) -> str:
         """One command to the server."""
@@ -35,13 +36,17 @@ class Terminal:
 
     @property
     def pid(self) -> int:
-        """The process in the pane."""
-        return int(self._asked("#{pane_pid}"))
+        """The command's process, the child of the shell in the pane."""
+        return descendants(int(self._asked("#{pane_pid}")))[0]
 
     def ended(self) -> int:
         """Wait for the command's end; its exit code."""
-        code: str = wait_for(lambda: self._asked("#{pane_dead_status}"), "the command's end")
+        code: str = wait_for(self._code, "the command's end")
         return int(code)
+
+    def _code(self) -> str:
+        # Written by the shell: tmux does not always learn of the end of a command that is quick.
+        return self.code_file.read_text().strip() if self.code_file.exists() else ""
 
     def _asked(self, what: str) -> str:
         return self.tmux("display-message", "-p", "-t", "0", what).strip()
@@ -60,7 +65,7 @@ def terminal(folder: Path, command: Sequence[str | Path], size: tuple[int, int] 
     """Run a command in a terminal of its own; it stays open after the command's end, with its exit code."""
     # A socket of its own: the server of the terminal before may still be on its way out.
     session = Terminal(folder / f"tmux-{next(_numbers)}")
-    words = shlex.join(map(str, command))
+    words = shlex.join(map(str, command)) + f"; echo $? > {shlex.quote(str(session.code_file))}"
     environment = ["-e", "TERM=xterm-256color", "-e", f"PATH={os.environ['PATH']}"]
     session.tmux(
         "-f", "/dev/null", "new-session", "-d", *environment, "-x", str(size[0]), "-y", str(size[1]),
