@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from station.errors import BusyError, LedgerError, StationError, UsageError
 from station.line.line import Line
-from station.line.setup import LineSetup, Outside, Watcher
+from station.line.service import LineService
+from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.bundles import Bundle
 from station.model.devices import Device
-from station.model.events import LedgerReply
 from station.model.live import LineAbout
-from station.model.runs import ImagePlan, RunOptions, RunRecord
+from station.model.runs import ImagePlan, RunRecord
 from station.model.units import RunFilter
 from station.usb.access import UsbAccess
 
@@ -43,6 +44,8 @@ class Bench:
     watcher: Watcher
     ready: Callable[[], None] = lambda: None
     """Called once the line is up: plugs virtual cameras in."""
+    check: Callable[[], object] = lambda: None
+    """Raises UsbAccessError where this machine cannot do it; takes its time on a slow one."""
 
 
 @contextmanager
@@ -72,9 +75,8 @@ def real_bench() -> Iterator[Bench]:
     from station.usb.lock import BusLock
     from station.usb.watcher import UdevWatcher
 
-    libusb_backend()
     with BusLock():
-        yield Bench(UsbAccess(), UdevWatcher())
+        yield Bench(UsbAccess(), UdevWatcher(), check=libusb_backend)
 
 
 @contextmanager
@@ -207,36 +209,61 @@ def open_records(data_dir: Path) -> Iterator[Records]:
 def running_line(
     settings: Settings, bench: Bench, setup: LineSetup, on_run: Callable[[RunRecord], None]
 ) -> Iterator[Line]:
-    """A line with its log, served to its screens: the caller calls `run`. The data folder must be held."""
-    from station.ledger import schema
-    from station.ledger.reader import Reader
-    from station.ledger.recorder import Recorder
-    from station.line.service import LineService
+    """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
-    data_dir = settings.station.data_dir
-    service = LineService(data_dir, about_line(setup))
+    The log is opened while the line already holds cameras: a camera waits 1.5 s in its bootloader, and on a slow
+    machine the log's code takes longer to load. What is wrong with the log stops the line.
+    """
+    service = LineService(settings.station.data_dir, about_line(setup))
 
     def tell(run: RunRecord) -> None:
         on_run(run)
         service.post_run(run)
 
+    line = Line(setup, bench.access, bench.watcher, tell)
+    with ExitStack() as opened:
+        failures: list[Exception] = []
+
+        def open_log() -> None:
+            try:
+                bench.check()
+                line.log_opened(_open_log(settings, line, opened))
+                opened.enter_context(service.serving(line))
+            except StationError as error:
+                line.stop_because(error)
+            except Exception as error:
+                failures.append(error)
+                line.stop_because(StationError("station.internal", repr(error)))
+
+        opening = threading.Thread(target=open_log, name="open-log")
+        try:
+            line.start()
+            opening.start()
+            yield line
+        finally:
+            if opening.ident:
+                opening.join()
+        if failures:
+            raise failures[0]
+
+
+def _open_log(settings: Settings, line: Line, opened: ExitStack) -> OpenLog:
+    """The log of the data folder, made where there is none, what an earlier station left over settled."""
+    from station.ledger import schema
+    from station.ledger.reader import Reader
+    from station.ledger.recorder import Recorder
+
+    data_dir = settings.station.data_dir
     schema.create_or_check(data_dir)
-    with ExitStack() as stack:
-        replies: list[Callable[[LedgerReply], None]] = []
-        recorder = Recorder(data_dir, lambda reply: replies[0](reply))
-        stack.callback(recorder.close, RECORDER_CLOSE_S)
-        recorder.close_interrupted(settings.station.id)
-        reader = stack.enter_context(closing(Reader(data_dir)))
-        line = Line(setup, bench.access, bench.watcher, Outside(recorder.submit, reader.history, tell))
-        replies.append(line.ledger_replied)
-        stack.enter_context(service.serving(line))
-        yield line
+    recorder = Recorder(data_dir, line.ledger_replied)
+    opened.callback(recorder.close, RECORDER_CLOSE_S)
+    recorder.close_interrupted(settings.station.id)
+    reader = opened.enter_context(closing(Reader(data_dir)))
+    return OpenLog(recorder.submit, reader.history)
 
 
 __all__ = [
     "Bench",
-    "RunOptions",
-    "StationError",
     "bench_for",
     "chosen_bundle",
     "data_folder",

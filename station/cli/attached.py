@@ -24,11 +24,6 @@ END_LIMIT_S = 60.0
 LOG_NAME = "line.log"
 
 
-def on_terminal() -> bool:
-    """Whether a person looks at this process."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
 def run_attached(data_dir: Path, words: Sequence[str]) -> int:
     """Start `station WORDS --serve` as a line of its own and look at it. Returns the exit code for this process.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from station.cli.options import ConfigOption, DataDirOption, new_app, settings_for
+from station.cli.output import on_terminal
 from station.errors import UsageError
 
 app = new_app("Look at the line that works in the data folder; several may look at once.")
@@ -15,7 +16,7 @@ def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> in
     Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
     """
     folder = settings_for(config, data_dir).data_dir
-    from station.cli.attached import attach, on_terminal
+    from station.cli.attached import attach
     from station.dashboard.bridge import is_served
 
     if not is_served(folder):

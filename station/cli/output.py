@@ -25,6 +25,11 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+def on_terminal() -> bool:
+    """Whether a person looks at this process."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def local_time(moment: datetime | None) -> str:
     """A time for people: the clock on the wall, to the second; "" for none."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else ""

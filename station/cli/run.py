@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
-from station.cli.output import say
+from station.cli.output import on_terminal, say
+from station.line.children import start_fork_server
 
 app = new_app(
     "The line: flash every camera that is plugged into a slot, until it is stopped.\n\n"
@@ -57,14 +58,18 @@ def run(
 
     Example: station run --headless --json --batch L42 --operator ann
     """
+    attached = not (headless or as_json or serve) and on_terminal()
+    if not attached:
+        start_fork_server()
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station import wiring
     from station.bundle.store import BundleStore
-    from station.cli.attached import on_terminal, run_attached
     from station.cli.running import RunPrinter, run_line
 
-    if not (headless or as_json or serve) and on_terminal():
+    if attached:
+        from station.cli.attached import run_attached
+
         return run_attached(settings.data_dir, sys.argv[1:])
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)

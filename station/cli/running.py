@@ -115,7 +115,6 @@ def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPri
     from station.wiring import running_line
 
     with running_line(settings, bench, setup, printer) as line, interruptions(line) as heard, progress_bars(line.views):
-        line.start()
         reason = line.run(on_ready=partial(_ready, bench))
     if reason is not None:
         raise reason

@@ -31,10 +31,10 @@ from station.line.messages import (
 from station.line.pool import Child, Pool
 from station.line.port import BOOTED_S, STATE_OF, Port
 from station.line.records import closed_run, found_attempt, opened_run
-from station.line.setup import LineSetup, Outside
+from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import AttemptFinished, LedgerReply, RunCommitted, RunFinished, RunOpened
+from station.model.events import AttemptFinished, LedgerFact, LedgerReply, RunCommitted, RunFinished, RunOpened
 from station.model.live import LineStatus
 from station.model.runs import Outcome, RunPlan, RunRecord
 from station.model.slots import SlotState, SlotView
@@ -47,9 +47,11 @@ TICK_S = 0.25
 class Dispatcher:
     """The state of every port, and what happens next. Only `post` may be called from another thread."""
 
-    def __init__(self, setup: LineSetup, outside: Outside, pool: Pool) -> None:
+    def __init__(self, setup: LineSetup, on_run: Callable[[RunRecord], None], pool: Pool) -> None:
         self._setup = setup
-        self._outside = outside
+        self._on_run = on_run
+        self._log: OpenLog | None = None
+        self._unread: list[CameraHeld | CameraNotHeld] = []
         self._pool = pool
         self._ports: dict[str, Port] = {}
         self._waiting: list[Port] = []
@@ -81,7 +83,8 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         busy = self._waiting or self._workers or self._committing or not self._inbox.empty()
-        return self.stopping.stopped and not busy and not self._holding()
+        waits_for_log = self._unread and self.stopping.reason is None
+        return self.stopping.stopped and not busy and not waits_for_log and not self._holding()
 
     def _step(self) -> None:
         holder = [self._pool.holder.connection] if self._pool.holder else []
@@ -176,18 +179,19 @@ class Dispatcher:
         if port.came_back_by_itself(self._setup.options.return_window_s):
             port.show_last()
             return
-        skip = None
-        if is_identity(device.serial) and not self._twins(port, device):
-            skip = self._interlock(device)
-        if skip:
+        port.history_due = self._log is None
+        if skip := self._interlock(port, device):
             self._skip(port, device, skip)
         else:
             port.show(SlotState.HOLDING)
             self._hold(port, device)
 
-    def _interlock(self, device: Device) -> Skip | None:
+    def _interlock(self, port: Port, device: Device) -> Skip | None:
+        """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit."""
+        if self._log is None or not is_identity(device.serial) or self._twins(port, device):
+            return None
         try:
-            history = self._outside.history(device.serial, self._setup.batch)
+            history = self._log.history(device.serial, self._setup.batch)
         except StationError as error:
             self.stopping.stop_because(error)
             return Skip(error.code, str(error))
@@ -219,10 +223,28 @@ class Dispatcher:
         if port is None or port.device != answer.device or port.hold_since_s is None:
             return
         port.hold_since_s = None
-        if isinstance(answer, CameraHeld):
+        self._holder_answered(port, answer)
+
+    def _holder_answered(self, port: Port, answer: CameraHeld | CameraNotHeld) -> None:
+        """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long."""
+        if self._log is None:
+            self._unread.append(answer)
+            return
+        if port.history_due and (skip := self._interlock(port, answer.device)):
+            self._skip(port, answer.device, skip)
+        elif isinstance(answer, CameraHeld):
             self._held(port, answer)
-        elif isinstance(answer, CameraNotHeld):
+        else:
             self._not_held(port, answer)
+
+    def log_opened(self, log: OpenLog) -> None:
+        """The log can be asked and written: what came before that goes on."""
+        self._log = log
+        unread, self._unread = self._unread, []
+        for answer in unread:
+            port = self._ports[answer.device.port_path]
+            if port.device == answer.device and port.run is None:
+                self._holder_answered(port, answer)
 
     def _holder_died(self) -> None:
         """Whatever it was holding is asked for again; cameras that it held already stay held."""
@@ -278,10 +300,14 @@ class Dispatcher:
 
     # --- runs -------------------------------------------------------------------------------------------------------
 
+    def _submit(self, fact: LedgerFact) -> None:
+        assert self._log is not None, "no run begins before the log is open"
+        self._log.submit(fact)
+
     def _open(self, port: Port, device: Device, *, identified: bool) -> RunRecord:
         run = opened_run(self._setup, port, device, identified=identified)
         port.begin(run)
-        self._outside.submit(RunOpened(run))
+        self._submit(RunOpened(run))
         return run
 
     def _skip(self, port: Port, device: Device, skip: Skip) -> None:
@@ -327,7 +353,7 @@ class Dispatcher:
         elif isinstance(fact, AttemptEnded):
             port.attempts.append(fact.attempt)
             if port.run:
-                self._outside.submit(AttemptFinished(port.run.run_id, fact.attempt))
+                self._submit(AttemptFinished(port.run.run_id, fact.attempt))
         elif isinstance(fact, RunEnded):
             self._ended(port, fact)
 
@@ -370,7 +396,7 @@ class Dispatcher:
         port.run, port.last_serial = None, run.serial
         port.show(SlotState.RECORDING)
         self._committing[run.run_id] = port
-        self._outside.submit(RunFinished(run))
+        self._submit(RunFinished(run))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log has a finished run, or cannot take it. Only now may the slot show how the run ended."""
@@ -385,7 +411,7 @@ class Dispatcher:
             # A camera that failed and is off the bus still sits in its slot: what to do with it stays to be read.
             if port.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
                 port.show(SlotState.EMPTY)
-        self._outside.on_run(run)
+        self._on_run(run)
         self.stopping.count(run)
 
     # --- requests ---------------------------------------------------------------------------------------------------
@@ -397,6 +423,7 @@ class Dispatcher:
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
         self.stopping.refuse_new()
+        self._unread.clear()
         for port in self._ports.values():
             if port.run is None:
                 port.hold_since_s = None

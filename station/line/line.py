@@ -10,9 +10,10 @@ from station.errors import StationError
 from station.line.dispatcher import Dispatcher
 from station.line.pool import Pool
 from station.line.process import step_forward
-from station.line.setup import LineSetup, Outside, Watcher
+from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.events import LedgerReply
 from station.model.live import LineStatus
+from station.model.runs import RunRecord
 from station.model.slots import SlotView
 from station.usb.access import UsbAccess
 
@@ -20,10 +21,13 @@ from station.usb.access import UsbAccess
 class Line:
     """One line. `run` blocks in the caller's thread; every other method may be called from any thread."""
 
-    def __init__(self, setup: LineSetup, access: UsbAccess, watcher: Watcher, outside: Outside) -> None:
+    def __init__(
+        self, setup: LineSetup, access: UsbAccess, watcher: Watcher, on_run: Callable[[RunRecord], None]
+    ) -> None:
+        """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not)."""
         self._watcher = watcher
         self._pool = Pool(access, setup.workers_spare)
-        self._dispatcher = Dispatcher(setup, outside, self._pool)
+        self._dispatcher = Dispatcher(setup, on_run, self._pool)
 
     def start(self) -> None:
         """Start the child processes; cameras may arrive from now on."""
@@ -51,6 +55,14 @@ class Line:
             self._pool.close()
             dispatcher.close()
         return dispatcher.stopping.reason
+
+    def log_opened(self, log: OpenLog) -> None:
+        """The log is there: cameras that have been held until now are run."""
+        self._dispatcher.post(partial(self._dispatcher.log_opened, log))
+
+    def stop_because(self, reason: StationError) -> None:
+        """The line must end; `run` returns the reason."""
+        self._dispatcher.post(partial(self._dispatcher.stopping.stop_because, reason))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The ledger's answer to a finished run."""

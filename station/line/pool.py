@@ -6,18 +6,16 @@ The fork server has loaded the line's code once; a worker forked from it starts 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 
-from station.line import holder, worker
+from station.line import children
 from station.line.messages import HoldCamera
 from station.model.devices import Device
 from station.usb.access import UsbAccess
 
-PRELOAD = ["station.line.worker", "station.line.holder", "station.usb.libusb", "station.usb.usbip_backend"]
 END_S = 2.0
 """How long a child may take to end by itself before it is killed."""
 
@@ -58,19 +56,18 @@ class Pool:
     def __init__(self, access: UsbAccess, spare: int) -> None:
         self._access = access
         self._spare = spare
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
+        self._context = children.fork_context()
         self._idle: list[Child] = []
         self.holder: Child | None = None
 
     def start(self) -> None:
         """Start the holder first: it is the one that must be ready when a camera arrives."""
-        self.holder = self._fork(holder.main)
+        self.holder = self._fork(children.hold)
 
     def warm(self) -> None:
         """Have spare workers ready."""
         while len(self._idle) < self._spare:
-            self._idle.append(self._fork(worker.main))
+            self._idle.append(self._fork(children.work))
 
     def hold(self, device: Device) -> None:
         """Ask the holder to hold a camera, starting a new holder where the old one is gone."""
@@ -83,11 +80,11 @@ class Pool:
         """Start a new holder after the old one died."""
         if self.holder is not None:
             self.holder.close()
-        self.holder = self._fork(holder.main)
+        self.holder = self._fork(children.hold)
 
     def take(self) -> Child:
         """A worker for one camera: a warm one, or a new one."""
-        return self._idle.pop() if self._idle else self._fork(worker.main)
+        return self._idle.pop() if self._idle else self._fork(children.work)
 
     def give_back(self, child: Child) -> None:
         """A worker that has ended its run in order."""

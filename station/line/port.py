@@ -36,6 +36,8 @@ class Port:
     bootloader: str = ""
     hold_since_s: float | None = None
     hold_wanted: bool = True
+    history_due: bool = False
+    """The camera is to be held before the log is open: the interlock has not been asked yet."""
     cancelled: bool = False
     left_at_s: float = float("-inf")
     fickle: bool = False

@@ -10,7 +10,7 @@ from station.errors import StationError
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.recipes import Recipe
-from station.model.runs import ImagePlan, RunOptions, RunRecord
+from station.model.runs import ImagePlan, RunOptions
 from station.model.slots import SlotMap
 
 
@@ -58,12 +58,10 @@ class LineSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """What the line uses of the rest of the station."""
+class OpenLog:
+    """What the line uses of the log, once that is open."""
 
     submit: Callable[[LedgerFact], None]
     """Hand a fact to the ledger; the answer comes back through `Line.ledger_replied`."""
     history: Callable[[str, str | None], UnitHistory]
     """What the interlock must know of a serial in a batch; answers within milliseconds."""
-    on_run: Callable[[RunRecord], None]
-    """A run is in the log (or, with the code `ledger.write_failed`, is not)."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
-import re
 from typing import Any
-
-from pydantic_settings import EnvSettingsSource
-from pydantic_settings import SettingsError as MalformedVariableError
 
 from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
 from station.settings.wording import invalid
 
 _SHORT = {"DATA_DIR": "data_dir", "ID": "id"}
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _SLIP_CUTOFF = 0.85
 
 
@@ -27,7 +21,7 @@ def read_environment() -> dict[str, Any]:
     ours = {name.removeprefix(PREFIX): value for name, value in os.environ.items() if name.startswith(PREFIX) and value}
     for name in ours:
         _refuse_unknown(name)
-    tables = _read()
+    tables = _read() if any(map(_sets_a_section, os.environ)) else {}
     for name, value in ours.items():
         section, _, key = name.partition(DELIMITER)
         if name in _SHORT:
@@ -49,39 +43,22 @@ def variable(location: tuple[str, ...]) -> str:
     return f"environment variable {names[0]}" if names else "environment"
 
 
-class _Environment(EnvSettingsSource):
-    """pydantic's reader; text becomes what the field wants, or stays for validation to refuse."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        for section, values in found.items():
-            if isinstance(values, dict):
-                for key, field in section_fields(section).items():
-                    if isinstance(values.get(key), str):
-                        values[key] = _from_text(field.annotation, values[key])
-        return found
+def _sets_a_section(name: str) -> bool:
+    """Whether a variable is one for pydantic-settings, which takes longer to load than most commands to run."""
+    section, _, _ = name.upper().removeprefix(PREFIX).partition(DELIMITER)
+    return name.upper().startswith(PREFIX) and section.lower() in Settings.model_fields
 
 
 def _read() -> dict[str, Any]:
+    from station.settings.sections import MalformedSectionError, read_sections
+
     try:
-        return _Environment(Settings)()
-    except MalformedVariableError as error:
-        named = re.search(r'field "(\w+)"', str(error))
-        location = (named.group(1),) if named else ()
+        return read_sections()
+    except MalformedSectionError as error:
+        location = (error.section,) if error.section else ()
         raise invalid(f"{variable(location)}: found something that is not JSON") from None
     except RecursionError:
         raise invalid("environment: found JSON that is nested too deeply") from None
-
-
-def _from_text(annotation: object, text: str) -> object:
-    if annotation is bool:
-        return _TRUTH.get(text.strip().lower(), text)
-    with contextlib.suppress(ValueError):
-        if annotation is int:
-            return int(text)
-        if annotation is float:
-            return float(text)
-    return text
 
 
 def _refuse_unknown(name: str) -> None:

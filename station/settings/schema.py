@@ -8,11 +8,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from station.errors import UsageError
 from station.model.recipes import Recipe, Step, StepKind
@@ -177,12 +176,10 @@ class LineSection(_Section):
     workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All that is configured, frozen. `load_settings` makes it; built by hand it takes neither file nor variable."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter=DELIMITER, env_ignore_empty=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     station: StationSection = Field(default_factory=StationSection, description="a table")
     run: RunSection = Field(default_factory=RunSection, description="a table")
@@ -193,13 +190,6 @@ class Settings(BaseSettings):
     recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is handed in: `load_settings` merges the sources itself, to be able to say which one was wrong."""
-        return (init_settings,)
 
     @field_validator("slots")
     @classmethod

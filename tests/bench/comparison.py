@@ -26,7 +26,8 @@ COUNTS = tuple(map(int, os.environ.get("COMPARISON_COUNTS", "1,4,16").split(",")
 PROFILES = ("instant", "mram")
 BOOT_S = 1.0
 LIMIT_S = 600.0
-SAME_WORK = {"STATION_RUN__VERIFY": "false", "STATION_RUN__CONFIRM_BOOT": "off", "STATION_RUN__WRITE": "all"}
+SAME_WORK = '[run]\nalready_passed = "reflash"\nverify = false\nconfirm_boot = "off"\nwrite = "all"\n'
+WHOLE_PROOF = '[run]\nalready_passed = "reflash"\n'
 STATION = (sys.executable, "-m", "station")
 
 
@@ -83,11 +84,13 @@ def shells_at_once(ports: Sequence[str], release: Path) -> None:
         shell.wait(LIMIT_S)
 
 
-def station_flash(bundle: str, data_dir: Path, environment: dict[str, str]) -> Callable[[Sequence[str], Path], None]:
+def station_flash(bundle: str, data_dir: Path, name: str, settings: str) -> Callable[[Sequence[str], Path], None]:
+    config = data_dir / f"{name}.toml"
+    config.write_text(settings)
+
     def flash(ports: Sequence[str], _release: Path) -> None:
         done = subprocess.run(
-            [*STATION, "flash", bundle, "--all", "--data-dir", str(data_dir), "--json"],
-            env={**os.environ, "STATION_RUN__ALREADY_PASSED": "reflash", **environment},
+            [*STATION, "flash", bundle, "--all", "--config", str(config), "--data-dir", str(data_dir), "--json"],
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
@@ -150,8 +153,8 @@ def main() -> None:
     ways: dict[str, Callable[[Sequence[str], Path], None]] = {
         "dfu-util, one after another": one_after_another,
         "dfu-util, shells at once": shells_at_once,
-        "station, the same work": station_flash("bench", data_dir, SAME_WORK),
-        "station, with the whole proof": station_flash("bench", data_dir, {}),
+        "station, the same work": station_flash("bench", data_dir, "same", SAME_WORK),
+        "station, with the whole proof": station_flash("bench", data_dir, "whole", WHOLE_PROOF),
     }
     rows = []
     for profile in PROFILES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_station_beside_dfu_util(tmp_path: Path) -> None:
     release.mkdir()
     make_demo_release(release, hp_bytes=640 * KIB, he_bytes=256 * KIB, romfs1_bytes=128 * KIB, romfs0_bytes=1024 * KIB)
     output = tmp_path / "rows.json"
-    command = ["python", "-m", "tests.bench.comparison", str(output), str(release)]
+    command = [sys.executable, "-m", "tests.bench.comparison", str(output), str(release)]
     run_in_guest(command, tmp_path, 2200, echo=True).check()
     rows = json.loads(output.read_text())
     found = {(row["profile"], row["cameras"], row["way"]): row for row in rows}
