@@ -13,7 +13,6 @@ import typer
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import on_terminal, say
 from station.cli.run import ServeOption
-from station.line.children import start_fork_server
 
 app = new_app(
     "A line of virtual cameras: the real engine and log, no hardware, no root, no configuration, no network.\n\n"
@@ -47,7 +46,6 @@ def demo(
         from station.cli.attached import run_attached
 
         return run_attached(data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-")), sys.argv[1:])
-    start_fork_server()
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")

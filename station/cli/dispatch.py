@@ -50,6 +50,9 @@ COMMANDS: dict[str, Command] = {
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
 
+LINE_COMMANDS = frozenset({"run", "flash", "demo"})
+"""The commands that have worker processes."""
+
 OVERVIEW = """\
 usage: station COMMAND [OPTIONS]
 
@@ -98,6 +101,11 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _carry_out(name: str, rest: Sequence[str]) -> int:
+    if name in LINE_COMMANDS and _runs_line_here(rest):
+        # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
+        from station.line.children import start_fork_server
+
+        start_fork_server()
     from typer.exceptions import Abort, TyperException
 
     app: Any = importlib.import_module(COMMANDS[name].module).app
@@ -116,6 +124,13 @@ def _carry_out(name: str, rest: Sequence[str]) -> int:
     if isinstance(result, int):
         return result
     return EXIT_OK
+
+
+def _runs_line_here(rest: Sequence[str]) -> bool:
+    """Whether this process is to run the line itself, as far as a glance tells: a needless fork server does no harm."""
+    if not {"-h", "--help"}.isdisjoint(rest):
+        return False
+    return not {"--headless", "--json", "--serve"}.isdisjoint(rest) or not (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def _overview() -> str:

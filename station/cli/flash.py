@@ -12,7 +12,6 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
 from station.cli.output import say
 from station.cli.run import BatchChoice, OperatorChoice, RecipeChoice, SimOption
 from station.errors import UsageError
-from station.line.children import start_fork_server
 from station.model.devices import Device, DeviceMode
 
 app = new_app(
@@ -40,7 +39,6 @@ def flash(
 
     Example: station flash ae3-4.7.0 --port 1-1.4 --json
     """
-    start_fork_server()
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station import wiring

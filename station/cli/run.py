@@ -10,7 +10,6 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import on_terminal, say
-from station.line.children import start_fork_server
 
 app = new_app(
     "The line: flash every camera that is plugged into a slot, until it is stopped.\n\n"
@@ -59,8 +58,6 @@ def run(
     Example: station run --headless --json --batch L42 --operator ann
     """
     attached = not (headless or as_json or serve) and on_terminal()
-    if not attached:
-        start_fork_server()
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station import wiring
