@@ -24,7 +24,7 @@ END_LIMIT_S = 60.0
 LOG_NAME = "line.log"
 
 
-def run_attached(data_dir: Path, words: Sequence[str]) -> int:
+def run_attached(data_dir: Path, words: Sequence[str], language: str) -> int:
     """Start `station WORDS --serve` as a line of its own and look at it. Returns the exit code for this process.
 
     0 where the operator left the line running, else the line's own. A line that could not start is told on stderr.
@@ -53,17 +53,17 @@ def run_attached(data_dir: Path, words: Sequence[str]) -> int:
             line.terminate()
             raise StationError("line.no_answer", f"the line did not start; what it said is in {log}")
         time.sleep(0.05)
-    leaving = attach(data_dir)
+    leaving = attach(data_dir, language)
     if leaving.line_goes_on:
         sys.stderr.write(f"the line goes on; look at it again with: station dashboard --data-dir {data_dir}\n")
         return 0
     return line.wait(END_LIMIT_S)
 
 
-def attach(data_dir: Path) -> Leaving:
+def attach(data_dir: Path, language: str) -> Leaving:
     """Show the dashboard of the line that works in this data folder until the operator leaves it."""
     from station.dashboard.start import show
     from station.wiring import open_records
 
     with open_records(data_dir) as records:
-        return show(data_dir, records)
+        return show(data_dir, records, language=language)

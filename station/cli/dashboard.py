@@ -15,7 +15,8 @@ def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> in
 
     Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
     """
-    folder = settings_for(config, data_dir).data_dir
+    station = settings_for(config, data_dir).station
+    folder = station.data_dir
     from station.cli.attached import attach
     from station.dashboard.bridge import is_served
 
@@ -23,5 +24,5 @@ def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> in
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
     if not on_terminal():
         raise UsageError("usage.no_terminal", "a dashboard needs a terminal")
-    attach(folder)
+    attach(folder, station.language)
     return 0

@@ -45,7 +45,8 @@ def demo(
     if not (headless or as_json or serve) and on_terminal():
         from station.cli.attached import run_attached
 
-        return run_attached(data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-")), sys.argv[1:])
+        folder = data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))
+        return run_attached(folder, sys.argv[1:], settings_for(config, folder).station.language)
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")

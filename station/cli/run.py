@@ -67,7 +67,7 @@ def run(
     if attached:
         from station.cli.attached import run_attached
 
-        return run_attached(settings.data_dir, sys.argv[1:])
+        return run_attached(settings.data_dir, sys.argv[1:], settings.station.language)
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
     with wiring.data_folder(settings.station.data_dir), wiring.bench_for(simulate, sim) as bench:

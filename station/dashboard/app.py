@@ -11,14 +11,17 @@ from typing import Any, ClassVar, TypeVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
 from textual.worker import get_current_worker
 
 from station.dashboard.bridge import Bridge
-from station.dashboard.language import tr
+from station.dashboard.commands import KeyCommands
+from station.dashboard.language import choose, following, tr, tr_count
 from station.dashboard.leaving import Leaving
 from station.dashboard.pace import Pace
 from station.dashboard.records import Records
+from station.dashboard.said import said
 from station.dashboard.screens.asking import Question
 from station.dashboard.screens.base import StationScreen
 from station.dashboard.screens.failures import FailuresScreen
@@ -58,11 +61,13 @@ class Dashboard(App[Leaving]):
         "help": HelpScreen,
     }
     DEFAULT_MODE = "line"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Leave"),
         Binding("f6,question_mark", "switch_mode('help')", "Help", key_display="?"),
         Binding("ctrl+q", "leave", "Leave", show=False),
         Binding("ctrl+c", "leave", "Leave", show=False),
+        Binding("f8,l", "language", "Language", key_display="l"),
         Binding("f1,1", "switch_mode('line')", "Line", key_display="1"),
         Binding("f2,2", "switch_mode('units')", "Units", key_display="2"),
         Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
@@ -73,9 +78,16 @@ class Dashboard(App[Leaving]):
     ]
 
     def __init__(
-        self, data_dir: Path, records: Records, *, read_only: bool = False, now: Callable[[], datetime] = _now
+        self,
+        data_dir: Path,
+        records: Records,
+        *,
+        language: str = "en",
+        read_only: bool = False,
+        now: Callable[[], datetime] = _now,
     ) -> None:
         super().__init__()
+        choose(language)
         self.now = now
         self.state = State()
         self.records = records
@@ -148,7 +160,7 @@ class Dashboard(App[Leaving]):
             report = self.records.summary(batch, since)
             learned = self.records.summary(None, self.now() - LEARNED_FROM)
         except LedgerError as error:
-            self.call_from_thread(self.notify, error.message, severity="error", markup=False)
+            self.call_from_thread(self.notify, said(error.message), severity="error", markup=False)
             return
         if not worker.is_cancelled:
             self.call_from_thread(self._learn, report, learned)
@@ -164,7 +176,7 @@ class Dashboard(App[Leaving]):
             try:
                 answer = question(self.records)
             except LedgerError as error:
-                self.call_from_thread(self.notify, error.message, severity="error", markup=False)
+                self.call_from_thread(self.notify, said(error.message), severity="error", markup=False)
                 return
             if not get_current_worker().is_cancelled:
                 self.call_from_thread(show, answer)
@@ -190,11 +202,22 @@ class Dashboard(App[Leaving]):
         """Run every camera once more that failed and is still in its slot."""
         failed = [view for view in self.state.slots if view.state in FAILED]
         self.rerun(failed)
-        self.notify(tr("Re-running {count} slots.").format(count=len(failed)))
+        self.notify(tr_count("Re-running {count} slot.", "Re-running {count} slots.", len(failed)))
 
     def action_theme(self) -> None:
         """Light or dark."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    def action_language(self) -> None:
+        """The next language, on the screen that is looked at and on all that are looked at later."""
+        choose(following())
+        if (top := self._on_top) is not None:
+            top.change_language()
+
+    def action_command_palette(self) -> None:
+        """Every command by its name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=tr("type the name of a command"), id="--command-palette"))
 
     def action_sound(self) -> None:
         """Sounds on or off."""

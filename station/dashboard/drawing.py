@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -12,6 +10,7 @@ from textual.strip import Strip
 from station.dashboard.big import ROWS, big, big_width
 from station.dashboard.face import BAR_STEPS, Face
 from station.dashboard.palette import FILLED, Colours
+from station.dashboard.wrapping import cut, wrap
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -37,7 +36,7 @@ def _title(face: Face, width: int, colours: Colours, *, selected: bool) -> list[
     room = width - cell_len(name)
     if room < 4:
         return [Segment(set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), style)]
-    return [Segment(set_cell_size(_cut(left, room - 1), room) + name, style)]
+    return [Segment(set_cell_size(cut(left, room - 1), room) + name, style)]
 
 
 def _head(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
@@ -51,14 +50,17 @@ def _head(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segm
         lines = [_line(row, width, text) for row in joined]
     else:
         lines = _stacked(face, width, rows, colours)
-    if (
-        face.look.tone in FILLED
-        and (word := big(face.word))
-        and big_width(face.word) < width
-        and rows - len(lines) > ROWS + 1
-    ):
-        lines += [_line("", width, text), *(_line(row, width, text) for row in word)]
+    if face.look.tone in FILLED and rows - len(lines) > ROWS + 1:
+        lines += [_line(row, width, text) for row in _word(face, width)]
     return _padded(lines, rows, width, colours)
+
+
+def _word(face: Face, width: int) -> tuple[str, ...]:
+    """The state in large letters below an empty row: the word, or what is said everywhere, where there are letters."""
+    for word in (face.word, face.look.sign):
+        if word and (drawn := big(word)) and big_width(word) < width:
+            return ("", *drawn)
+    return ()
 
 
 def _stacked(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
@@ -92,9 +94,9 @@ def _foot(face: Face, width: int, colours: Colours, rows: int) -> list[list[Segm
     if face.filled is not None:
         lines.append(_bar(face.filled, width, colours))
     room = max(1, rows - len(lines) - 1)
-    wrapped = [line for detail in face.details for line in textwrap.wrap(detail, max(4, width - 2))]
+    wrapped = [line for detail in face.details for line in wrap(detail, max(4, width - 2))]
     if len(wrapped) > room:
-        wrapped = [*wrapped[: room - 1], _cut(wrapped[room - 1] + "…", width - 2)]
+        wrapped = [*wrapped[: room - 1], cut(wrapped[room - 1] + "…", width - 2)]
     return (lines + [_line(line, width, colours.body) for line in wrapped])[:rows]
 
 
@@ -118,11 +120,4 @@ def _bar(filled: int, width: int, colours: Colours) -> list[Segment]:
 
 
 def _line(text: str, width: int, style: Style) -> list[Segment]:
-    return [Segment(set_cell_size(" " + _cut(text, width - 1), width), style)]
-
-
-def _cut(text: str, width: int) -> str:
-    """The text, or its beginning with an ellipsis."""
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 1 else ""
+    return [Segment(set_cell_size(" " + cut(text, width - 1), width), style)]

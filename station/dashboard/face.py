@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from station.dashboard.language import tr
+from station.dashboard.language import mark, tr
 from station.dashboard.pace import Pace
+from station.dashboard.said import said
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
 
@@ -16,35 +17,48 @@ BAR_STEPS = 400
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A state as glyph, word and tone: each of the three alone tells it apart."""
+    """A state as glyph, word and tone: each of the three alone tells it apart.
+
+    `sign` is what testers say of it in every country, in letters that can be drawn large; "" for none.
+    """
 
     glyph: str
     word: str
     tone: str
+    sign: str = ""
 
 
 LOOKS: Mapping[SlotState, Look] = {
-    SlotState.EMPTY: Look("·", "empty", "idle"),
-    SlotState.APPLICATION: Look("○", "runs its application", "idle"),
-    SlotState.NOT_A_SLOT: Look("⊘", "not a slot", "idle"),
-    SlotState.HOLDING: Look("◌", "HOLDING", "waiting"),
-    SlotState.WAITING: Look("◑", "WAITING", "waiting"),
-    SlotState.RUNNING: Look("▶", "RUNNING", "running"),
-    SlotState.RECORDING: Look("●", "RECORDING", "running"),
-    SlotState.PASSED: Look("✓", "PASS", "passed"),
-    SlotState.FAILED: Look("✗", "FAIL", "failed"),
-    SlotState.ERROR: Look("!", "STATION ERROR", "error"),
-    SlotState.ABORTED: Look("■", "ENDED EARLY", "aborted"),
-    SlotState.SKIPPED: Look("»", "SKIPPED", "skipped"),
+    SlotState.EMPTY: Look("·", mark("empty"), "idle"),
+    SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
+    SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
+    SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting"),
+    SlotState.WAITING: Look("◑", mark("WAITING"), "waiting"),
+    SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),
+    SlotState.RECORDING: Look("●", mark("RECORDING"), "running"),
+    SlotState.PASSED: Look("✓", mark("PASS"), "passed", "PASS"),
+    SlotState.FAILED: Look("✗", mark("FAIL"), "failed", "FAIL"),
+    SlotState.ERROR: Look("!", mark("STATION ERROR"), "error", "ERROR"),
+    SlotState.ABORTED: Look("■", mark("ENDED EARLY"), "aborted"),
+    SlotState.SKIPPED: Look("»", mark("SKIPPED"), "skipped"),
 }
 PHASES: Mapping[str, str] = {
-    "hold": "HOLDING",
-    "identify": "IDENTIFYING",
-    "init": "INITIALIZING MRAM",
-    "write": "WRITING",
-    "verify": "READING BACK",
-    "boot": "STARTING",
+    "hold": mark("HOLDING"),
+    "identify": mark("IDENTIFYING"),
+    "init": mark("INITIALIZING MRAM"),
+    "write": mark("WRITING"),
+    "verify": mark("READING BACK"),
+    "boot": mark("STARTING"),
 }
+OUTCOMES: Mapping[str, str] = {
+    "PASS": mark("PASS"),
+    "FAIL": mark("FAIL"),
+    "ERROR": mark("ERROR"),
+    "ABORTED": mark("ABORTED"),
+    "SKIPPED": mark("SKIPPED"),
+    "OPEN": mark("OPEN"),
+}
+"""How a run ended, as the log says it; OPEN for one that has not."""
 FINISHED = frozenset({SlotState.PASSED, SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED, SlotState.SKIPPED})
 
 
@@ -70,7 +84,7 @@ def face_of(view: SlotView, pace: Pace, images: tuple[tuple[str, int], ...], now
     if view.state is SlotState.RUNNING and view.progress is not None:
         return _running(view, look, view.progress, pace, images, now_s)
     if view.state is SlotState.PASSED:
-        return Face(view.slot, look, tr("PASS"), serial, details=(tr("Take it out."),))
+        return Face(view.slot, look, tr(look.word), serial, details=(tr("Take it out."),))
     times = clock(now_s - view.started_at_s) if view.started_at_s is not None else ""
     return Face(view.slot, look, tr(look.word), serial, times=times, details=_why(view))
 
@@ -92,8 +106,8 @@ def _running(
 def _why(view: SlotView) -> tuple[str, ...]:
     """What happened and what to do now: the hint first where room is short, so it is what stays."""
     if not view.code:
-        return (tr(view.message),) if view.message else ()
-    return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {view.message}") if part)
+        return (said(view.message),) if view.message else ()
+    return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {said(view.message)}") if part)
 
 
 def clock(seconds: float) -> str:

@@ -9,6 +9,9 @@ from station.dashboard.leaving import Leaving
 from station.dashboard.records import Records
 
 
-def show(data_dir: Path, records: Records, *, read_only: bool = False) -> Leaving:
-    """Show the line that works in `data_dir`. A dashboard that ended by itself leaves the line running."""
-    return Dashboard(data_dir, records, read_only=read_only).run() or Leaving(line_goes_on=True)
+def show(data_dir: Path, records: Records, *, language: str = "en", read_only: bool = False) -> Leaving:
+    """Show the line that works in `data_dir`, at first in this language.
+
+    A dashboard that ended by itself leaves the line running.
+    """
+    return Dashboard(data_dir, records, language=language, read_only=read_only).run() or Leaving(line_goes_on=True)

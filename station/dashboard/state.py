@@ -25,6 +25,8 @@ class Event:
     slot: str
     serial: str
     text: str
+    message: str = ""
+    """What the line said of it."""
 
 
 @dataclass(slots=True)
@@ -57,5 +59,5 @@ def event_of_run(run: dict[str, Any]) -> Event:
     """The line of the log screen for a finished run, as the line's socket tells it."""
     at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
-    text = " ".join(part for part in (took, run["code"] or "", run["message"]) if part)
-    return Event(at, run["outcome"], run["slot"], run["serial"], text)
+    text = " ".join(part for part in (took, run["code"] or "") if part)
+    return Event(at, run["outcome"], run["slot"], run["serial"], text, run["message"])

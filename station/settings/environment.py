@@ -1,4 +1,4 @@
-"""The environment: `STATION_<SECTION>__<KEY>`, and the short `STATION_DATA_DIR` and `STATION_ID`."""
+"""The environment: `STATION_<SECTION>__<KEY>`, and short ones: `STATION_DATA_DIR`, `STATION_ID`, `STATION_LANGUAGE`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
 from station.settings.wording import invalid
 
-_SHORT = {"DATA_DIR": "data_dir", "ID": "id"}
+_SHORT = {"DATA_DIR": "data_dir", "ID": "id", "LANGUAGE": "language"}
 _SLIP_CUTOFF = 0.85
 
 

@@ -125,12 +125,14 @@ class _Section(BaseModel):
 
 
 class StationSection(_Section):
-    """`[station]`: its name and its folder. Empty text stands for the host's name and for the usual place."""
+    """`[station]`: its name, its folder and its screen's language. Empty text: the host's name, the usual folder."""
 
     id: Text = Field(default="", max_length=64, validate_default=True, description="text of at most 64 characters")
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
         default=Path(), validate_default=True, description="a folder, as text"
     )
+
+    language: Literal["en", "zh_CN", "es"] = Field(default="en", description='"en", "zh_CN" or "es"')
 
     @field_validator("id")
     @classmethod

@@ -46,21 +46,28 @@ def running(number: int, phase: str, partition: str, share: float, elapsed_s: fl
     return view(number, SlotState.RUNNING, progress=progress, started_at_s=-elapsed_s)
 
 
+DIED = "the worker process of this slot ended unexpectedly"
+SAID = {
+    "boot.timeout": "no application within 30 s",
+    "verify.mismatch": "HP: 2 of 586 blocks read back wrong (block 3, 9)",
+}
 EVERY_STATE = (
     view(1, SlotState.PASSED),
     running(2, "write", "ROMFS0", 0.4, 12.4),
-    view(3, SlotState.FAILED, "boot.timeout", "the application did not come back within 30 s"),
+    view(3, SlotState.FAILED, "boot.timeout", "no application within 30 s"),
     running(4, "verify", "HP", 0.8, 25.4, attempt=2),
     view(5, SlotState.WAITING, started_at_s=-3.4),
-    view(6, SlotState.SKIPPED, "unit.already_passed", "it passed with this bundle before"),
-    view(7, SlotState.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"),
+    view(6, SlotState.SKIPPED, "unit.already_passed", "this unit already passed with this bundle and recipe"),
+    view(7, SlotState.ERROR, "worker.died", DIED),
     view(8, SlotState.EMPTY),
-    view(9, SlotState.ABORTED, "operator.unplugged", "the camera was pulled out during the run"),
+    view(9, SlotState.ABORTED, "operator.unplugged", "the camera was unplugged during the run"),
     view(10, SlotState.NOT_A_SLOT, None, "this port is not a slot: the camera is left alone"),
     view(11, SlotState.HOLDING),
     view(12, SlotState.RECORDING),
 )
-STOPPED = LineStatus(False, False, False, "line.stopped", "3 station errors in a row, the last one worker.died")
+STOPPED = LineStatus(
+    False, False, False, "line.stopped", "3 station errors in a row, the last one worker.died: " + DIED
+)
 
 
 def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:
@@ -76,7 +83,7 @@ def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:
         "full", "ae3-4.8.1", "cc", "1.0.3", started_at, attempts=(attempt,),
     )  # fmt: skip
     finished_at = started_at + timedelta(seconds=28)
-    message = "" if code is None else "said so"
+    message = SAID.get(code or "", "")
     return replace(record, finished_at=finished_at, duration_s=28.0, outcome=outcome, code=code, message=message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,14 @@ from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, STOPPED, script
 Compare = Callable[..., bool]
 
 
-@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
-@pytest.mark.parametrize(
-    ("count", "status"), [(4, LineStatus()), (12, LineStatus()), (4, STOPPED)], ids=["four", "every-state", "stopped"]
-)
+THEMES = pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+STATES = {"four": (4, LineStatus()), "every-state": (12, LineStatus()), "stopped": (4, STOPPED)}
+
+
+@THEMES
+@SIZES
+@pytest.mark.parametrize(("count", "status"), STATES.values(), ids=STATES)
 def test_line_screen(
     snap_compare: Compare,
     tmp_path: Path,
@@ -32,6 +35,30 @@ def test_line_screen(
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+    with scripted_line(tmp_path, EVERY_STATE[:count], status):
+        assert snap_compare(app, terminal_size=size, run_before=settled(app, theme, count))
+
+
+@THEMES
+@SIZES
+@pytest.mark.parametrize("state", ["every-state", "stopped"])
+def test_line_screen_in_chinese(
+    snap_compare: Compare,
+    tmp_path: Path,
+    size: tuple[int, int],
+    theme: str,
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    count, status = STATES[state]
+    app = Dashboard(tmp_path, RECORDS, language="zh_CN", now=lambda: NOON)
+    with scripted_line(tmp_path, EVERY_STATE[:count], status):
+        assert snap_compare(app, terminal_size=size, run_before=settled(app, theme, count))
+
+
+def settled(app: Dashboard, theme: str, count: int) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Waits until the picture is whole."""
 
     async def settle(pilot: Pilot[None]) -> None:
         app.theme = theme
@@ -39,5 +66,4 @@ def test_line_screen(
             await pilot.pause(0.02)
         await pilot.pause(0.3)
 
-    with scripted_line(tmp_path, EVERY_STATE[:count], status):
-        assert snap_compare(app, terminal_size=size, run_before=settle)
+    return settle

@@ -37,7 +37,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
             await operator.press(*"3a0001")
             await operator.until(lambda: operator.app.screen.query_one(DataTable).row_count == 1, "one unit fits")
             await operator.press("enter")
-            await operator.until_text("1 runs")
+            await operator.until_text(": 1 run")
             await operator.until_text("#2 FAIL dfu.err_write")
 
             await operator.press("f4")
@@ -89,7 +89,7 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 @pytest.mark.parametrize(
     ("key", "seen"),
-    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f6", "CODES")],
+    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f6", "KEYS")],
     ids=["units", "failures", "yield", "help"],
 )
 def test_screen(

@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+from station.dashboard.keys import translated
 
 
 class Question(ModalScreen[str]):
@@ -34,6 +36,11 @@ class Question(ModalScreen[str]):
         super().__init__()
         self._text = text
         self._answers = tuple(answers)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that work now, named in the operator's language."""
+        return translated(super().active_bindings)
 
     def compose(self) -> ComposeResult:
         """Lay out the question."""

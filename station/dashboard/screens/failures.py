@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
 from station.dashboard.language import tr
+from station.dashboard.said import said
 from station.dashboard.screens.base import StationScreen
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
@@ -34,10 +35,14 @@ class FailuresScreen(StationScreen):
 
     def on_mount(self) -> None:
         """Name the columns and ask the log."""
-        self.query_one(DataTable).add_columns(
-            tr("serial"), tr("slot"), tr("code"), tr("runs"), tr("failed at"), tr("now in")
-        )
+        self.words_changed()
         self.facts_changed()
+
+    def words_changed(self) -> None:
+        """Name the columns."""
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.add_columns(tr("serial"), tr("slot"), tr("code"), tr("runs"), tr("failed at"), tr("now in"))
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
@@ -72,7 +77,7 @@ class FailuresScreen(StationScreen):
 
     def _show_hint(self) -> None:
         unit = self._unit
-        text = tr("Nothing to run again.") if unit is None else f"{tr(unit.hint)}\n{unit.message}"
+        text = tr("Nothing to run again.") if unit is None else f"{tr(unit.hint)}\n{said(unit.message)}"
         self.query_one("#hint", Static).update(text)
 
     def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:

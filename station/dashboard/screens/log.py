@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widgets import DataTable, Input
 
+from station.dashboard.face import OUTCOMES
 from station.dashboard.language import tr
+from station.dashboard.said import said
 from station.dashboard.screens.base import StationScreen
 from station.dashboard.state import Event
 
@@ -18,13 +20,20 @@ class LogScreen(StationScreen):
 
     def body(self) -> ComposeResult:
         """The filter and the events."""
-        yield Input(placeholder=tr("show only what contains this (Tab comes here)"))
+        yield Input()
         yield DataTable(cursor_type="row", zebra_stripes=True)
 
     def on_mount(self) -> None:
         """Name the columns."""
-        self.query_one(DataTable).add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
+        self.words_changed()
         self.facts_changed()
+
+    def words_changed(self) -> None:
+        """Name the columns and what the field is for."""
+        self.query_one(Input).placeholder = tr("show only what contains this (Tab comes here)")
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
@@ -47,4 +56,5 @@ class LogScreen(StationScreen):
 
 
 def _cells(event: Event) -> tuple[str, ...]:
-    return (event.at.astimezone().strftime("%H:%M:%S"), event.kind, event.slot, event.serial, event.text)
+    kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {said(event.message)}"
+    return (event.at.astimezone().strftime("%H:%M:%S"), kind, event.slot, event.serial, text.strip())

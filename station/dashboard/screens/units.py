@@ -8,7 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
-from station.dashboard.language import tr
+from station.dashboard.face import OUTCOMES, PHASES
+from station.dashboard.language import tr, tr_count
+from station.dashboard.said import said
 from station.dashboard.screens.base import StationScreen
 from station.model.runs import AttemptRecord, RunRecord
 from station.model.units import UnitStory
@@ -31,18 +33,28 @@ class UnitsScreen(StationScreen):
         super().__init__()
         self._runs: list[RunRecord] = []
         self._listed: list[RunRecord] = []
+        self._story: UnitStory | None = None
 
     def body(self) -> ComposeResult:
         """The search, the runs that fit it, and the story of one unit."""
-        yield Input(placeholder=tr("serial, or its end: type or scan it, Enter shows its story"))
+        yield Input()
         yield DataTable(cursor_type="row", zebra_stripes=True)
         with VerticalScroll():
             yield Static(id="story", markup=False)
 
     def on_mount(self) -> None:
         """Name the columns and ask the log."""
-        self.query_one(DataTable).add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), tr("started"))
+        self.words_changed()
         self.facts_changed()
+
+    def words_changed(self) -> None:
+        """Name the columns and what the field is for; tell the story that is shown once more."""
+        self.query_one(Input).placeholder = tr("serial, or its end: type or scan it, Enter shows its story")
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), tr("started"))
+        if self._story is not None:
+            self._show_story(self._story)
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
@@ -66,7 +78,7 @@ class UnitsScreen(StationScreen):
         table.clear()
         for run in self._listed:
             at = run.started_at.astimezone().strftime("%m-%d %H:%M:%S")
-            table.add_row(run.serial, str(run.outcome or "OPEN"), run.code or "", run.slot, at)
+            table.add_row(run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list while it is typed."""
@@ -87,25 +99,28 @@ class UnitsScreen(StationScreen):
         self.dashboard.ask_log(lambda records: records.unit(serial), self._show_story)
 
     def _show_story(self, story: UnitStory) -> None:
+        self._story = story
         self.query_one("#story", Static).update("\n".join(story_lines(story)))
 
 
 def story_lines(story: UnitStory) -> Iterator[str]:
     """One unit's runs with their attempts and images, newest run first."""
-    yield tr("{serial}: {count} runs").format(serial=story.serial, count=len(story.runs))
+    yield f"{story.serial}: " + tr_count("{count} run", "{count} runs", len(story.runs))
     for run in reversed(story.runs):
         took = f"{run.duration_s:.1f} s" if run.duration_s is not None else ""
         at = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        yield f"{at}  {run.outcome or 'OPEN'} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
+        outcome = tr(OUTCOMES[run.outcome or "OPEN"])
+        yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
         if run.message:
-            yield f"  {run.message}"
+            yield f"  {said(run.message)}"
         for attempt in run.attempts:
             yield from _attempt_lines(attempt)
 
 
 def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
     code = f" {attempt.code}" if attempt.code else ""
-    yield f"  #{attempt.number} {attempt.outcome}{code} ({attempt.phase}) {attempt.duration_s:.1f} s"
+    outcome, phase = tr(OUTCOMES[attempt.outcome]), tr(PHASES.get(attempt.phase, attempt.phase)).lower()
+    yield f"  #{attempt.number} {outcome}{code} ({phase}) {attempt.duration_s:.1f} s"
     for image in attempt.images:
         proof = tr("read back equal") if image.readback_sha256 == image.sha256 else tr("not proven")
         blocks = f"{image.blocks_written}/{image.blocks_total}"

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from station.dashboard.language import tr
 from station.dashboard.screens.base import StationScreen
+from station.dashboard.wrapping import pad
 from station.model.runs import Outcome, RunRecord
 from station.model.yields import YieldReport
 
@@ -71,13 +72,13 @@ def _per_hour(runs: Sequence[RunRecord]) -> dict[str, int]:
 def _counts(counts: dict[str, int]) -> Iterator[str]:
     most = max(counts.values(), default=0)
     for name, count in counts.items():
-        yield f"  {name:<28} {bar(count / most)} {count}"
+        yield f"  {pad(name, 28)} {bar(count / most)} {count}"
     if not counts:
         yield "  -"
 
 
 def _share(name: str, share: float | None) -> str:
-    return f"  {name:<28} {bar(share or 0.0)} {'-' if share is None else f'{100 * share:.1f} %'}"
+    return f"  {pad(name, 28)} {bar(share or 0.0)} {'-' if share is None else f'{100 * share:.1f} %'}"
 
 
 def bar(share: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,6 +20,7 @@ from station.dashboard.face import Face
 from station.dashboard.language import tr
 from station.dashboard.palette import Colours, palette
 from station.dashboard.widgets.layout import Layout, edges, layout
+from station.dashboard.wrapping import pad
 
 FLASH_S = 0.5
 """How long a tile that just finished is lit up."""
@@ -171,4 +173,5 @@ def _lit(strip: Strip) -> Strip:
 
 
 def _centred(text: str, width: int) -> Segment:
-    return Segment(text.center(width))
+    before = max(0, width - cell_len(text)) // 2
+    return Segment(pad(" " * before + text, width))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
 from textual.widgets import Static
 
 from station.dashboard.language import tr
+from station.dashboard.said import said
+from station.dashboard.wrapping import cut
 from station.errors import HINTS
 from station.model.live import LineAbout, LineStatus
 from station.model.yields import YieldReport
@@ -64,10 +67,10 @@ def figures(report: YieldReport | None) -> str:
 
 
 def _ends(left: str, right: str, width: int) -> str:
-    room = width - len(left) - 2
-    if len(right) > room:
-        right = right[: room - 1] + "…" if room > 8 else ""
-    return left + " " * (width - len(left) - len(right)) + right
+    room = width - cell_len(left) - 2
+    if cell_len(right) > room:
+        right = cut(right, room) if room > 8 else ""
+    return left + " " * (width - cell_len(left) - cell_len(right)) + right
 
 
 class Banner(Static):
@@ -97,7 +100,8 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
     """The kind of banner ("alarm", "note" or "") and its text."""
     if status.code is not None:
         hint = tr(HINTS.get(status.code, ""))
-        return "alarm", f"■ {tr('THE LINE STOPPED')}: {status.message}. {hint}".strip()
+        text = tr("THE LINE STOPPED: {why}. {hint}").format(why=said(status.message), hint=hint)
+        return "alarm", f"■ {text}".strip()
     if status.ended:
         return "note", "■ " + tr("The line has ended. Press q to leave.")
     if not status.accepting:

@@ -1,0 +1,149 @@
+"""What the line said of a slot or of itself, in the operator's language.
+
+The line and the log speak English: what they say is stored and searched. Here stand the forms of those sentences, with
+a name in braces where the line put a value. A sentence is recognized by its form and said again in the language that is
+on; a value may be a sentence itself. What has no form here is shown as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
+
+from station.dashboard.language import chosen, mark, tr
+
+FORMS = (
+    # slots and runs
+    mark("this port is not a slot: the camera is left alone"),
+    mark("it runs its application: replug it to flash it"),
+    mark("the line takes no new cameras now"),
+    mark("it left its bootloader before it could be held: replug it"),
+    mark("this unit already passed with this bundle and recipe"),
+    mark("this unit failed {count} times in this batch"),
+    mark("the camera was unplugged during the run"),
+    mark("the camera was unplugged before its run"),
+    mark("the run was cancelled"),
+    mark("the run was cancelled before it started"),
+    mark("the station was stopped before the run"),
+    mark("the worker process of this slot ended unexpectedly"),
+    mark("{reason} (the run itself: {outcome})"),
+    mark("the serial {serial} is plugged in more than once: {first} and {second}"),
+    mark("the serial {serial} is plugged in more than once: {slots}"),
+    mark("the serial {serial} names no single unit"),
+    mark("an image could not be read: {error}"),
+    # the start of the application
+    mark("no application within {seconds} s"),
+    mark("the camera fell back into its bootloader {count} times"),
+    mark("the application was not seen"),
+    mark("the reset was asked for again"),
+    mark("the port was reset"),
+    mark("the application shows no serial; the camera was recognized by its port"),
+    mark("{serial} came back on this port, {other} was flashed"),
+    # what the camera is
+    mark("transfer size {found} found, {expected} expected"),
+    mark("partitions {found} found, {expected} expected"),
+    mark("{partition} block {block}: {found} bytes found, {expected} expected"),
+    mark("{found} (a board built {when})"),
+    mark("from 20 May 2025"),
+    mark("before 20 May 2025"),
+    mark("before 30 March 2025"),
+    mark("the configuration descriptor makes no sense: {error}"),
+    mark("the camera's {kind} descriptor makes no sense: {error}"),
+    mark("block 1 of BOOT holds no bootloader header"),
+    # the link and the bootloader
+    mark("the camera"),
+    mark("block {block} of {partition}"),
+    mark("the camera left the bus at {request}"),
+    mark("the camera has left the bus"),
+    mark("the camera left the bus and came back by itself ({error})"),
+    mark("the camera left the bus before it could be opened ({node})"),
+    mark("the camera is not configured ({node})"),
+    mark("another program is using the camera ({node})"),
+    mark("no permission to open {node}"),
+    mark("{node} cannot be opened: {error}"),
+    mark("a descriptor could not be read"),
+    mark("the port could not be reset"),
+    mark("no answer to {request}"),
+    mark("no answer to {request}, twice"),
+    mark("{request} was refused"),
+    mark("I/O error {number} at {request}"),
+    mark("still at work after its time limit"),
+    mark("still {state}, without end"),
+    mark("dfuERROR with status OK"),
+    mark("{found} bytes came where {expected} were asked for"),
+    mark("a status of {count} bytes"),
+    mark("a state of {count} bytes"),
+    mark("the camera says {state} where it cannot be ({belief})"),
+    mark("{partition}: {wrong} of {total} blocks read back wrong (block {blocks})"),
+    mark("the camera refused the MRAM initialization: {error}"),
+    # the line and its machine
+    mark("{count} station errors in a row, the last one {error}"),
+    mark("the line's process ended"),
+    mark("udev does not run here ({file} is missing; a container has none)"),
+    mark("udev cannot be heard any more: {error}"),
+    mark("udev cannot be reached: {error}"),
+    mark("the virtual cameras are not listed in time"),
+    mark("the process of the virtual cameras ended"),
+    mark("no virtual cameras at {place}: {error}"),
+    # the log
+    mark("there is no log in {folder}"),
+    mark("the log {file} cannot be used: {reason}"),
+    mark("the log {file} is damaged or is no log: {reason}"),
+    mark("the log {file} is damaged or is no database"),
+    mark("the log {file} stays locked by another program: {reason}"),
+    mark("the log {file} has schema {found}; this version needs {wanted}"),
+    mark("the log {file} has schema {found}, unknown here (newest: {wanted})"),
+    mark("{file} is a database, but not a station's log"),
+    mark("the log's recorder is closed"),
+)
+_NAME = re.compile(r"\{(\w+)\}")
+_JOINTS = ("; ", ": ")
+_SENTENCES = frozenset({"error", "reason", "found"})
+"""Values that may be sentences of several parts; the others end where the next part begins."""
+
+
+def said(text: str) -> str:
+    """A sentence of the line in the chosen language; itself where its form is not known, or English is on."""
+    return text if chosen() == "en" else _again(text, chosen())
+
+
+@lru_cache(maxsize=1024)
+def _again(text: str, _language: str) -> str:
+    """Tiles ask several times a second, mostly for the same."""
+    found = _form_of(text)
+    if found is not None:
+        form, values = found
+        return tr(form).format(**{name: said(value) for name, value in values.items()})
+    for joint in _JOINTS:
+        head, parted, tail = text.partition(joint)
+        if parted:
+            return said(head) + joint + said(tail)
+    return text
+
+
+def _form_of(text: str) -> tuple[str, Mapping[str, str]] | None:
+    """The form that says most of the text in its own words, and the values in it."""
+    for form, shape in _shapes():
+        match = shape.fullmatch(text)
+        if match:
+            return form, match.groupdict()
+    return None
+
+
+@cache
+def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The forms as patterns, those with the most words of their own first."""
+    by_words = sorted(FORMS, key=lambda form: len(_NAME.sub("", form)), reverse=True)
+    return tuple((form, _shape(form)) for form in by_words)
+
+
+def _shape(form: str) -> re.Pattern[str]:
+    pieces = _NAME.split(form)
+    # Every second piece is a name.
+    pattern = [_value(piece) if number % 2 else re.escape(piece) for number, piece in enumerate(pieces)]
+    return re.compile("".join(pattern), re.DOTALL)
+
+
+def _value(name: str) -> str:
+    return rf"(?P<{name}>.+?)" if name in _SENTENCES else rf"(?P<{name}>(?:(?!: ).)+?)"
