@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
@@ -28,6 +29,7 @@ from station.dashboard.screens.log import LogScreen
 from station.dashboard.screens.units import UnitsScreen
 from station.dashboard.screens.yields import YieldScreen
 from station.dashboard.state import State, event_of_run
+from station.dashboard.typed import Typed
 from station.errors import LedgerError
 from station.model.slots import SlotState, SlotView
 from station.model.yields import YieldReport
@@ -83,12 +85,20 @@ class Dashboard(App[Leaving]):
         self._read_only = read_only
         self._stale = True
         self._bridge = Bridge(data_dir, self._take_in)
+        self._typed = Typed(self, super().on_event)
 
     def on_mount(self) -> None:
         """Connect to the line and begin to pull."""
         self.run_worker(self._bridge.follow(), group="bridge")
         self.set_interval(PULL_S, self._pull)
         self.set_interval(FIGURES_S, self._read_figures)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are taken in one after the other, all else as it comes."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     # --- what comes from the line -----------------------------------------------------------------------------------
 
