@@ -13,8 +13,10 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
+from station.dashboard.at_the_bench import BatchSteps
 from station.dashboard.bridge import Bridge
 from station.dashboard.language import tr
 from station.dashboard.leaving import Leaving
@@ -70,6 +72,7 @@ class Dashboard(App[Leaving]):
         Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
         Binding("f4,4", "switch_mode('yield')", "Yield", key_display="4"),
         Binding("f5,5", "switch_mode('log')", "Log", key_display="5"),
+        Binding("b", "batch", "Batch"),
         Binding("t", "theme", "Light/dark", show=False),
         Binding("s", "sound", "Sound", show=False),
     ]
@@ -85,6 +88,7 @@ class Dashboard(App[Leaving]):
         self._read_only = read_only
         self._stale = True
         self._bridge = Bridge(data_dir, self._take_in)
+        self._batch = BatchSteps(self)
         self._typed = Typed(self, super().on_event)
 
     def on_mount(self) -> None:
@@ -108,6 +112,8 @@ class Dashboard(App[Leaving]):
         if (top := self._on_top) is not None:
             with suppress(NoMatches):  # it is being taken down
                 top.show_state()
+        if not self._read_only:
+            self._batch.look(nobody_types=top is not None and not isinstance(self.focused, Input))
         self._bridge.pull()
 
     def _take_in(self, name: str, fact: dict[str, Any]) -> None:
@@ -201,6 +207,13 @@ class Dashboard(App[Leaving]):
         failed = [view for view in self.state.slots if view.state in FAILED]
         self.rerun(failed)
         self.notify(tr("Re-running {count} slots.").format(count=len(failed)))
+
+    def action_batch(self) -> None:
+        """Begin a batch, change it or end it."""
+        if self._read_only:
+            self.notify(tr("This screen may only look."), severity="warning")
+        elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
+            self._batch.open()
 
     def action_theme(self) -> None:
         """Light or dark."""

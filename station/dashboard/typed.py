@@ -32,6 +32,11 @@ class Typed:
         self._waiting: deque[Key] = deque()
         self._turn: asyncio.Task[None] | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every key so far has done what it does."""
+        return self._turn is None and not self._waiting
+
     async def take(self, key: Key) -> None:
         """Deliver the key now, or in its turn. To be called by the app as it takes in messages."""
         self._waiting.append(key)

@@ -29,6 +29,8 @@ class Operator:
     async def press(self, *keys: str) -> None:
         """Press keys, and let the screen take them in."""
         await self.pilot.press(*keys)
+        while not self.app._typed.is_done:
+            await self.pilot.pause(0.01)
         await self.pilot.pause()
 
     async def until(self, true: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:

@@ -99,7 +99,7 @@ def failed_unit(record: RunRecord) -> FailedUnit:
 
 
 RECORDS = Records(
-    summary=lambda batch, since: summarize(RUNS),
+    summary=lambda batch, since: summarize(RUNS, batch=batch),
     unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
     failed=lambda batch: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
     batch_summary=lambda batch: summary_of(batch, PLANNED, summarize(RUNS)),

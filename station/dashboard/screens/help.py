@@ -20,6 +20,7 @@ KEYS = (
     ("c", "cancel the selected slot (asks while it is writing)"),
     ("r", "re-run the camera in the selected slot"),
     ("R", "re-run every camera that failed and is still in its slot"),
+    ("b", "begin, change or end a batch: type or scan its name, the operator, the quantity planned"),
     ("s", "sounds on or off: one for a pass, two for a failure"),
     ("t", "light or dark"),
     ("Ctrl+P", "every command by name"),
