@@ -20,6 +20,7 @@ from station.errors import BusyError, LedgerError, StationError, UsageError
 from station.line.line import Line
 from station.line.service import LineService
 from station.line.setup import LineSetup, OpenLog, Watcher
+from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.live import LineAbout
@@ -190,6 +191,20 @@ def about_line(setup: LineSetup) -> LineAbout:
     )
 
 
+def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> LineAbout:
+    """The same line under another batch or operator."""
+    name, planned = (batch.name, batch.planned) if batch else (None, None)
+    return replace(about, batch=name, operator=operator, planned=planned)
+
+
+def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
+    """The batch that was begun at the bench and not ended, unless another one is named or the line flashes only what
+    is plugged in. An operator who is named takes it over."""
+    if begun is None or setup.only_present or setup.batch not in (None, begun.name):
+        return None
+    return replace(begun, operator=setup.operator or begun.operator)
+
+
 @contextmanager
 def open_records(data_dir: Path) -> Iterator[Records]:
     """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""
@@ -201,6 +216,7 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             summary=lambda batch, since: reader.summary(batch, since),
             unit=reader.unit,
             failed=reader.failed,
+            batch_summary=reader.batch_summary,
             runs=lambda batch, since: list(reader.runs(RunFilter(batch=batch, since=since))),
         )
 
@@ -214,20 +230,27 @@ def running_line(
     The log is opened while the line already holds cameras: a camera waits 1.5 s in its bootloader, and on a slow
     machine the log's code takes longer to load. What is wrong with the log stops the line.
     """
-    service = LineService(settings.station.data_dir, about_line(setup))
+    about = about_line(setup)
+    service = LineService(settings.station.data_dir, about)
 
     def tell(run: RunRecord) -> None:
         on_run(run)
         service.post_run(run)
 
-    line = Line(setup, bench.access, bench.watcher, tell)
+    def tell_batch(batch: Batch | None, operator: str | None) -> None:
+        service.post_about(about_batch(about, batch, operator))
+
+    line = Line(setup, bench.access, bench.watcher, tell, tell_batch)
     with ExitStack() as opened:
         failures: list[Exception] = []
 
         def open_log() -> None:
             try:
                 bench.check()
-                line.log_opened(_open_log(settings, line, opened))
+                log = _open_log(settings, setup, line, opened)
+                if log.begun is not None:
+                    tell_batch(log.begun, log.begun.operator)
+                line.log_opened(log)
                 opened.enter_context(service.serving(line))
             except StationError as error:
                 line.stop_because(error)
@@ -247,7 +270,7 @@ def running_line(
             raise failures[0]
 
 
-def _open_log(settings: Settings, line: Line, opened: ExitStack) -> OpenLog:
+def _open_log(settings: Settings, setup: LineSetup, line: Line, opened: ExitStack) -> OpenLog:
     """The log of the data folder, made where there is none, what an earlier station left over settled."""
     from station.ledger import schema
     from station.ledger.reader import Reader
@@ -259,7 +282,8 @@ def _open_log(settings: Settings, line: Line, opened: ExitStack) -> OpenLog:
     opened.callback(recorder.close, RECORDER_CLOSE_S)
     recorder.close_interrupted(settings.station.id)
     reader = opened.enter_context(closing(Reader(data_dir)))
-    return OpenLog(recorder.submit, reader.history)
+    begun = batch_going_on(setup, reader.open_batch(setup.station_id))
+    return OpenLog(recorder.submit, reader.history, reader.counted_units, begun)
 
 
 __all__ = [

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
+from station.dashboard.at_the_bench import BatchSteps
 from station.dashboard.bridge import Bridge
 from station.dashboard.commands import KeyCommands
 from station.dashboard.language import choose, following, tr, tr_count
@@ -31,6 +34,7 @@ from station.dashboard.screens.log import LogScreen
 from station.dashboard.screens.units import UnitsScreen
 from station.dashboard.screens.yields import YieldScreen
 from station.dashboard.state import State, event_of_run
+from station.dashboard.typed import Typed
 from station.errors import LedgerError
 from station.model.slots import SlotState, SlotView
 from station.model.yields import YieldReport
@@ -73,6 +77,7 @@ class Dashboard(App[Leaving]):
         Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
         Binding("f4,4", "switch_mode('yield')", "Yield", key_display="4"),
         Binding("f5,5", "switch_mode('log')", "Log", key_display="5"),
+        Binding("b", "batch", "Batch"),
         Binding("t", "theme", "Light/dark", show=False),
         Binding("s", "sound", "Sound", show=False),
     ]
@@ -95,12 +100,21 @@ class Dashboard(App[Leaving]):
         self._read_only = read_only
         self._stale = True
         self._bridge = Bridge(data_dir, self._take_in)
+        self._batch = BatchSteps(self)
+        self._typed = Typed(self, super().on_event)
 
     def on_mount(self) -> None:
         """Connect to the line and begin to pull."""
         self.run_worker(self._bridge.follow(), group="bridge")
         self.set_interval(PULL_S, self._pull)
         self.set_interval(FIGURES_S, self._read_figures)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are taken in one after the other, all else as it comes."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     # --- what comes from the line -----------------------------------------------------------------------------------
 
@@ -110,6 +124,8 @@ class Dashboard(App[Leaving]):
         if (top := self._on_top) is not None:
             with suppress(NoMatches):  # it is being taken down
                 top.show_state()
+        if not self._read_only:
+            self._batch.look(nobody_types=top is not None and not isinstance(self.focused, Input))
         self._bridge.pull()
 
     def _take_in(self, name: str, fact: dict[str, Any]) -> None:
@@ -203,6 +219,13 @@ class Dashboard(App[Leaving]):
         failed = [view for view in self.state.slots if view.state in FAILED]
         self.rerun(failed)
         self.notify(tr_count("Re-running {count} slot.", "Re-running {count} slots.", len(failed)))
+
+    def action_batch(self) -> None:
+        """Begin a batch, change it or end it."""
+        if self._read_only:
+            self.notify(tr("This screen may only look."), severity="warning")
+        elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
+            self._batch.open()
 
     def action_theme(self) -> None:
         """Light or dark."""

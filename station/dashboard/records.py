@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from station.model.balance import BatchSummary
 from station.model.runs import RunRecord
 from station.model.units import FailedUnit, UnitStory
 from station.model.yields import YieldReport
@@ -18,4 +19,5 @@ class Records:
     summary: Callable[[str | None, datetime | None], YieldReport]
     unit: Callable[[str], UnitStory]
     failed: Callable[[str | None], list[FailedUnit]]
+    batch_summary: Callable[[str], BatchSummary]
     runs: Callable[[str | None, datetime | None], list[RunRecord]]

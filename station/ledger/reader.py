@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session, aliased, selectinload
 from station.ledger import schema, yields
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
-from station.ledger.records import release_record, run_record
-from station.ledger.rows import OLDEST_FIRST, AttemptRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.records import batch_record, release_record, run_record
+from station.ledger.rows import OLDEST_FIRST, AttemptRow, BatchRow, ReleaseRow, RunRow, UnitRow
 from station.ledger.selection import conditions_of, counted, touched
+from station.model.balance import BatchSummary, summary_of
+from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunRecord
-from station.model.units import FailedUnit, Release, RunFilter, UnitStory, canonical_serial, reversed_serial
+from station.model.units import FailedUnit, Release, RunFilter, UnitStory, canonical_serial, reversed_serial, unit_key
 from station.model.yields import YieldReport, report_of
 
 _CHUNK = 500
@@ -103,6 +105,30 @@ class Reader:
         """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
         with translated(self._data_dir), self._engine.connect() as connection:
             return report_of(yields.count(connection, replace(selection, serial=None)), selection)
+
+    def open_batch(self, station_id: str) -> Batch | None:
+        """The batch that was begun last at a station's bench and is not ended; None where there is none."""
+        query = select(BatchRow).where(BatchRow.station_id == station_id, BatchRow.ended_at.is_(None))
+        with translated(self._data_dir), Session(self._engine) as session:
+            row = session.scalar(query.order_by(BatchRow.begun_at.desc()).limit(1))
+            return batch_record(row) if row else None
+
+    def planned(self, batch: str) -> int | None:
+        """How many units are planned for a batch, at all stations; None where nobody said."""
+        query = select(func.sum(BatchRow.planned)).where(BatchRow.name == batch)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
+    def batch_summary(self, batch: str) -> BatchSummary:
+        """The balance of a batch: where its units are."""
+        return summary_of(batch, self.planned(batch), self.summary(batch))
+
+    def counted_units(self, station_id: str, batch: str) -> set[str]:
+        """The units with a counted run in a batch at a station, by `unit_key`."""
+        chosen = (RunRow.batch == batch, RunRow.station_id == station_id, counted())
+        query = select(RunRow.serial, RunRow.identified, RunRow.run_id).where(*chosen)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""

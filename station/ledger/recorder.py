@@ -27,6 +27,7 @@ from station.ledger.database import BUSY_TIMEOUT_S, is_refused, open_writer, tra
 from station.ledger.journal import Journal, journal_files, read, settle
 from station.model.events import (
     AttemptFinished,
+    BatchNoted,
     LedgerFact,
     LedgerReply,
     RunCommitted,
@@ -125,16 +126,18 @@ class Recorder:
                     self._try_early(partial(writes.put_attempt, run_id=run_id, attempt=attempt))
                 case RunFinished(run):
                     self._reply(self._finish(run))
+                case BatchNoted(batch):
+                    self._try_early(partial(writes.put_batch, batch=batch))
                 case _Job():
                     _complete(item)
         self._engine.dispose()
 
     def _try_early(self, work: Callable[[Session], None]) -> None:
-        """An open run or its attempt: good to have early, and brought again by the finished run."""
+        """An open run or its attempt, brought again by the finished run; a batch, whose name the runs have."""
         try:
             self._transact(work)
         except Exception as error:  # the thread must live, whatever one fact brings
-            _log.warning("the log did not take an open run: %s", sqlite.reason_of(error))
+            _log.warning("the log did not take an open run or a batch: %s", sqlite.reason_of(error))
 
     def _finish(self, run: RunRecord) -> LedgerReply:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from station.ledger.rows import AttemptRow, ImageRow, ReleaseRow, RunRow
+from station.ledger.rows import AttemptRow, BatchRow, ImageRow, ReleaseRow, RunRow
+from station.model.batches import Batch
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.units import Release
 
@@ -47,6 +48,19 @@ _IMAGE_FIELDS = (
     "write_s",
     "verify_s",
 )
+
+_BATCH_FIELDS = ("station_id", "name", "planned", "operator", "begun_at", "continued_at", "ended_at")
+
+
+def fill_batch(row: BatchRow, batch: Batch) -> None:
+    """Everything of `batch` but its key goes into `row`."""
+    for name in _BATCH_FIELDS:
+        setattr(row, name, getattr(batch, name))
+
+
+def batch_record(row: BatchRow) -> Batch:
+    """The record of a batch."""
+    return Batch(row.batch_id, **{name: getattr(row, name) for name in _BATCH_FIELDS})
 
 
 def fill_run(row: RunRow, run: RunRecord) -> None:

@@ -5,6 +5,7 @@
     attempts  one row per pass through the phases
     images    one row per image of an attempt, in the order in which they were written
     releases  units released from being set aside
+    batches   one row per batch that was begun at a station's bench, with the quantity planned
 
 Two more hold sums by the hour, made from the runs by `tallies` and never a source:
 
@@ -184,6 +185,22 @@ class ReleaseRow(Base):
     batch: Mapped[str | None]
     released_at: Mapped[datetime]
     released_by: Mapped[str]
+
+
+class BatchRow(Base):
+    """A batch that was begun at a bench; `ended_at` is null while it is open. A run may name one that has no row."""
+
+    __tablename__ = "batches"
+    __table_args__ = (CheckConstraint("planned > 0", name="planned"), UniqueConstraint("station_id", "name"))
+
+    batch_id: Mapped[str] = mapped_column(Key, primary_key=True)
+    station_id: Mapped[str]
+    name: Mapped[str]
+    planned: Mapped[int | None]
+    operator: Mapped[str | None]
+    begun_at: Mapped[datetime]
+    continued_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from station.ledger import tallies
-from station.ledger.records import attempt_row, fill_run
-from station.ledger.rows import AttemptRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.records import attempt_row, fill_batch, fill_run
+from station.ledger.rows import AttemptRow, BatchRow, ReleaseRow, RunRow, UnitRow
 from station.ledger.tallies import Cell
+from station.model.batches import Batch
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.units import Release, canonical_serial
@@ -92,6 +94,18 @@ def put_release(session: Session, release: Release) -> None:
             released_by=release.released_by,
         )
     )
+
+
+def put_batch(session: Session, batch: Batch) -> None:
+    """The batch is in the log as `batch` tells it. One of that name that is there keeps its beginning."""
+    named = select(BatchRow).where(BatchRow.station_id == batch.station_id, BatchRow.name == batch.name)
+    row = session.scalar(named)
+    if row is None:
+        row = BatchRow(batch_id=batch.batch_id)
+        session.add(row)
+    else:
+        batch = replace(batch, begun_at=row.begun_at)
+    fill_batch(row, batch)
 
 
 def _note_first_attempt(session: Session, row: RunRow) -> None:

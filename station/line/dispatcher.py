@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 
 from station.ae3.identity import is_identity
 from station.errors import StationError, UsbAccessError
+from station.line.batching import Batching
 from station.line.clock import monotonic_s
 from station.line.interlock import Skip, interlock
 from station.line.messages import (
@@ -33,6 +34,7 @@ from station.line.port import BOOTED_S, STATE_OF, Port
 from station.line.records import closed_run, found_attempt, opened_run
 from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
+from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.model.events import AttemptFinished, LedgerFact, LedgerReply, RunCommitted, RunFinished, RunOpened
 from station.model.live import LineStatus
@@ -47,9 +49,16 @@ TICK_S = 0.25
 class Dispatcher:
     """The state of every port, and what happens next. Only `post` may be called from another thread."""
 
-    def __init__(self, setup: LineSetup, on_run: Callable[[RunRecord], None], pool: Pool) -> None:
+    def __init__(
+        self,
+        setup: LineSetup,
+        pool: Pool,
+        on_run: Callable[[RunRecord], None],
+        on_batch: Callable[[Batch | None, str | None], None],
+    ) -> None:
         self._setup = setup
         self._on_run = on_run
+        self._on_batch = on_batch
         self._log: OpenLog | None = None
         self._unread: list[CameraHeld | CameraNotHeld] = []
         self._pool = pool
@@ -62,6 +71,7 @@ class Dispatcher:
         self._bell_in.setblocking(False)
         self._paused = False
         self.stopping = Stopping(setup)
+        self.batching = Batching(setup)
         for path, _ in setup.slots.names:
             self._ports[path] = Port(path, setup.slots.slot_at(path))
 
@@ -240,6 +250,11 @@ class Dispatcher:
     def log_opened(self, log: OpenLog) -> None:
         """The log can be asked and written: what came before that goes on."""
         self._log = log
+        try:
+            self.batching.log_opened(log)
+        except StationError as error:
+            self.stopping.stop_because(error)
+        self._setup = self.batching.applied_to(self._setup)
         unread, self._unread = self._unread, []
         for answer in unread:
             port = self._ports[answer.device.port_path]
@@ -322,7 +337,7 @@ class Dispatcher:
 
     def _start_waiting(self) -> None:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._waiting and not self._paused and not self._holds_come_first():
+        while self._waiting and not self._paused and not self.batching.asks and not self._holds_come_first():
             self._start(self._waiting.pop(0))
             self._take_in()
 
@@ -412,6 +427,7 @@ class Dispatcher:
             if port.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
                 port.show(SlotState.EMPTY)
         self._on_run(run)
+        self.batching.count(run)
         self.stopping.count(run)
 
     # --- requests ---------------------------------------------------------------------------------------------------
@@ -448,11 +464,41 @@ class Dispatcher:
         """How the line stands."""
         reason = self.stopping.reason
         code, message = (reason.code, reason.message) if reason else (None, "")
-        return LineStatus(self.stopping.accepting, self._paused, False, code, message)
+        return LineStatus(self.stopping.accepting, self._paused, False, code, message, self.batching.asks)
 
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
         self._paused = paused
+
+    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
+        """Runs that start from now on are of this batch and operator; one that was ended is paused no longer."""
+        try:
+            if self.batching.begin(name, operator, planned):
+                self._paused = False
+        except StationError as error:
+            self.stopping.stop_because(error)
+        self._batch_changed()
+
+    def end_batch(self, name: str) -> None:
+        """Runs that start from now on are of no batch. The line is paused: the next camera may be of the next batch."""
+        if self.batching.is_at_the_bench(name):
+            self.batching.end()
+            self._paused = True
+            self._batch_changed()
+
+    def go_on_with_batch(self, name: str) -> None:
+        """The batch goes on although every planned unit has its result."""
+        if self.batching.is_at_the_bench(name):
+            self.batching.go_on()
+
+    def _batch_changed(self) -> None:
+        self._setup = self.batching.applied_to(self._setup)
+        for port in self._waiting:
+            # Held and not begun: it will run under what is said now.
+            assert port.run is not None
+            port.run = replace(port.run, batch=self._setup.batch, operator=self._setup.operator)
+            self._submit(RunOpened(port.run))
+        self._on_batch(self.batching.batch, self.batching.operator)
 
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""

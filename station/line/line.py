@@ -11,6 +11,7 @@ from station.line.dispatcher import Dispatcher
 from station.line.pool import Pool
 from station.line.process import step_forward
 from station.line.setup import LineSetup, OpenLog, Watcher
+from station.model.batches import Batch
 from station.model.events import LedgerReply
 from station.model.live import LineStatus
 from station.model.runs import RunRecord
@@ -22,12 +23,20 @@ class Line:
     """One line. `run` blocks in the caller's thread; every other method may be called from any thread."""
 
     def __init__(
-        self, setup: LineSetup, access: UsbAccess, watcher: Watcher, on_run: Callable[[RunRecord], None]
+        self,
+        setup: LineSetup,
+        access: UsbAccess,
+        watcher: Watcher,
+        on_run: Callable[[RunRecord], None],
+        on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None,
     ) -> None:
-        """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not)."""
+        """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
+
+        `on_batch` is told the batch and the operator of the next runs where they change.
+        """
         self._watcher = watcher
         self._pool = Pool(access, setup.workers_spare)
-        self._dispatcher = Dispatcher(setup, on_run, self._pool)
+        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch)
 
     def start(self) -> None:
         """Start the child processes; cameras may arrive from now on."""
@@ -83,6 +92,18 @@ class Line:
     def resume(self) -> None:
         """Start what waits."""
         self._dispatcher.post(partial(self._dispatcher.pause, paused=False))
+
+    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
+        """Runs that start from now on are of this batch and operator; a run under way keeps its own."""
+        self._dispatcher.post(partial(self._dispatcher.begin_batch, name, operator, planned))
+
+    def end_batch(self, name: str) -> None:
+        """End the batch, if it is the one at the bench. The line is paused then."""
+        self._dispatcher.post(partial(self._dispatcher.end_batch, name))
+
+    def go_on_with_batch(self, name: str) -> None:
+        """Let the batch have more units than planned, if it is the one at the bench."""
+        self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
 
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more."""

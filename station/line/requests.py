@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from station.line.line import Line
+from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 
 REQUESTS: Mapping[str, Callable[[Line, Mapping[str, Any]], None]] = {
     "stop": lambda line, given: line.stop(abort=bool(given.get("abort", False))),
@@ -13,6 +14,9 @@ REQUESTS: Mapping[str, Callable[[Line, Mapping[str, Any]], None]] = {
     "resume": lambda line, given: line.resume(),
     "cancel": lambda line, given: line.cancel(_port_path(given)),
     "rerun": lambda line, given: line.rerun(_port_path(given)),
+    "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
+    "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
+    "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),
 }
 
 
@@ -31,3 +35,27 @@ def _port_path(given: Mapping[str, Any]) -> str:
     if not isinstance(port_path, str):
         raise TypeError("port_path is text")
     return port_path
+
+
+def _name(given: Mapping[str, Any], key: str) -> str:
+    name = given[key]
+    if not isinstance(name, str):
+        raise TypeError(f"{key} is text")
+    if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
+        raise ValueError(f"{key} is one line of 1 to {NAME_LIMIT} characters")
+    return name.strip()
+
+
+def _operator(given: Mapping[str, Any]) -> str | None:
+    return None if given["operator"] is None else _name(given, "operator")
+
+
+def _planned(given: Mapping[str, Any]) -> int | None:
+    planned = given["planned"]
+    if planned is None:
+        return None
+    if not isinstance(planned, int) or isinstance(planned, bool):
+        raise TypeError("planned is a whole number")
+    if not 0 < planned <= PLANNED_LIMIT:
+        raise ValueError(f"planned is from 1 to {PLANNED_LIMIT}")
+    return planned

@@ -2,7 +2,8 @@
 
 JSON, one value a line. On connecting a screen is told `{"about": …}`. A snapshot of all slots is sent only when it is
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
-`{"run": …}` for a run that is in the log, and as the last words of a line its last snapshot and `{"status": …}`.
+`{"run": …}` for a run that is in the log, `{"about": …}` once more where the batch or the operator changed, and as the
+last words of a line its last snapshot and `{"status": …}`.
 No screen can hold up the line: one that does not read is dropped.
 """
 
@@ -64,7 +65,7 @@ class _Client:
 
 
 class LineService:
-    """Serves one line to its screens, in a thread of its own. `post_run` may be called from any thread."""
+    """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
     def __init__(self, data_dir: Path, about: LineAbout) -> None:
         self._path = socket_path(data_dir)
@@ -79,6 +80,11 @@ class LineService:
     def post_run(self, run: RunRecord) -> None:
         """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
         self._post({"run": run.to_json()})
+
+    def post_about(self, about: LineAbout) -> None:
+        """Tell every screen, and those that come later, what the line works on now."""
+        self._about = about
+        self._post({"about": about.to_json()})
 
     def _post(self, fact: dict[str, Any]) -> None:
         self._facts.put(fact)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from station.errors import StationError
+from station.model.batches import Batch
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.recipes import Recipe
@@ -29,6 +30,10 @@ class Watcher(Protocol):
     def stop(self) -> None:
         """End; no event comes after it returned."""
         ...
+
+
+def _no_units(_station_id: str, _batch: str) -> Collection[str]:
+    return ()
 
 
 def _anything(_device: Device) -> bool:
@@ -65,3 +70,7 @@ class OpenLog:
     """Hand a fact to the ledger; the answer comes back through `Line.ledger_replied`."""
     history: Callable[[str, str | None], UnitHistory]
     """What the interlock must know of a serial in a batch; answers within milliseconds."""
+    counted_units: Callable[[str, str], Collection[str]] = _no_units
+    """The units that have a counted run at a station in a batch, by `unit_key`."""
+    begun: Batch | None = None
+    """The batch that was begun at the bench before the line was started and goes on."""

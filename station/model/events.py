@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from station.model.batches import Batch
 from station.model.runs import AttemptRecord, RunRecord
 
 
@@ -48,7 +49,14 @@ class RunNotCommitted:
     reason: str
 
 
-LedgerFact = RunOpened | AttemptFinished | RunFinished
+@dataclass(frozen=True, slots=True)
+class BatchNoted:
+    """A batch was begun, changed, continued or ended; `batch` is how it stands now."""
+
+    batch: Batch
+
+
+LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
 LedgerReply = RunCommitted | RunNotCommitted
 
 

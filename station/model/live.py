@@ -39,6 +39,7 @@ class LineAbout:
     operator: str | None
     started_at: datetime
     images: tuple[tuple[str, int], ...] = ()
+    planned: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
@@ -60,6 +61,8 @@ class LineStatus:
     ended: bool = False
     code: str | None = None
     message: str = ""
+    plan_reached: bool = False
+    """Every planned unit of the batch has its result: no camera starts until somebody says how to go on."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""

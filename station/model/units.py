@@ -24,6 +24,11 @@ def reversed_serial(serial: str) -> str | None:
         return None
 
 
+def unit_key(serial: str, identified: bool, run_id: str) -> str:
+    """What a unit is counted by: its serial, or where that names no unit the one run that it stands for."""
+    return canonical_serial(serial) if identified else run_id
+
+
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """Which runs: None means any. `since` is inclusive, `until` exclusive, both of `started_at` and timezone-aware."""

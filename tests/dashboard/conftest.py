@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from station.dashboard.bridge import is_served
 from tests.dashboard.screenless import Screenless
-from tests.harness import Bench
+from tests.harness import Bench, wait_for
 from tests.integration.conftest import make_bench, release
 
 __all__ = ["make_bench", "release", "watch"]
@@ -20,6 +21,8 @@ def watch() -> Iterator[Watch]:
     with ExitStack() as stack:
 
         def connect(bench: Bench) -> Screenless:
+            # The line holds cameras before it has opened its log; screens are served from then on.
+            wait_for(lambda: is_served(bench.data_dir), "the line answers")
             screen = Screenless(bench.data_dir)
             stack.callback(screen.close)
             return screen

@@ -10,11 +10,12 @@ from typing import Any
 from textual.pilot import Pilot
 
 from station.dashboard.app import Dashboard
+from station.dashboard.bridge import is_served
 from station.dashboard.face import Face
 from station.dashboard.leaving import Leaving
 from station.dashboard.widgets.grid import SlotGrid
 from station.wiring import open_records
-from tests.harness import Bench
+from tests.harness import Bench, wait_for
 
 LIMIT_S = 20.0
 
@@ -29,6 +30,8 @@ class Operator:
     async def press(self, *keys: str) -> None:
         """Press keys, and let the screen take them in."""
         await self.pilot.press(*keys)
+        while not self.app._typed.is_done:
+            await self.pilot.pause(0.01)
         await self.pilot.pause()
 
     async def until(self, true: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
@@ -62,6 +65,7 @@ class Operator:
 @asynccontextmanager
 async def dashboard(bench: Bench, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Operator]:
     """A dashboard attached to the line of a bench."""
+    wait_for(lambda: is_served(bench.data_dir), "the line answers")
     with open_records(bench.data_dir) as records:
         app = Dashboard(bench.data_dir, records, **options)
         async with app.run_test(size=size, notifications=True) as pilot:

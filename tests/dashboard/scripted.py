@@ -13,15 +13,17 @@ from typing import Any
 
 from station.dashboard.records import Records
 from station.line.service import listening_socket
+from station.model.balance import summary_of
 from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, UnitStory
 from station.model.yields import summarize
 
+PLANNED = 100
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 IMAGES = (("HP", 2_400_000), ("HE", 120_000), ("ROMFS1", 900_000), ("ROMFS0", 12_000_000))
-ABOUT = LineAbout("bench-3", "ae3-4.8.1", "v4.8.1", "full", "L42", "ann", NOON - timedelta(hours=2), IMAGES)
+ABOUT = LineAbout("bench-3", "ae3-4.8.1", "v4.8.1", "full", "L42", "ann", NOON - timedelta(hours=2), IMAGES, PLANNED)
 
 
 def serial(number: int) -> str:
@@ -104,9 +106,10 @@ def failed_unit(record: RunRecord) -> FailedUnit:
 
 
 RECORDS = Records(
-    summary=lambda batch, since: summarize(RUNS),
+    summary=lambda batch, since: summarize(RUNS, batch=batch),
     unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
     failed=lambda batch: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
+    batch_summary=lambda batch: summary_of(batch, PLANNED, summarize(RUNS)),
     runs=lambda batch, since: list(RUNS),
 )
 

@@ -70,6 +70,19 @@ def _alive(pid: int) -> bool:
     return False
 
 
+def test_an_answer_typed_ahead_of_its_question_is_its_answer(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1)])
+    look: list[str | Path] = [*PROGRAM, "dashboard", "--data-dir", bench.data_dir]
+    commands = [_run(bench), look, look, look]
+    for number, command in enumerate(commands, 1):
+        last = number == len(commands)
+        with terminal(tmp_path, command) as screen:
+            screen.wait_for("No camera yet")
+            screen.press("q", "s" if last else "l")
+            assert screen.ended() == 0
+            assert is_served(bench.data_dir) is not last
+
+
 def test_a_line_that_cannot_start_says_why(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench([camera(1)])
     command = [*PROGRAM, "run", *bench.words, "--bundle", "there-is-none"]

@@ -17,6 +17,7 @@ def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: 
     bench = make_bench([camera(1)])
     path = socket_path(bench.data_dir)
     with bench.station("--stop-after", "1") as running:
+        wait_for(path.exists, "the line answers")
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         running.run()
         assert running.end() == 0

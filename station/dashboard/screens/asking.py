@@ -59,3 +59,9 @@ class Question(ModalScreen[str]):
         if event.key.lower() in dict(self._answers):
             event.stop()
             self.dismiss(event.key.lower())
+
+
+class UnarmedQuestion(Question):
+    """A question that comes by itself: no answer has the focus, so that the Enter of a scanner is no answer."""
+
+    AUTO_FOCUS = ""

@@ -30,18 +30,20 @@ class StatusLines(Static):
         """Show the newest; nothing is drawn where nothing changed."""
         width = max(20, self.size.width - 2)
         clock = now.astimezone().strftime("%H:%M:%S")
-        text = _ends(what_runs(about), clock, width) + "\n" + _ends(figures(report), _bundle(about), width)
+        text = _ends(what_runs(about, report), clock, width) + "\n" + _ends(figures(report), _bundle(about), width)
         if text != self._shown:
             self._shown = text
             self.update(text)
 
 
-def what_runs(about: LineAbout | None) -> str:
-    """Station, batch and operator."""
+def what_runs(about: LineAbout | None, report: YieldReport | None) -> str:
+    """Station, batch with how many of its planned units have a result, and operator."""
     if about is None:
         return ""
     parts = [about.station_id]
     parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
+    if about.planned and report is not None and report.batch == about.batch:
+        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_counted, planned=about.planned)
     parts += [about.operator] if about.operator else []
     return " · ".join(parts)
 
@@ -106,6 +108,8 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
         return "note", "■ " + tr("The line has ended. Press q to leave.")
     if not status.accepting:
         return "note", "■ " + tr("The line is stopping: running cameras finish, no new one starts.")
+    if status.plan_reached:
+        return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
     if status.paused:
         return "note", "‖ " + tr("PAUSED: running cameras finish, new ones are held and wait. Press p to go on.")
     return "", ""

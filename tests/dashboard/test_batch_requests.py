@@ -1,0 +1,144 @@
+"""Batches through the line's socket: every screen sees the same one, and runs keep what they started under."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from station.line.line import Line
+from station.line.requests import carry_out
+from tests.dashboard.conftest import Watch
+from tests.dashboard.screenless import Screenless
+from tests.harness import Bench, wait_for
+from tests.integration.conftest import MakeBench, camera, serial
+
+SLOW = {"profile": "mram", "scale": 6.0}
+
+
+def _begin(screen: Screenless, name: str, operator: str | None = None, planned: int | None = None) -> None:
+    screen.ask("begin_batch", name=name, operator=operator, planned=planned)
+    wait_for(lambda: _about(screen) == (name, operator, planned), f"batch {name}")
+
+
+def _about(screen: Screenless) -> tuple[object, ...]:
+    newest = [fact["about"] for fact in screen.facts if "about" in fact][-1]
+    return newest["batch"], newest["operator"], newest["planned"]
+
+
+def _under(bench: Bench) -> dict[str, tuple[object, ...]]:
+    return {run["serial"]: (run["batch"], run["operator"], run["outcome"]) for run in bench.export()}
+
+
+def test_a_batch_begun_on_one_screen_is_on_all_and_a_run_under_way_keeps_its_own(
+    make_bench: MakeBench, watch: Watch
+) -> None:
+    bench = make_bench([camera(1, **SLOW), camera(2)])
+    with bench.station("--batch", "L1", "--operator", "ann", "--stop-after", "2", plug=False) as running:
+        screen, other = watch(bench), watch(bench)
+        screen.fact("about")
+        other.fact("about")
+        bench.line.plug(serial(1))
+        screen.wait_for_state("1-1.1", "running")
+        _begin(screen, "L2", "bob", 40)
+        wait_for(lambda: _about(other) == ("L2", "bob", 40), "the other screen")
+        latecomer = watch(bench)
+        latecomer.fact("about")
+        assert _about(latecomer) == ("L2", "bob", 40)
+        bench.line.plug(serial(2))
+        assert {run["outcome"] for run in running.runs(2)} == {"PASS"}
+        assert running.end() == 0
+    assert _under(bench) == {serial(1): ("L1", "ann", "PASS"), serial(2): ("L2", "bob", "PASS")}
+
+
+def test_a_quantity_reached_holds_new_cameras_until_somebody_says_how_to_go_on(
+    make_bench: MakeBench, watch: Watch
+) -> None:
+    bench = make_bench([camera(number) for number in (1, 2, 3, 4)])
+    with bench.station("--stop-after", "4", plug=False) as running:
+        screen = watch(bench)
+        screen.fact("about")
+        _begin(screen, "L1", "ann", 1)
+        bench.line.plug(serial(1))
+        running.run()
+        wait_for(lambda: screen.snapshot()["status"]["plan_reached"], "the plan is reached")
+        bench.line.plug(serial(2))
+        screen.wait_for_state("1-1.2", "waiting")
+        assert bench.held(serial(2))
+        screen.ask("resume")
+        screen.ask("go_on_with_batch", name="an other")
+        screen.ask("end_batch", name="an other")
+        assert screen.snapshot()["status"]["plan_reached"], "only an answer about this batch lets it go on"
+        screen.ask("go_on_with_batch", name="L1")
+        assert running.run()["serial"] == serial(2)
+
+        screen.ask("end_batch", name="L1")
+        wait_for(lambda: screen.snapshot()["status"]["paused"], "paused after the batch")
+        bench.line.plug(serial(3))
+        screen.wait_for_state("1-1.3", "waiting")
+        _begin(screen, "L2", "bob", None)
+        assert running.run()["serial"] == serial(3)
+        screen.ask("end_batch", name="L2")
+        wait_for(lambda: _about(screen) == (None, "bob", None), "no batch")
+        screen.ask("resume")
+        bench.line.plug(serial(4))
+        running.run()
+        assert running.end() == 0
+    assert _under(bench) == {
+        serial(1): ("L1", "ann", "PASS"),
+        serial(2): ("L1", "ann", "PASS"),
+        serial(3): ("L2", "bob", "PASS"),
+        serial(4): (None, "bob", "PASS"),
+    }
+
+
+def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBench, watch: Watch) -> None:
+    bench = make_bench([camera(1), camera(2), camera(3), camera(4)])
+    with bench.station(plug=False) as running:
+        screen = watch(bench)
+        screen.fact("about")
+        _begin(screen, "L1", "ann", 2)
+        bench.line.plug(serial(1))
+        running.run()
+        running.process.kill()
+    with bench.station("--batch", "other", "--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(2))
+        assert (running.run()["batch"], running.end()) == ("other", 0)
+    with bench.station("--operator", "bob", plug=False) as running:
+        screen = watch(bench)
+        screen.fact("about")
+        assert _about(screen) == ("L1", "bob", 2)
+        bench.line.plug(serial(3))
+        assert (running.run()["batch"], screen.snapshot()["status"]["plan_reached"]) == ("L1", True)
+        screen.ask("end_batch", name="L1")
+        wait_for(lambda: _about(screen)[0] is None, "ended")
+        running.interrupt()
+        running.end()
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(4))
+        assert (running.run()["batch"], running.end()) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"name": "", "operator": None, "planned": None},
+        {"name": "L\n1", "operator": None, "planned": None},
+        {"name": "L1", "operator": " ", "planned": None},
+        {"name": "L1", "operator": "x" * 81, "planned": None},
+        {"name": "L1", "operator": None, "planned": 0},
+        {"name": "L1", "operator": None, "planned": 1_000_000},
+        {"name": "L1", "operator": None, "planned": "5"},
+        {"name": "L1", "operator": None, "planned": True},
+    ],
+)
+def test_a_batch_that_is_none_is_refused(given: dict[str, object]) -> None:
+    begun: list[tuple[object, ...]] = []
+    line = cast(Line, SimpleNamespace(begin_batch=lambda *what: begun.append(what)))
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        carry_out(line, {"do": "begin_batch", **given})
+    assert not begun
+    carry_out(line, {"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
+    assert begun == [("L1", None, 999_999)]

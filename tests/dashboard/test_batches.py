@@ -1,0 +1,140 @@
+"""A batch on the dashboard, over a real line: begun by hand and by scanner, reached, continued, closed."""
+
+from __future__ import annotations
+
+from textual.events import Key
+from textual.widgets import Input
+
+from station.dashboard.app import Dashboard
+from station.dashboard.screens.asking import Question
+from station.dashboard.screens.batch import BatchDialog
+from station.sim.faults import Fault
+from tests.dashboard.driving import Operator, dashboard
+from tests.integration.conftest import MakeBench, camera, serial
+
+
+def scan(app: Dashboard, text: str) -> None:
+    """All characters at once, and Enter: nobody waits for the screen."""
+    for character in text:
+        app.post_message(Key(character, character))
+    app.post_message(Key("enter", "\r"))
+
+
+async def until_dialog(operator: Operator) -> None:
+    await operator.until(lambda: isinstance(operator.app.screen, BatchDialog), "the dialog")
+
+
+async def until_question(operator: Operator, text: str) -> None:
+    await operator.until(lambda: isinstance(operator.app.screen, Question) and text in operator.text(), text)
+
+
+async def test_a_batch_is_scanned_reached_continued_and_closed(make_bench: MakeBench) -> None:
+    refuses = Fault("err_write", "WRITE", alt=1, times=2)
+    bench = make_bench([camera(1), camera(2, faults=(refuses,)), camera(3), camera(4)])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("no batch")
+            app = operator.app
+            app.post_message(Key("b", "b"))
+            for text in ("L42", "ann", "2"):
+                scan(app, text)
+            await operator.until_text("batch L42 (0 of 2) · ann")
+            bench.line.plug(serial(1))
+            await operator.until_word("1-1.1", "PASS")
+            bench.line.plug(serial(2))
+            await until_question(operator, "all 2 planned units have a result")
+            bench.line.plug(serial(3))
+            await operator.until(lambda: bench.held(serial(3)), "held")
+            scan(app, "")
+            await operator.press("escape")
+            await operator.until_text("PLAN REACHED")
+            await operator.until_word("1-1.3", "WAITING")
+
+            await operator.press("b")
+            await until_question(operator, "all 2 planned")
+            await operator.press("g")
+            await operator.until_word("1-1.3", "PASS")
+            await operator.until_text("batch L42 (3 of 2)")
+
+            await operator.press("b")
+            await until_question(operator, "change operator")
+            await operator.press("x")
+            await until_question(operator, "Batch L42\n".strip())
+            await operator.until_text("final yield: 66.7 %")
+            closing = [line.strip(" ┃") for line in operator.text().splitlines()]
+            for line in ("2  planned", "+  1  more than planned", "=  2  passed", "+  0  open", "+  1  failed"):
+                assert line in closing
+            await operator.press("x")
+            await operator.until_text("no batch")
+            await operator.until_text("PAUSED")
+
+            await operator.press("b")
+            await until_dialog(operator)
+            assert app.screen.query_one("#operator", Input).value == "ann"
+            await operator.press(*"L43", "enter", *"bob", "enter", "enter")
+            await operator.until_text("batch L43 · bob")
+            bench.line.plug(serial(4))
+            await operator.until_word("1-1.4", "PASS")
+        running.interrupt()
+        running.end()
+    batches = {run["serial"]: (run["batch"], run["operator"]) for run in bench.export()}
+    assert batches == {serial(n): ("L42", "ann") for n in (1, 2, 3)} | {serial(4): ("L43", "bob")}
+
+
+async def test_what_cannot_be_is_said_in_the_dialog_and_nothing_is_begun(make_bench: MakeBench) -> None:
+    bench = make_bench([])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("no batch")
+            await operator.press("b")
+            await until_dialog(operator)
+            await operator.press("enter")
+            await operator.until_text("A batch has a name.")
+            await operator.press(*"L1", "enter", "enter", *"a0b", "enter")
+            await operator.until_text("From 1 to 999999 units can be planned.")
+            assert operator.app.screen.query_one("#planned", Input).value == "0"
+            await operator.press("escape")
+            await operator.until_text("no batch")
+            assert not isinstance(operator.app.screen, BatchDialog)
+        running.interrupt()
+        running.end()
+
+
+async def test_an_answer_on_one_screen_takes_the_question_from_the_others(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1)])
+    with bench.station("--batch", "L1", plug=False) as running:
+        async with dashboard(bench) as first, dashboard(bench, read_only=True) as looker:
+            await first.until_text("batch L1")
+            first.app.ask_line("begin_batch", name="L1", operator="ann", planned=1)
+            await looker.until_text("batch L1 (0 of 1) · ann")
+            bench.line.plug(serial(1))
+            await until_question(first, "all 1 planned")
+            await looker.until_text("PLAN REACHED")
+            assert not isinstance(looker.app.screen, Question), "who may only look is asked nothing"
+            await looker.press("b")
+            await looker.until_text("may only look")
+            async with dashboard(bench) as second:
+                await until_question(second, "all 1 planned")
+                await second.press("g")
+            await first.until(lambda: not isinstance(first.app.screen, Question), "the question is gone")
+            await first.until_word("1-1.1", "PASS")
+        running.interrupt()
+        running.end()
+
+
+async def test_nobody_who_types_a_serial_is_interrupted(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1)])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("no batch")
+            operator.app.ask_line("begin_batch", name="L1", operator=None, planned=1)
+            await operator.until_text("batch L1 (0 of 1)")
+            await operator.press("2")
+            bench.line.plug(serial(1))
+            await operator.until_text("PLAN REACHED")
+            await operator.press(*"ge1")
+            await operator.until(lambda: operator.app.screen.query_one(Input).value == "ge1", "typed")
+            await operator.press("escape")
+            await until_question(operator, "all 1 planned")
+        running.interrupt()
+        running.end()
