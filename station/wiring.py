@@ -94,14 +94,18 @@ def simulated_bench(cameras: int) -> Iterator[Bench]:
 
 @contextmanager
 def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
-    """A bench of virtual cameras that `station sim` serves in these folders."""
+    """A bench of virtual cameras that `station sim` serves in these folders, for this station alone."""
+    from station.usb.lock import BusLock
     from station.usb.watcher import VirtualWatcher
 
     for directory in directories:
         if not (directory / "control.sock").exists():
             raise UsageError("usage.no_sim", f"no virtual cameras are served in {directory}")
     access = UsbAccess("usbip", tuple(str(directory.absolute()) for directory in directories))
-    yield Bench(access, VirtualWatcher(access))
+    with ExitStack() as stack:
+        for directory in sorted({directory.resolve() for directory in directories}):
+            stack.enter_context(BusLock.of_virtual(directory))
+        yield Bench(access, VirtualWatcher(access))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,7 @@ Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bun
 def dispatch(words: Sequence[str]) -> int:
     """Carry out a command line (without the program's name) and return the exit code; nothing is raised."""
     try:
-        code = _dispatch(words)
-        sys.stdout.flush()
+        code = _flushed(_dispatch(words))
     except StationError as error:
         return _refuse(error.code, error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
@@ -79,6 +79,15 @@ def dispatch(words: Sequence[str]) -> int:
         return _reader_left()
     except Exception as error:
         return _internal(error, words)
+    return code
+
+
+def _flushed(code: int) -> int:
+    """The exit code of a command whose work is done: that nobody reads the rest of what it printed changes nothing."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_left()
     return code
 
 
@@ -161,7 +170,8 @@ def _usage(name: str, error: TyperException) -> int:
 def _refuse(code: str, message: str, hint: str, exit_code: int) -> int:
     # A message may quote a file's or a device's text: nothing in it may steer the terminal or begin a second line.
     line = " ".join(f"{code}: {_sentence(message)} {hint}".split())
-    sys.stderr.write(printable(line) + "\n")
+    with suppress(OSError, ValueError):  # nobody listens any more: the exit code is what is left to say
+        sys.stderr.write(printable(line) + "\n")
     return exit_code
 
 

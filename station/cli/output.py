@@ -21,8 +21,9 @@ def print_json(value: Any) -> None:
 
 
 def say(line: str) -> None:
-    """One line of talk on stderr."""
-    sys.stderr.write(line + "\n")
+    """One line of talk on stderr. Where nobody listens any more (a closed pipe or terminal) it is no failure."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
 
 
 def on_terminal() -> bool:

@@ -86,7 +86,10 @@ def print_run(run: RunRecord, *, as_json: bool) -> None:
 
 @contextmanager
 def interruptions(line: Line) -> Iterator[list[int]]:
-    """SIGINT: running cameras finish; again, or SIGTERM: they end at their next block. Yields the signals heard."""
+    """SIGINT, or a terminal that hangs up: running cameras finish; again, or SIGTERM: they end at their next block.
+
+    Yields the signals heard. A hang-up that is ignored (`nohup`) stays ignored.
+    """
     heard: list[int] = []
 
     def hear(number: int, _frame: FrameType | None) -> None:
@@ -96,7 +99,10 @@ def interruptions(line: Line) -> Iterator[list[int]]:
         what = "running cameras are ended now" if abort else "running cameras finish; interrupt again to end them now"
         say(f"stopping: {what}")
 
-    previous = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield heard
     finally:

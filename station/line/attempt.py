@@ -86,7 +86,7 @@ class Attempt:
     def _write(self, name: str, files: ExitStack) -> None:
         plan = next(image for image in self.plan.images if image.partition == name)
         partition = partition_named(name)
-        if partition is ROMFS0 and self.plan.options.mram == "always" and not self.mram_done:
+        if partition is ROMFS0 and self.plan.options.mram == "always":
             self._initialize_mram()
         job = self._begin(plan, partition, files.enter_context(opened(plan)))
         try:
@@ -136,6 +136,8 @@ class Attempt:
         self.session.finish_image()
 
     def _erase_filesystem(self) -> None:
+        if self.plan.options.mram == "always" and ROMFS0.name in self.plan.recipe.partitions:
+            self._initialize_mram()  # now: later it would erase what is written here
         job = self._begin(ERASE_PLAN, RWFS, BLANK_BLOCK)
         self._write_image(job, only_changed=False)
 

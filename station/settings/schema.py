@@ -91,8 +91,10 @@ def _steps(steps: list[str]) -> list[str]:
             raise ValueError(f"unknown step {shown(step)}{suggestion(step, STEPS)}; allowed: {', '.join(STEPS)}")
         if steps.count(step) > 1:
             raise ValueError(f"step {shown(step)} stands there more than once")
-    if "init-mram" in steps and "ROMFS0" in steps and steps.index("init-mram") > steps.index("ROMFS0"):
-        raise ValueError("'init-mram' erases the chip that holds ROMFS0, so it must stand before 'ROMFS0'")
+    for step in ("ROMFS0", "erase-filesystem"):
+        if "init-mram" in steps and step in steps and steps.index("init-mram") > steps.index(step):
+            what = "ROMFS0" if step == "ROMFS0" else "the filesystem"
+            raise ValueError(f"'init-mram' erases the chip that holds {what}, so it must stand before '{step}'")
     return steps
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import socket
 import struct
+from pathlib import Path
 from types import TracebackType
 
 from station.errors import BusyError
@@ -18,11 +21,12 @@ class BusLock:
     """Held from `acquire` to `release`, at the latest to the end of the process.
 
     The lock is a bound socket in Linux's abstract namespace: the kernel lets go of it with the process, however that
-    ends, and no file is left behind. It is for the machine's own bus; virtual cameras have a bus to themselves.
+    ends, and no file is left behind. `where` is what a refusal says about the bus.
     """
 
-    def __init__(self, name: str = BUS_NAME) -> None:
+    def __init__(self, name: str = BUS_NAME, where: str = "on this machine's USB bus") -> None:
         self._address = f"\0{name}"
+        self._where = where
         self._socket: socket.socket | None = None
 
     def acquire(self) -> None:
@@ -37,10 +41,15 @@ class BusLock:
             taken.close()
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise BusyError(
-                "station.busy", f"another station{self._holder()} works on this machine's USB bus"
-            ) from error
+            raise BusyError("station.busy", f"another station{self._holder()} works {self._where}") from error
         self._socket = taken
+
+    @classmethod
+    def of_virtual(cls, directory: Path) -> BusLock:
+        """The lock of the virtual cameras that are served in a folder, however the folder is spelled."""
+        folder = directory.resolve()
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
+        return cls(f"{BUS_NAME}-{digest}", f"with the virtual cameras in {folder}")
 
     def release(self) -> None:
         """Let the next station have the bus; safe to call twice."""

@@ -95,6 +95,19 @@ def test_erase_filesystem_writes_zeros_to_the_start_of_rwfs(make_bench: MakeBenc
     assert bench.line.memory_sha256(serial(1), "RWFS", 4096) == hashlib.sha256(bytes(4096)).hexdigest()
 
 
+def test_the_filesystem_is_erased_after_an_initialization_that_always_comes(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """The initialization erases the whole chip: done between the two, it would undo the first."""
+    config = tmp_path / "station.toml"
+    config.write_text('[run]\nmram = "always"\nrecipe = "mine"\n[recipes]\nmine = ["erase-filesystem", "ROMFS0"]\n')
+    bench = make_bench([camera(1, release=str(_release(make_bench)))])
+    with bench.station("--stop-after", "1", "--config", config) as running:
+        run = running.run()
+        assert running.end() == 0
+    assert [(attempt["outcome"], attempt["mram_initialized"]) for attempt in run["attempts"]] == [("PASS", True)]
+
+
 def test_proof_can_be_turned_off(make_bench: MakeBench) -> None:
     bench = make_bench([camera(1)])
     with bench.station("--stop-after", "1", STATION_RUN__VERIFY="false", STATION_RUN__CONFIRM_BOOT="off") as running:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from station.sim.faults import Fault
-from tests.harness import Bench, Station, station, wait_for
+from tests.harness import PROGRAM, Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 SLOW = {"profile": "nor", "scale": 0.5}
@@ -49,11 +50,12 @@ def test_a_killed_holder_is_replaced(make_bench: MakeBench) -> None:
         assert running.end() == 0
 
 
-def test_interrupted_once_running_cameras_finish(make_bench: MakeBench) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupted_once_running_cameras_finish(make_bench: MakeBench, number: int) -> None:
     bench = make_bench([camera(1, **SLOW), camera(2, **SLOW)])
     with bench.station() as running:
         in_the_middle(bench, 1, 2)
-        running.interrupt()
+        running.interrupt(number)
         assert {run["outcome"] for run in running.runs(2)} == {"PASS"}
         assert running.end() == 130
     assert bench.memory_is_release(serial(1))
@@ -125,6 +127,37 @@ def test_a_second_station_in_the_same_data_folder_is_refused(make_bench: MakeBen
         assert "Traceback" not in second.stderr
         assert running.run()["outcome"] == "PASS"
         assert running.end() == 0
+
+
+def test_a_second_station_on_the_same_bus_is_refused(make_bench: MakeBench, tmp_path: Path) -> None:
+    """Two stations with data folders of their own would write into each other's transfers."""
+    bench = make_bench([camera(1)])
+    with bench.station("--stop-after", "1", plug=False) as running:
+        wait_for(lambda: any("ready" in line for line in running.talk), "ready")
+        sims = [word for folder in bench.line.addresses for word in ("--sim", folder)]
+        second = station("run", "--headless", "--bundle", bench.release, "--data-dir", tmp_path / "other", *sims)
+        assert second.returncode == 6, second.stderr
+        assert second.stderr.splitlines()[-1].startswith("station.busy: ")
+        bench.line.plug_all()
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+
+
+def test_a_line_that_nobody_listens_to_goes_on(make_bench: MakeBench) -> None:
+    """`station run ... 2>&1 | head -1`: the reader is gone before the first camera comes."""
+    never = (Fault.from_json({"do": "boot_never"}),)
+    # Nothing tells when the line is ready, so these wait in their bootloader for as long as it takes.
+    bench = make_bench([camera(1, forced=True), camera(2, forced=True, faults=never)])
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = ["run", "--headless", "--bundle", str(bench.release), "--stop-after", "2", *map(str, bench.words)]
+    environment = {**os.environ, "STATION_RUN__BOOT_TIMEOUT_S": "1"}
+    with subprocess.Popen([*PROGRAM, *words], stdout=writing, stderr=writing, env=environment) as running:
+        os.close(writing)
+        wait_for(lambda: (bench.data_dir / "station.sqlite3").exists() or running.poll() is not None, "the log")
+        bench.line.plug_all()
+        assert running.wait(60) == 1
+    assert sorted(str(run["outcome"]) for run in bench.export()) == ["FAIL", "PASS"]
 
 
 def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:

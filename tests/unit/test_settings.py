@@ -210,6 +210,10 @@ REFUSED = {
     "one step as text": ('[recipes]\nx = "HP"', 'recipes.x: found "HP"; allowed: a list of steps: HP, HE'),
     "step as a number": ("[recipes]\nx = [1]", "recipes.x.0: found 1; allowed: a list of steps: HP, HE"),
     "step twice": ('[recipes]\nx = ["HP", "HP"]', 'step "HP" stands there more than once'),
+    "filesystem erased twice": (
+        '[recipes]\nx = ["erase-filesystem", "init-mram"]',
+        "must stand before 'erase-filesystem'",
+    ),
     "erased after it was written": ('[recipes]\nx = ["ROMFS0", "init-mram"]', "must stand before 'ROMFS0'"),
     "recipe's name": ('[recipes]\n"a b" = ["HP"]', "recipes.a b: found"),
     "no port path": ('slots.A1 = "1:1"', 'slots.A1: found "1:1"; a port path is the bus'),
