@@ -23,7 +23,7 @@ from station.sim.virtual_line import VirtualLine
 RELEASE = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 ALTS = (1, 2, 3, 6)
 COUNTS = tuple(map(int, os.environ.get("COMPARISON_COUNTS", "1,4,16").split(",")))
-PROFILES = ("instant", "mram")
+PROFILES = tuple(os.environ.get("COMPARISON_PROFILES", "instant,mram").split(","))
 BOOT_S = 1.0
 LIMIT_S = 600.0
 SAME_WORK = '[run]\nalready_passed = "reflash"\nverify = false\nconfirm_boot = "off"\nwrite = "all"\n'

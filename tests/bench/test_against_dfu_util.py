@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def test_station_beside_dfu_util(tmp_path: Path) -> None:
     make_demo_release(release, hp_bytes=640 * KIB, he_bytes=256 * KIB, romfs1_bytes=128 * KIB, romfs0_bytes=1024 * KIB)
     output = tmp_path / "rows.json"
     command = [sys.executable, "-m", "tests.bench.comparison", str(output), str(release)]
-    run_in_guest(command, tmp_path, 2200, echo=True).check()
+    chosen = {name: os.environ[name] for name in ("COMPARISON_COUNTS", "COMPARISON_PROFILES") if name in os.environ}
+    run_in_guest(command, tmp_path, 2200, env=chosen, echo=True).check()
     rows = json.loads(output.read_text())
     found = {(row["profile"], row["cameras"], row["way"]): row for row in rows}
     print("\n| profile | cameras | way | wall s | over dfu-util at once | CPU s | over dfu-util at once |")
