@@ -19,26 +19,21 @@ from station.line.batching import Batching
 from station.line.clock import monotonic_s
 from station.line.interlock import Skip, interlock
 from station.line.messages import (
-    AttemptEnded,
     CameraHeld,
     CameraNotHeld,
     CancelRun,
-    HoldWanted,
     PortChanged,
-    Progressed,
-    RunCamera,
-    RunEnded,
 )
 from station.line.pool import Child, Pool
-from station.line.port import BOOTED_S, STATE_OF, Port
-from station.line.records import closed_run, found_attempt, opened_run
+from station.line.port import BOOTED_S, Port
+from station.line.runs import Runs
 from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import AttemptFinished, LedgerFact, LedgerReply, RunCommitted, RunFinished, RunOpened
+from station.model.events import LedgerReply
 from station.model.live import LineStatus
-from station.model.runs import Outcome, RunPlan, RunRecord
+from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
 
 HOLD_FIRST_S = 1.5
@@ -56,22 +51,17 @@ class Dispatcher:
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None],
     ) -> None:
-        self._setup = setup
-        self._on_run = on_run
         self._on_batch = on_batch
-        self._log: OpenLog | None = None
         self._unread: list[CameraHeld | CameraNotHeld] = []
         self._pool = pool
         self._ports: dict[str, Port] = {}
-        self._waiting: list[Port] = []
-        self._workers: dict[Connection, Port] = {}
-        self._committing: dict[str, Port] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._bell_in, self._bell_out = socket.socketpair()
         self._bell_in.setblocking(False)
         self._paused = False
         self.stopping = Stopping(setup)
         self.batching = Batching(setup)
+        self._runs = Runs(setup, pool, self.stopping, self.batching, on_run)
         for path, _ in setup.slots.names:
             self._ports[path] = Port(path, setup.slots.slot_at(path))
 
@@ -92,26 +82,26 @@ class Dispatcher:
             self._step()
 
     def _finished(self) -> bool:
-        busy = self._waiting or self._workers or self._committing or not self._inbox.empty()
+        busy = self._runs.busy or not self._inbox.empty()
         waits_for_log = self._unread and self.stopping.reason is None
         return self.stopping.stopped and not busy and not waits_for_log and not self._holding()
 
     def _step(self) -> None:
         holder = [self._pool.holder.connection] if self._pool.holder else []
         idle = {child.connection: child for child in self._pool.idle}
-        sources: list[Connection | socket.socket] = [*holder, *self._workers, *idle, self._bell_out]
+        sources: list[Connection | socket.socket] = [*holder, *self._runs.workers, *idle, self._bell_out]
         for ready in wait(sources, TICK_S):
             if ready is self._bell_out:
                 self._bell_out.recv(4096)
             elif holder and ready is holder[0]:
                 self._read_holder()
-            elif isinstance(ready, Connection) and ready in self._workers:
-                self._read_worker(ready)
+            elif isinstance(ready, Connection) and ready in self._runs.workers:
+                self._runs.read(ready)
             elif isinstance(ready, Connection) and ready in idle:
                 self._read_idle(idle[ready])
         self._take_in()
         self._start_waiting()
-        self._kill_overdue()
+        self._runs.kill_overdue()
 
     def _take_in(self) -> None:
         while True:
@@ -135,13 +125,13 @@ class Dispatcher:
     def listing_done(self) -> None:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
-        if self._setup.only_present:
+        if self._runs.setup.only_present:
             self.stopping.refuse_new()
 
     def _arrived(self, device: Device) -> None:
         port = self._ports.get(device.port_path)
         if port is None:
-            port = Port(device.port_path, self._setup.slots.slot_at(device.port_path))
+            port = Port(device.port_path, self._runs.setup.slots.slot_at(device.port_path))
             self._ports[device.port_path] = port
         known = port.device
         if known and (known.bus, known.address, known.product_id) == (device.bus, device.address, device.product_id):
@@ -165,8 +155,9 @@ class Dispatcher:
         elif port.worker is not None:
             port.worker.send(PortChanged(None))
         else:
-            self._waiting.remove(port)
-            self._close_unrun(port, Outcome.ABORTED, "operator.unplugged", "the camera was unplugged before its run")
+            self._runs.close_unrun(
+                port, Outcome.ABORTED, "operator.unplugged", "the camera was unplugged before its run"
+            )
 
     def _came_back(self, port: Port, device: Device) -> None:
         if port.worker is None:
@@ -183,29 +174,31 @@ class Dispatcher:
 
     def _inserted(self, port: Port, device: Device) -> None:
         """A camera in DFU mode that has no run yet: skip it, leave it alone, or hold it."""
-        if not self._setup.accepts(device) or not self.stopping.accepting:
+        if not self._runs.setup.accepts(device) or not self.stopping.accepting:
             port.show(SlotState.WAITING, message="the line takes no new cameras now")
             return
-        if port.came_back_by_itself(self._setup.options.return_window_s):
+        if port.came_back_by_itself(self._runs.setup.options.return_window_s):
             port.show_last()
             return
-        port.history_due = self._log is None
+        port.history_due = self._runs.log is None
         if skip := self._interlock(port, device):
-            self._skip(port, device, skip)
+            self._runs.skip(port, device, skip)
         else:
             port.show(SlotState.HOLDING)
             self._hold(port, device)
 
     def _interlock(self, port: Port, device: Device) -> Skip | None:
         """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit."""
-        if self._log is None or not is_identity(device.serial) or self._twins(port, device):
+        if self._runs.log is None or not is_identity(device.serial) or self._twins(port, device):
             return None
         try:
-            history = self._log.history(device.serial, self._setup.batch)
+            history = self._runs.log.history(device.serial, self._runs.setup.batch)
         except StationError as error:
             self.stopping.stop_because(error)
             return Skip(error.code, str(error))
-        return interlock(history, self._setup.options, self._setup.bundle_sha256, self._setup.recipe.name)
+        return interlock(
+            history, self._runs.setup.options, self._runs.setup.bundle_sha256, self._runs.setup.recipe.name
+        )
 
     def _twins(self, port: Port, device: Device) -> list[Port]:
         """Other ports whose device has the same serial now: then the serial names no unit."""
@@ -237,11 +230,11 @@ class Dispatcher:
 
     def _holder_answered(self, port: Port, answer: CameraHeld | CameraNotHeld) -> None:
         """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long."""
-        if self._log is None:
+        if self._runs.log is None:
             self._unread.append(answer)
             return
         if port.history_due and (skip := self._interlock(port, answer.device)):
-            self._skip(port, answer.device, skip)
+            self._runs.skip(port, answer.device, skip)
         elif isinstance(answer, CameraHeld):
             self._held(port, answer)
         else:
@@ -249,12 +242,12 @@ class Dispatcher:
 
     def log_opened(self, log: OpenLog) -> None:
         """The log can be asked and written: what came before that goes on."""
-        self._log = log
+        self._runs.log = log
         try:
             self.batching.log_opened(log)
         except StationError as error:
             self.stopping.stop_because(error)
-        self._setup = self.batching.applied_to(self._setup)
+        self._runs.setup = self.batching.applied_to(self._runs.setup)
         unread, self._unread = self._unread, []
         for answer in unread:
             port = self._ports[answer.device.port_path]
@@ -275,17 +268,17 @@ class Dispatcher:
                 port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
             return
         twins = self._twins(port, answer.device)
-        self._open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
+        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
         if twins:
             self._refuse_twins([port, *twins], answer.device.serial)
         elif not is_identity(answer.device.serial):
             text = f"the serial {answer.device.serial!r} names no single unit"
-            self._close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
+            self._runs.close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
         elif answer.bad_boot_header:
             text = "block 1 of BOOT holds no bootloader header"
-            self._close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
+            self._runs.close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
         else:
-            self._waiting.append(port)
+            self._runs.waiting.append(port)
 
     def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
         if answer.code == "usb.access_denied":
@@ -295,8 +288,8 @@ class Dispatcher:
         if answer.gone:
             port.show(SlotState.EMPTY, "usb.not_held", "it left its bootloader before it could be held: replug it")
             return
-        self._open(port, answer.device, identified=is_identity(answer.device.serial))
-        self._close_unrun(port, answer.outcome, answer.code, answer.message)
+        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial))
+        self._runs.close_unrun(port, answer.outcome, answer.code, answer.message)
 
     def _refuse_twins(self, ports: list[Port], serial: str) -> None:
         """Two cameras with one serial: neither result could be told from the other's, so neither is green."""
@@ -309,91 +302,19 @@ class Dispatcher:
             if port.worker is not None:
                 port.worker.send(CancelRun(Outcome.FAIL, "identity.duplicate_serial", text))
             else:
-                if port in self._waiting:
-                    self._waiting.remove(port)
-                self._close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)
+                self._runs.close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)
 
     # --- runs -------------------------------------------------------------------------------------------------------
 
-    def _submit(self, fact: LedgerFact) -> None:
-        assert self._log is not None, "no run begins before the log is open"
-        self._log.submit(fact)
-
-    def _open(self, port: Port, device: Device, *, identified: bool) -> RunRecord:
-        run = opened_run(self._setup, port, device, identified=identified)
-        port.begin(run)
-        self._submit(RunOpened(run))
-        return run
-
-    def _skip(self, port: Port, device: Device, skip: Skip) -> None:
-        """Leave a unit alone; noted once, however often the same camera comes and goes by itself."""
-        repeated = port.last is not None and port.is_same_unit_again() and port.last.code == skip.code
-        if repeated and port.absent_s < self._setup.options.return_window_s:
-            port.show_last()
-            return
-        run = opened_run(self._setup, port, device, identified=True)
-        port.begin(run)
-        self._finish(port, closed_run(run, (), Outcome.SKIPPED, skip.code, skip.message))
-
     def _start_waiting(self) -> None:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._waiting and not self._paused and not self.batching.asks and not self._holds_come_first():
-            self._start(self._waiting.pop(0))
+        while self._runs.waiting and not self._paused and not self.batching.asks and not self._holds_come_first():
+            self._runs.start(self._runs.waiting.pop(0))
             self._take_in()
 
     def _holds_come_first(self) -> bool:
         since_s = monotonic_s() - HOLD_FIRST_S
         return any(port.hold_since_s is not None and port.hold_since_s > since_s for port in self._ports.values())
-
-    def _start(self, port: Port) -> None:
-        assert port.run is not None
-        assert port.device is not None
-        plan = RunPlan(port.run.run_id, port.run.serial, self._setup.recipe, self._setup.images, self._setup.options)
-        port.worker = self._pool.take()
-        self._workers[port.worker.connection] = port
-        port.show(SlotState.RUNNING)
-        port.worker.send(RunCamera(plan, port.device, port.bootloader))
-
-    def _read_worker(self, connection: Connection) -> None:
-        port = self._workers[connection]
-        try:
-            fact = connection.recv()
-        except (EOFError, OSError):
-            self._worker_died(port)
-            return
-        if isinstance(fact, Progressed):
-            port.progress = fact.progress
-        elif isinstance(fact, HoldWanted):
-            port.hold_wanted = fact.wanted
-        elif isinstance(fact, AttemptEnded):
-            port.attempts.append(fact.attempt)
-            if port.run:
-                self._submit(AttemptFinished(port.run.run_id, fact.attempt))
-        elif isinstance(fact, RunEnded):
-            self._ended(port, fact)
-
-    def _ended(self, port: Port, ended: RunEnded) -> None:
-        assert port.run is not None
-        self._pool.give_back(self._release(port))
-        port.fickle = ended.left_by_itself
-        run = replace(port.run, verified=ended.verified, boot_confirmed=ended.boot_confirmed)
-        self._finish(port, closed_run(run, tuple(port.attempts), ended.outcome, ended.code, ended.message))
-
-    def _worker_died(self, port: Port) -> None:
-        child = self._release(port)
-        child.close()
-        assert port.run is not None
-        outcome, code, text = Outcome.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"
-        if port.cancelled:
-            outcome, code, text = Outcome.ABORTED, "operator.cancelled", "the run was cancelled"
-        attempts = (*port.attempts, found_attempt(port, outcome, code, text))
-        self._finish(port, closed_run(port.run, attempts, outcome, code, text))
-
-    def _release(self, port: Port) -> Child:
-        assert port.worker is not None
-        child, port.worker = port.worker, None
-        del self._workers[child.connection]
-        return child
 
     def _read_idle(self, child: Child) -> None:
         try:
@@ -401,34 +322,9 @@ class Dispatcher:
         except (EOFError, OSError):
             self._pool.drop_idle(child)
 
-    def _close_unrun(self, port: Port, outcome: Outcome, code: str, message: str) -> None:
-        """End an open run that no worker has."""
-        assert port.run is not None
-        attempt = found_attempt(port, outcome, code, message)
-        self._finish(port, closed_run(port.run, (attempt,), outcome, code, message))
-
-    def _finish(self, port: Port, run: RunRecord) -> None:
-        port.run, port.last_serial = None, run.serial
-        port.show(SlotState.RECORDING)
-        self._committing[run.run_id] = port
-        self._submit(RunFinished(run))
-
     def ledger_replied(self, reply: LedgerReply) -> None:
-        """The log has a finished run, or cannot take it. Only now may the slot show how the run ended."""
-        port = self._committing.pop(reply.run.run_id, None)
-        run = reply.run
-        if not isinstance(reply, RunCommitted):
-            text = f"{reply.reason} (the run itself: {run.outcome} {run.code or ''})".strip()
-            run = replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=text)
-        assert run.outcome is not None
-        if port is not None and port.run is None and port.state is SlotState.RECORDING:
-            port.show_ended(run, run.code, run.message, STATE_OF[run.outcome])
-            # A camera that failed and is off the bus still sits in its slot: what to do with it stays to be read.
-            if port.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
-                port.show(SlotState.EMPTY)
-        self._on_run(run)
-        self.batching.count(run)
-        self.stopping.count(run)
+        """The log's answer to a finished run."""
+        self._runs.ledger_replied(reply)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -443,22 +339,24 @@ class Dispatcher:
         for port in self._ports.values():
             if port.run is None:
                 port.hold_since_s = None
-        for port in list(self._waiting):
-            self._waiting.remove(port)
-            self._close_unrun(port, Outcome.ABORTED, "operator.cancelled", "the station was stopped before the run")
+        for port in list(self._runs.waiting):
+            self._runs.close_unrun(
+                port, Outcome.ABORTED, "operator.cancelled", "the station was stopped before the run"
+            )
         if abort:
             self.stopping.abort()
-            for port in self._workers.values():
-                self._cancel(port)
+            for port in self._runs.workers.values():
+                self._runs.cancel(port)
 
     def cancel(self, port_path: str) -> None:
         """End one slot's run at its next block, or before it starts."""
         port = self._ports.get(port_path)
         if port and port.worker:
-            self._cancel(port)
-        elif port in self._waiting:
-            self._waiting.remove(port)
-            self._close_unrun(port, Outcome.ABORTED, "operator.cancelled", "the run was cancelled before it started")
+            self._runs.cancel(port)
+        elif port in self._runs.waiting:
+            self._runs.close_unrun(
+                port, Outcome.ABORTED, "operator.cancelled", "the run was cancelled before it started"
+            )
 
     def status(self) -> LineStatus:
         """How the line stands."""
@@ -492,12 +390,12 @@ class Dispatcher:
             self.batching.go_on()
 
     def _batch_changed(self) -> None:
-        self._setup = self.batching.applied_to(self._setup)
-        for port in self._waiting:
+        self._runs.setup = self.batching.applied_to(self._runs.setup)
+        for port in self._runs.waiting:
             # Held and not begun: it will run under what is said now.
             assert port.run is not None
-            port.run = replace(port.run, batch=self._setup.batch, operator=self._setup.operator)
-            self._submit(RunOpened(port.run))
+            port.run = replace(port.run, batch=self._runs.setup.batch, operator=self._runs.setup.operator)
+            self._runs.submit(RunOpened(port.run))
         self._on_batch(self.batching.batch, self.batching.operator)
 
     def rerun(self, port_path: str) -> None:
@@ -512,18 +410,6 @@ class Dispatcher:
             self._inserted(port, port.device)
         else:
             port.message = "it is out of its bootloader: unplug it and plug it in again, that runs it"
-
-    def _cancel(self, port: Port) -> None:
-        port.cancelled = True
-        if port.worker:
-            port.worker.send(CancelRun(Outcome.ABORTED, "operator.cancelled", "the run was cancelled"))
-
-    def _kill_overdue(self) -> None:
-        """A worker that waits for a silent camera cannot hear a cancellation: after a while it is killed."""
-        if self.stopping.abort_is_overdue():
-            for port in self._workers.values():
-                if port.worker:
-                    port.worker.kill()
 
     def close(self) -> None:
         """Free what the loop used."""
