@@ -31,7 +31,7 @@ from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import LedgerReply
+from station.model.events import LedgerReply, RunOpened
 from station.model.live import LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
