@@ -8,8 +8,12 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command of `sys.argv` and leave the process with its exit code."""
+    import gc
     import sys
 
+    # A start makes hundreds of thousands of objects that stay: looking among them for garbage, as often as Python does
+    # by default, is a sixth of the time that a short command takes.
+    gc.set_threshold(50_000, 20, 50)
     from station.cli.dispatch import dispatch
 
     sys.exit(dispatch(sys.argv[1:]))

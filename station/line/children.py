@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerContext
 
 from station.usb.access import UsbAccess
 
-PRELOAD = ["station.line.worker", "station.line.holder", "station.usb.libusb", "station.usb.usbip_backend"]
+PRELOAD = ["station.line.preloaded"]
 
 
 def hold(connection: Connection, access: UsbAccess) -> None:
