@@ -109,7 +109,7 @@ UNSPOKEN = {
 SAYS = {
     *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
     *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
-    *("Verdict", "Skip", "CancelRun", "_close_unrun", "show"),
+    *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
 
 
