@@ -7,12 +7,12 @@ are translated by hand and this was run once more. The .mo files are what the pr
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -21,8 +21,8 @@ from station.errors import HINTS
 
 ROOT = Path(__file__).parent.parent
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
-CALLS = {"tr": None, "mark": None, "tr_count": (1, 2), "Binding": (3,)}
-"""What the texts are handed to; a key's description is the third word of its Binding."""
+CALLS = {"tr": (0,), "mark": (0,), "tr_count": (0, 1), "Binding": (2,)}
+"""What the texts are handed to, and in which places; a key's description is the third word of its Binding."""
 PROJECT = "openmv-ae3-station"
 WIDTH = 120
 Entry = tuple[str | tuple[str, ...], str]
@@ -31,10 +31,21 @@ Entry = tuple[str | tuple[str, ...], str]
 def texts() -> Iterator[Entry]:
     """Every text that the dashboard may show, with the file that it stands in."""
     for file in sorted((ROOT / "station" / "dashboard").rglob("*.py")):
-        for _, text, _, _ in extract_from_file("python", file, CALLS):
+        for text in texts_of(file.read_text()):
             yield text, str(file.relative_to(ROOT))
     for hint in HINTS.values():
         yield hint, "station/errors.py"
+
+
+def texts_of(source: str) -> Iterator[str | tuple[str, ...]]:
+    """The texts in one file, in their order. (Babel itself does not look into f-strings before Python 3.12.)"""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        places = CALLS.get(call.func.id, ()) if isinstance(call.func, ast.Name) else ()
+        words = [call.args[place] for place in places if place < len(call.args)]
+        found = tuple(word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str))
+        if found and all(found) and len(found) == len(places):
+            yield found if len(found) > 1 else found[0]
 
 
 def template() -> Catalog:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from textual.binding import ActiveBinding
+from textual.app import App
+from textual.binding import ActiveBinding, Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.dom import DOMNode
+from textual.screen import Screen
 
 from station.dashboard.keys import label
 from station.dashboard.language import tr
@@ -35,12 +38,11 @@ class KeyCommands(Provider):
             yield Hit(CERTAIN, tr("No command is called so."), lambda: None)
 
     def _commands(self) -> Iterator[tuple[str, ActiveBinding]]:
-        """Name and key, each once, of what the station itself bound; not what its widgets do with arrows."""
-        own = (self.app, self.screen)
+        """Name and key, each once, of what the station itself bound to keys."""
         named: set[str] = set()
         for active in self.screen.active_bindings.values():
             name = label(active.binding)
-            if active.node in own and name and not active.binding.system and name not in named:
+            if name and name not in named and active.binding.action in _own_actions(active.node):
                 named.add(name)
                 yield name, active
 
@@ -49,3 +51,12 @@ class KeyCommands(Provider):
 
     async def _carry_out(self, active: ActiveBinding) -> None:
         await self.app.run_action(active.binding.action, active.node)
+
+
+def _own_actions(node: DOMNode) -> set[str]:
+    """What the station's own classes bind on a screen or the program; not what Textual does with Tab and the like."""
+    if not isinstance(node, App | Screen):
+        return set()
+    own = (kind for kind in type(node).__mro__ if kind.__module__.startswith("station."))
+    bindings = (binding for kind in own for binding in vars(kind).get("BINDINGS", ()))
+    return {binding.action for binding in bindings if isinstance(binding, Binding)}

@@ -15,7 +15,7 @@ from station.dashboard.language import LANGUAGES, choose, tr
 from station.dashboard.said import FORMS, said
 from station.errors import HINTS
 from station.settings import StationSection
-from tests.catalogues import TRANSLATED, catalogue, compiled, forms, mo_file, template
+from tests.catalogues import TRANSLATED, catalogue, compiled, forms, mo_file, template, texts_of
 
 STATION = Path(station.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -41,6 +41,15 @@ def test_the_collection_finds_words_of_every_kind() -> None:
     assert ("{count} run", "{count} runs") in found  # a plural
     assert HINTS["boot.timeout"] in found
     assert set(FORMS) <= found
+
+
+def test_a_text_is_found_wherever_it_stands() -> None:
+    source = """
+tr("a" "b")
+f"{tr('in an f-string')} {tr(variable)} {tr('')}"
+x = [tr_count("{count} x", "{count} xs", n), Binding("k", "act", "what it does"), Binding("k", "act", show=False)]
+"""
+    assert list(texts_of(source)) == ["ab", "in an f-string", ("{count} x", "{count} xs"), "what it does"]
 
 
 @each_language
@@ -100,7 +109,7 @@ UNSPOKEN = {
 SAYS = {
     *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
     *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
-    *("Verdict", "Skip", "CancelRun", "_close_unrun", "show"),
+    *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
 
 

@@ -348,6 +348,17 @@ def test_the_short_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert load_settings().data_dir == tmp_path / "home/x"
 
 
+def test_the_language_is_english_unless_it_is_set(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    assert load_settings().station.language == "en"
+    file.write_text('station.language = "es"')
+    assert load_settings(file).station.language == "es"
+    monkeypatch.setenv("STATION_LANGUAGE", "zh_CN")
+    assert load_settings(file).station.language == "zh_CN"
+    monkeypatch.setenv("STATION_LANGUAGE", "zh")
+    with pytest.raises(SettingsError, match=r"STATION_LANGUAGE.*zh_CN"):
+        load_settings(file)
+
+
 def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setenv("STATION_SLOTS__A1", "1-1.4")
     file.write_text('slots.B1 = "1-2"')

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class StationScreen(Screen[None]):
     """A screen of the dashboard. `show_state` is called several times a second while the screen is the one on top."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.switch_mode('line')", "Line", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.switch_mode('line')", show=False)]
 
     def __init__(self) -> None:
         super().__init__()
