@@ -33,6 +33,7 @@ _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python bounds the memory of these two only
 _DRIVE = re.compile(r"[A-Za-z]:")
 _END_RECORD = struct.Struct("<4s4H2LH")
+_ENTRY_SIGNATURE = b"PK\x03\x04"
 _END_SIGNATURE = b"PK\x05\x06"
 _END64_LOCATOR_SIGNATURE = b"PK\x06\x07"
 _END64_LOCATOR_BYTES = 20
@@ -110,12 +111,19 @@ def _check_directory_size(path: Path, file: IO[bytes]) -> None:
     except OSError as error:
         raise BundleError("bundle.unreadable", f"{path}: {error.strerror}") from None
     at = tail.rfind(_END_SIGNATURE, 0, len(tail) - _END_RECORD.size + len(_END_SIGNATURE))
+    if at < 0 and _begins_as_archive(file):
+        raise BundleError("bundle.archive_corrupt", f"{path} is cut off: the directory at its end is missing")
     if at < 0:
         raise BundleError("bundle.not_a_release", f"{path} is not a zip archive")
     *_, entries, directory_bytes, _offset, _comment = _END_RECORD.unpack_from(tail, at)
     zip64 = tail[max(at - _END64_LOCATOR_BYTES, 0) : at].startswith(_END64_LOCATOR_SIGNATURE)
     if zip64 or entries > ENTRIES_LIMIT or directory_bytes > DIRECTORY_LIMIT_BYTES:
         raise BundleError("bundle.archive_bomb", f"{path} has too many entries; {ENTRIES_LIMIT} are allowed")
+
+
+def _begins_as_archive(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return file.read(len(_ENTRY_SIGNATURE)) == _ENTRY_SIGNATURE
 
 
 def _checked(path: Path, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:

@@ -13,7 +13,7 @@ from station.ae3.firmware import is_romfs, reset_vector, starts_in, version_labe
 from station.ae3.partitions import FLASH_ORDER, HE, HP, Partition
 from station.bundle.archive import opened_archive
 from station.bundle.folder import ReleaseFolder
-from station.bundle.romfs import declared_bytes
+from station.bundle.romfs import declared_bytes, is_cut_off
 from station.bundle.suffix import SUFFIX_BYTES, without_suffix
 from station.errors import BundleError
 
@@ -56,7 +56,7 @@ def read_release(path: Path, note: Note) -> Release:
         missing = [partition.image_file for partition in FLASH_ORDER if not _candidates(files, partition)]
         if missing:
             raise BundleError("bundle.image_missing", f"{path}: missing: {', '.join(missing)}")
-        images = tuple(_read_image(files, partition) for partition in FLASH_ORDER)
+        images = tuple(_read_image(files, partition, note) for partition in FLASH_ORDER)
     labels = {image.partition: version_label(image.content) for image in images if image.partition in _CORES}
     if labels[HP] and labels[HE] and labels[HP] != labels[HE]:
         message = f"{path}: the cores are of two releases: HP is {labels[HP]!r}, HE is {labels[HE]!r}"
@@ -92,13 +92,13 @@ def _candidates(files: _Files, partition: Partition) -> list[str]:
     return [name for name in _names(partition) if files.has(name)]
 
 
-def _read_image(files: _Files, partition: Partition) -> FoundImage:
+def _read_image(files: _Files, partition: Partition, note: Note) -> FoundImage:
     """The one image of a partition. A plain file and a .dfu file beside each other must agree."""
     first, *others = [(name, _read_plain(files, name, partition)) for name in _candidates(files, partition)]
     for name, content in others:
         if content != first[1]:
             raise BundleError("bundle.image_ambiguous", f"{first[0]} and {name} differ: which one is meant?")
-    check_image(partition, *first)
+    check_image(partition, *first, note)
     return FoundImage(partition, *first)
 
 
@@ -119,12 +119,12 @@ def _sized(name: str, content: bytes, limit_bytes: int) -> bytes:
     return content
 
 
-def check_image(partition: Partition, file: str, content: bytes) -> None:
+def check_image(partition: Partition, file: str, content: bytes, note: Note) -> None:
     """Refuse an image that would make a camera which never starts, or one without its files."""
     if partition in _CORES:
         _check_firmware(partition, file, content)
     else:
-        _check_romfs(file, content)
+        _check_romfs(file, content, note)
 
 
 def _check_firmware(partition: Partition, file: str, content: bytes) -> None:
@@ -139,12 +139,18 @@ def _check_firmware(partition: Partition, file: str, content: bytes) -> None:
     raise BundleError("bundle.bad_vector", f"{file} is no firmware for this camera: {found}; {wanted}")
 
 
-def _check_romfs(file: str, content: bytes) -> None:
+def _check_romfs(file: str, content: bytes, note: Note) -> None:
+    """Refuse what is no ROMFS, and one that is visibly cut off.
+
+    What else is wrong inside one is no reason to keep it from a camera: the format may grow, and the bytes are proven
+    in any case. It is said, though.
+    """
     if not is_romfs(content):
         raise BundleError("bundle.not_romfs", f"{file} is no ROMFS image: it begins with {content[:3].hex(' ')}")
     declared = declared_bytes(content)
-    if declared is None:
-        raise BundleError("bundle.romfs_truncated", f"{file} ends within its ROMFS header")
-    if declared > len(content):
-        message = f"{file} is cut off: its header says {declared} bytes, the file has {len(content)}"
-        raise BundleError("bundle.romfs_truncated", message)
+    if declared is not None and declared <= len(content):
+        return
+    if is_cut_off(content):
+        says = "its header is not whole" if declared is None else f"its header says {declared} bytes"
+        raise BundleError("bundle.romfs_truncated", f"{file} is cut off: {says}, the file has {len(content)}")
+    note(f"{file} has the magic of a ROMFS, but its header makes no sense: a camera may find no files in it")

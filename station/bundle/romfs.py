@@ -13,6 +13,8 @@ from station.ae3.firmware import ROMFS_MAGIC, Content
 
 _KIND_DATA = 2
 _KIND_FILE = 5
+_KINDS = range(1, 6)
+"""Padding, data, a pointer to data, a folder, a file."""
 _HEADER_LIMIT_BYTES = 32
 
 
@@ -21,12 +23,35 @@ def declared_bytes(content: Content) -> int | None:
 
     The caller has checked the magic.
     """
-    length = 0
-    for offset in range(len(ROMFS_MAGIC), min(len(content), _HEADER_LIMIT_BYTES)):
+    found = _read_number(content, len(ROMFS_MAGIC))
+    return None if found is None else found[1] + found[0]
+
+
+def is_cut_off(content: Content) -> bool:
+    """Whether an image that says it is longer than the file is the beginning of a real one.
+
+    It is when its header is, and the first record inside too: a kind that exists and a length that has room. Other
+    bytes behind the magic are something else, and no sign of a file that was cut.
+    """
+    header = _read_number(content, len(ROMFS_MAGIC))
+    if header is None:
+        return len(content) < _HEADER_LIMIT_BYTES
+    payload_bytes, start = header
+    kind = _read_number(content, start)
+    length = None if kind is None else _read_number(content, kind[1])
+    if kind is None or length is None:
+        return len(content) < start + _HEADER_LIMIT_BYTES
+    return kind[0] in _KINDS and length[0] <= payload_bytes
+
+
+def _read_number(content: Content, start: int) -> tuple[int, int] | None:
+    """A number and the offset behind it; None where it is cut off or has no end."""
+    value = 0
+    for offset in range(start, min(len(content), start + _HEADER_LIMIT_BYTES)):
         byte = content[offset]
-        length = length << 7 | byte & 0x7F
+        value = value << 7 | byte & 0x7F
         if not byte & 0x80:
-            return offset + 1 + length
+            return value, offset + 1
     return None
 
 

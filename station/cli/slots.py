@@ -1,9 +1,12 @@
-"""`station slots`: the slots and what is in them now."""
+"""`station slots`: the slots and what is in them now; `station slots learn` names them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from station.cli import learn
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import print_json, print_table, say
 from station.cli.run import SimOption
@@ -13,17 +16,24 @@ if TYPE_CHECKING:
     from station.model.slots import SlotMap
 
 app = new_app("The slots and what is in them now.")
+app.command("learn", epilog="Example: station slots learn --config config/station.toml")(learn.learn)
 
 _EMPTY = "empty"
 NOT_A_SLOT = "(not a slot)"
 _WORDS = {DeviceMode.DFU: "bootloader", DeviceMode.APPLICATION: "application"}
 
 
-@app.command(epilog="Example: station slots")
+@app.callback(invoke_without_command=True, epilog="Example: station slots")
 def slots(
-    sim: SimOption = None, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+    context: typer.Context,
+    sim: SimOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The slots and what is in them now. Nothing is opened: a camera in its bootloader goes on to its application."""
+    if context.invoked_subcommand is not None:
+        return
     settings = settings_for(config, data_dir)
     from station.usb.access import UsbAccess
     from station.usb.watcher import list_devices

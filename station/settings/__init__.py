@@ -8,6 +8,7 @@ what was found and what is allowed. Nothing but this package knows pydantic; wha
 from station.settings.document import usual_files
 from station.settings.load import load_settings
 from station.settings.schema import BUILT_IN_RECIPES, STEPS, LineSection, RunSection, Settings, StationSection
+from station.settings.slots_file import name_problem, slots_file, write_slots
 
 __all__ = [
     "BUILT_IN_RECIPES",
@@ -17,5 +18,8 @@ __all__ = [
     "Settings",
     "StationSection",
     "load_settings",
+    "name_problem",
+    "slots_file",
     "usual_files",
+    "write_slots",
 ]

@@ -62,7 +62,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _slot_name(value: str) -> str:
+def slot_name(value: str) -> str:
+    """A slot's name as it may stand in the configuration; ValueError says what is wrong with it."""
     if not 1 <= len(_text(value)) <= 24:
         raise ValueError("a slot's name has 1 to 24 characters")
     if _PORT_PATH.fullmatch(value):
@@ -188,7 +189,7 @@ class Settings(BaseModel):
     station: StationSection = Field(default_factory=StationSection, description="a table")
     run: RunSection = Field(default_factory=RunSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
-    slots: dict[Annotated[str, AfterValidator(_slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
+    slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
     recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(

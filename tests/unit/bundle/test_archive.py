@@ -130,7 +130,7 @@ def test_a_damaged_entry(archive: Path, refused: Refused, file: str) -> None:
 
 def test_an_archive_that_is_cut_off(archive: Path, refused: Refused) -> None:
     archive.write_bytes(archive.read_bytes()[:-30])
-    refused(archive, "bundle.not_a_release")
+    refused(archive, "bundle.archive_corrupt")
 
 
 def test_a_directory_that_points_nowhere(archive: Path, refused: Refused) -> None:

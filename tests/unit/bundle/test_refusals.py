@@ -59,9 +59,13 @@ def test_a_romfs_that_is_cut_off(release: Path, refused: Refused, file: str, kep
     assert file in refused(release, "bundle.romfs_truncated")
 
 
-def test_a_romfs_whose_length_has_no_end(release: Path, refused: Refused) -> None:
-    (release / FILES[2]).write_bytes(b"\xd2\xcd\x31" + b"\x80" * 4096)
-    refused(release, "bundle.romfs_truncated")
+@pytest.mark.parametrize("body", [b"\x80" * 4096, b"\xff" * 4096, b"\x90\x80\x00" + b"\x6b" * 4096])
+def test_other_bytes_behind_the_magic_are_said_and_taken(release: Path, store: BundleStore, body: bytes) -> None:
+    (release / FILES[2]).write_bytes(b"\xd2\xcd\x31" + body)
+    said: list[str] = []
+    image = next(image for image in store.import_path(release, note=said.append).images if image.file == FILES[2])
+    assert image.size_bytes == 3 + len(body)
+    assert [line for line in said if FILES[2] in line]
 
 
 def test_swapped_cores(release: Path, refused: Refused) -> None:

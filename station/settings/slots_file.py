@@ -1,0 +1,126 @@
+"""Writing the `[slots]` table into a configuration file. Everything else in it, comments included, stays as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from station.errors import SettingsError
+from station.settings.document import usual_files
+from station.settings.schema import slot_name
+
+if TYPE_CHECKING:
+    from tomlkit.items import Item, Key, Table
+
+SLOTS = "slots"
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def slots_file(config: Path | None) -> Path:
+    """The file that learned slots belong in: `config`, else the usual one that is read, else the first that may be.
+
+    Without any file that is `config/station.toml` where there is a folder `config`, else the user's own.
+    """
+    if config is not None:
+        return config
+    here, user, _ = usual_files()
+    found = next((file for file in usual_files() if file.exists()), None)
+    return found or (here if here.parent.is_dir() else user)
+
+
+def name_problem(name: str, taken: Iterable[str]) -> str | None:
+    """What is wrong with a slot's name beside those that are taken; None where nothing is."""
+    try:
+        slot_name(name)
+    except ValueError as error:
+        return str(error)
+    alike = next((other for other in taken if other.casefold() == name.casefold()), None)
+    return None if alike is None else f"there is a slot {alike} already"
+
+
+def write_slots(file: Path, slots: Mapping[str, str]) -> None:
+    """Make `[slots]` of a file say this, name to port path; the file is made where there is none.
+
+    Written whole or not at all. SettingsError: `settings.unreadable`, `settings.not_written`, or `settings.invalid`
+    where the table is written in a way that cannot be kept.
+    """
+    # A link stays a link: the file behind it is replaced.
+    target = Path(os.path.realpath(file))
+    try:
+        old = target.read_bytes().decode() if target.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("settings.unreadable", f"{file}: {getattr(error, 'strerror', None) or error}") from error
+    mark = _BYTE_ORDER_MARK if old.startswith(_BYTE_ORDER_MARK) else ""
+    text = with_slots(old.removeprefix(mark), slots, str(file))
+    try:
+        _replace(target, mark + text)
+    except OSError as error:
+        raise SettingsError("settings.not_written", f"{file}: {error.strerror}") from error
+
+
+def with_slots(text: str, slots: Mapping[str, str], file: str) -> str:
+    """A configuration's text with these slots. SettingsError where nothing but the slots would not stay as it is."""
+    # Half a second of imports on a slow machine, and only this needs it.
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+    from tomlkit.items import Table
+
+    before: dict[str, Any] = {}
+    try:
+        before = tomllib.loads(text)
+        document = tomlkit.parse(text)
+        if SLOTS not in document:
+            document[SLOTS] = tomlkit.table()
+        table = document[SLOTS]
+        if not isinstance(table, Table):
+            table = document[SLOTS] = tomlkit.table()
+        _fill(table, slots)
+        after = tomlkit.dumps(document)
+        changed = tomllib.loads(after)
+    except (ValueError, TOMLKitError, TypeError, KeyError) as error:
+        raise SettingsError("settings.invalid", f"{file}: {error}") from error
+    if changed != {**before, SLOTS: dict(slots)}:
+        raise SettingsError("settings.invalid", f"{file}: [slots] is written in a way that cannot be kept")
+    return after
+
+
+def _fill(table: Table, slots: Mapping[str, str]) -> None:
+    """Change what differs, in place; new names go behind the old ones, before what is said of the next table."""
+    for name in [name for name in table if name not in slots]:
+        table.remove(name)
+    for name, port_path in slots.items():
+        if name in table and table[name] != port_path:
+            table[name] = port_path
+    body = table.value.body
+    behind: list[tuple[Key | None, Item]] = []
+    while body and body[-1][0] is None:
+        behind.insert(0, body.pop())
+    # Comments right below the heading are about the slots; those behind an empty line are about what follows.
+    own = next((i for i, (_, item) in enumerate(behind) if not item.as_string().strip()), len(behind))
+    body.extend(behind[:own])
+    for name, port_path in slots.items():
+        if name not in table:
+            table.append(name, port_path)
+    body.extend(behind[own:])
+
+
+def _replace(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = target.stat().st_mode & 0o7777 if target.exists() else 0o644
+    descriptor, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        os.replace(unfinished, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
