@@ -51,6 +51,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _switch(
+    key: str, where_typed: str, mode: str, name: str, key_display: str | None = None
+) -> tuple[Binding, Binding]:
+    """Two keys to a screen. The footer names the first that works: in a field, a character is only typed."""
+    action = f"switch_mode('{mode}')"
+    return (Binding(key, action, name, key_display=key_display), Binding(where_typed, action, name))
+
+
 class Dashboard(App[Leaving]):
     """The operator's screen of the line that works in `data_dir`."""
 
@@ -67,17 +75,18 @@ class Dashboard(App[Leaving]):
     DEFAULT_MODE = "line"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "batch", "Batch"),
         Binding("q", "leave", "Leave"),
-        Binding("f6,question_mark", "switch_mode('help')", "Help", key_display="?"),
         Binding("ctrl+q", "leave", "Leave", show=False),
         Binding("ctrl+c", "leave", "Leave", show=False),
-        Binding("f8,l", "language", "Language", key_display="l"),
-        Binding("f1,1", "switch_mode('line')", "Line", key_display="1"),
-        Binding("f2,2", "switch_mode('units')", "Units", key_display="2"),
-        Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
-        Binding("f4,4", "switch_mode('yield')", "Yield", key_display="4"),
-        Binding("f5,5", "switch_mode('log')", "Log", key_display="5"),
-        Binding("b", "batch", "Batch"),
+        *_switch("question_mark", "f6", "help", "Help", key_display="?"),
+        *_switch("1", "f1", "line", "Line"),
+        *_switch("2", "f2", "units", "Units"),
+        *_switch("3", "f3", "failures", "Failures"),
+        *_switch("4", "f4", "yield", "Yield"),
+        *_switch("5", "f5", "log", "Log"),
+        Binding("l", "language", "Language"),
+        Binding("f8", "language", "Language"),
         Binding("t", "theme", "Light/dark", show=False),
         Binding("s", "sound", "Sound", show=False),
     ]
