@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 from station.dashboard.at_the_bench import BatchSteps
 from station.dashboard.bridge import Bridge
 from station.dashboard.commands import KeyCommands
-from station.dashboard.language import choose, following, tr, tr_count
+from station.dashboard.language import choose, following, mark, tr, tr_count
 from station.dashboard.leaving import Leaving
 from station.dashboard.pace import Pace
 from station.dashboard.records import Records
@@ -51,6 +51,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _switch(
+    key: str, where_typed: str, mode: str, name: str, key_display: str | None = None
+) -> tuple[Binding, Binding]:
+    """Two keys to a screen. The footer names the first that works: in a field, a character is only typed."""
+    action = f"switch_mode('{mode}')"
+    return (Binding(key, action, name, key_display=key_display), Binding(where_typed, action, name))
+
+
 class Dashboard(App[Leaving]):
     """The operator's screen of the line that works in `data_dir`."""
 
@@ -67,17 +75,18 @@ class Dashboard(App[Leaving]):
     DEFAULT_MODE = "line"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "batch", "Batch"),
         Binding("q", "leave", "Leave"),
-        Binding("f6,question_mark", "switch_mode('help')", "Help", key_display="?"),
         Binding("ctrl+q", "leave", "Leave", show=False),
         Binding("ctrl+c", "leave", "Leave", show=False),
-        Binding("f8,l", "language", "Language", key_display="l"),
-        Binding("f1,1", "switch_mode('line')", "Line", key_display="1"),
-        Binding("f2,2", "switch_mode('units')", "Units", key_display="2"),
-        Binding("f3,3", "switch_mode('failures')", "Failures", key_display="3"),
-        Binding("f4,4", "switch_mode('yield')", "Yield", key_display="4"),
-        Binding("f5,5", "switch_mode('log')", "Log", key_display="5"),
-        Binding("b", "batch", "Batch"),
+        *_switch("question_mark", "f6", "help", mark("Help"), key_display="?"),
+        *_switch("1", "f1", "line", mark("Line")),
+        *_switch("2", "f2", "units", mark("Units")),
+        *_switch("3", "f3", "failures", mark("Failures")),
+        *_switch("4", "f4", "yield", mark("Yield")),
+        *_switch("5", "f5", "log", mark("Log")),
+        Binding("l", "language", "Language"),
+        Binding("f8", "language", "Language"),
         Binding("t", "theme", "Light/dark", show=False),
         Binding("s", "sound", "Sound", show=False),
     ]
@@ -121,11 +130,12 @@ class Dashboard(App[Leaving]):
     def _pull(self) -> None:
         """Show the newest snapshot, and ask for the next."""
         self.state.snapshot = self._bridge.snapshot
-        if (top := self._on_top) is not None:
+        if (seen := self._seen) is not None:
             with suppress(NoMatches):  # it is being taken down
-                top.show_state()
+                seen.show_state()
         if not self._read_only:
-            self._batch.look(nobody_types=top is not None and not isinstance(self.focused, Input))
+            nobody_types = seen is not None and seen.is_active and not isinstance(self.focused, Input)
+            self._batch.look(nobody_types=nobody_types)
         self._bridge.pull()
 
     def _take_in(self, name: str, fact: dict[str, Any]) -> None:
@@ -142,16 +152,15 @@ class Dashboard(App[Leaving]):
         self._facts_changed()
 
     def _facts_changed(self) -> None:
-        if (top := self._on_top) is not None:
+        if (seen := self._seen) is not None:
             with suppress(NoMatches):  # it is being taken down
-                top.facts_changed()
+                seen.facts_changed()
 
     @property
-    def _on_top(self) -> StationScreen | None:
-        """The screen that is looked at; None while it is being built, under a question, and at the end."""
-        stack = self.screen_stack
-        top = stack[-1] if stack else None
-        return top if isinstance(top, StationScreen) and top.is_mounted else None
+    def _seen(self) -> StationScreen | None:
+        """The screen that is looked at, perhaps under a question; None while it is being built, and at the end."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, StationScreen) and screen.is_mounted]
+        return screens[-1] if screens else None
 
     def _sound(self, outcome: str) -> None:
         """One sound for a pass, two for what is none."""
@@ -234,8 +243,8 @@ class Dashboard(App[Leaving]):
     def action_language(self) -> None:
         """The next language, on the screen that is looked at and on all that are looked at later."""
         choose(following())
-        if (top := self._on_top) is not None:
-            top.change_language()
+        if (seen := self._seen) is not None:
+            seen.change_language()
 
     def action_command_palette(self) -> None:
         """Every command by its name."""

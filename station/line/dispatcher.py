@@ -329,8 +329,8 @@ class Dispatcher:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def views(self) -> list[SlotView]:
-        """The newest state of every port."""
-        return [port.view for port in list(self._ports.values())]
+        """The newest state of every slot, and of every other port with something in it."""
+        return [port.view for port in list(self._ports.values()) if port.slot is not None or port.device is not None]
 
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""

@@ -116,9 +116,13 @@ RECORDS = Records(
 
 @contextmanager
 def scripted_line(
-    data_dir: Path, slots: Sequence[SlotView], status: LineStatus, about: LineAbout = ABOUT
+    data_dir: Path,
+    slots: Sequence[SlotView],
+    status: LineStatus,
+    about: LineAbout = ABOUT,
+    runs: Sequence[RunRecord] = (),
 ) -> Iterator[list[Mapping[str, Any]]]:
-    """Serve this snapshot for ever; yields the requests other than for snapshots."""
+    """Serve this snapshot for ever, after telling of these runs; yields the requests other than for snapshots."""
     heard: list[Mapping[str, Any]] = []
     listener = listening_socket(socket_path(data_dir))
     answer = {"snapshot": Snapshot(status, tuple(slots)).to_json(0.0)}
@@ -127,6 +131,8 @@ def scripted_line(
         connection, _ = listener.accept()
         with suppress(OSError), connection, connection.makefile("rwb", buffering=0) as lines:
             lines.write(json.dumps({"about": about.to_json()}).encode() + b"\n")
+            for finished in runs:
+                lines.write(json.dumps({"run": finished.to_json()}).encode() + b"\n")
             for line in lines:
                 request = json.loads(line)
                 if request["do"] == "snapshot":

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input
 
 from station.dashboard.app import Dashboard
 from station.dashboard.screens.yields import bar
-from station.model.live import LineStatus
+from station.model.live import LineAbout, LineStatus
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard
-from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, scripted_line
+from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
 from tests.integration.conftest import MakeBench, camera, serial
 
 
@@ -86,17 +88,19 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
         running.end()
 
 
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 @pytest.mark.parametrize(
     ("key", "seen"),
-    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f6", "KEYS")],
-    ids=["units", "failures", "yield", "help"],
+    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f5", "verify.mismatch"), ("f6", "KEYS")],
+    ids=["units", "failures", "yield", "log", "help"],
 )
 def test_screen(
     snap_compare: Callable[..., bool],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
+    theme: str,
     key: str,
     seen: str,
 ) -> None:
@@ -104,16 +108,66 @@ def test_screen(
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
     async def settle(pilot: Pilot[None]) -> None:
+        app.theme = theme
         while app.state.report is None or not app.state.slots:
             await pilot.pause(0.02)
         await pilot.press(key)
         while seen not in str(app.export_screenshot()):
             await pilot.pause(0.05)
-        for field in app.screen.query(Input):
-            field.cursor_blink = False
-        await pilot.pause(0.3)
+        await until_still(pilot)
 
-    with scripted_line(tmp_path, EVERY_STATE[:4], LineStatus()):
+    with scripted_line(tmp_path, EVERY_STATE[:4], LineStatus(), runs=RUNS[-8:]):
+        assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+async def until_still(pilot: Pilot[None]) -> None:
+    """Until nothing changes any more on the screen."""
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+    await pilot.pause(0.3)
+
+
+BATCHLESS = replace(ABOUT, batch=None, planned=None)
+REACHED = replace(LineStatus(), plan_reached=True)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+@pytest.mark.parametrize(
+    ("about", "status", "keys", "seen"),
+    [
+        (BATCHLESS, LineStatus(), ("b", *"L43", "enter"), "operator"),
+        (ABOUT, REACHED, (), "100"),
+        (ABOUT, LineStatus(), ("b", "x"), "first-pass"),
+        (ABOUT, LineStatus(), ("right", "c"), "A2"),
+        (ABOUT, LineStatus(), ("q",), "running"),
+    ],
+    ids=["batch", "plan-reached", "closing", "cancel", "leave"],
+)
+def test_dialog(
+    snap_compare: Callable[..., bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    theme: str,
+    about: LineAbout,
+    status: LineStatus,
+    keys: tuple[str, ...],
+    seen: str,
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        app.theme = theme
+        while app.state.report is None or not app.state.slots:
+            await pilot.pause(0.02)
+        await pilot.press(*keys)
+        while not isinstance(app.screen, ModalScreen) or seen not in app.export_screenshot():
+            await pilot.pause(0.05)
+        await until_still(pilot)
+
+    with scripted_line(tmp_path, EVERY_STATE[:4], status, about):
         assert snap_compare(app, terminal_size=size, run_before=settle)
 
 

@@ -34,6 +34,8 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
     BatchDialog #dialog {
         width: 64; max-width: 95%; height: auto; padding: 0 2; background: $panel; border: heavy $primary;
     }
+    BatchDialog Input { border-title-color: $foreground; border-title-style: bold; }
+    BatchDialog Static { text-style: bold; }
     BatchDialog #wrong { color: $text-error; height: 1; }
     BatchDialog Horizontal { height: auto; align-horizontal: center; }
     BatchDialog Button { margin: 0 1; min-width: 12; }

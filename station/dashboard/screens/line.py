@@ -25,6 +25,7 @@ class LineScreen(StationScreen):
         Binding("p", "pause", "Pause"),
         Binding("c", "cancel", "Cancel"),
         Binding("r", "rerun", "Re-run"),
+        Binding("enter", "rerun", "Re-run", show=False),
         Binding("R", "rerun_all", "All failed"),
     ]
 
