@@ -73,9 +73,14 @@ def verify(
 
 
 @app.command(epilog="Example: station bundle use v4.8.1")
-def use(bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+def use(
+    bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
     """Flash this bundle from now on, unless --bundle or the configuration names another one."""
-    say(f"{_store(config, data_dir).use(bundle).name} is in use")
+    used = _store(config, data_dir).use(bundle)
+    if as_json:
+        print_json(used.to_json())
+    say(f"{used.name} is in use")
 
 
 def _store(config: Path | None, data_dir: Path | None) -> BundleStore:

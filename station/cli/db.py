@@ -58,10 +58,13 @@ def backup(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Copy the log while the station goes on writing it."""
     settings = settings_for(config, data_dir)
     from station.ledger.backup import backup as copy_log
 
     copy_log(settings.data_dir, file, overwrite=overwrite)
+    if as_json:
+        print_json({"backup_file": str(file)})
     say(f"copied the log to {file}")

@@ -5,6 +5,7 @@ The table below is what `station --help` prints, so that neither the help nor on
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from station.errors import StationError
+from station.errors import StationError, UsageError
 from station.report.cells import printable
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bun
 
 def dispatch(words: Sequence[str]) -> int:
     """Carry out a command line (without the program's name) and return the exit code; nothing is raised."""
+    _stand_in_for_closed_streams()
     try:
         code = _flushed(_dispatch(words))
     except StationError as error:
@@ -78,8 +80,19 @@ def dispatch(words: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
-        return _internal(error, words)
+        return _no_room() if _is_full(error) else _internal(error, words)
     return code
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether what was printed found no room. Files have names, and their errors are told where they are written."""
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
+
+
+def _no_room() -> int:
+    full = UsageError("usage.output", "cannot write to stdout: no space left on device")
+    _reader_left()
+    return _refuse(full.code, full.message, full.hint, full.exit_code)
 
 
 def _flushed(code: int) -> int:
@@ -89,6 +102,15 @@ def _flushed(code: int) -> int:
     except BrokenPipeError:
         _reader_left()
     return code
+
+
+def _stand_in_for_closed_streams() -> None:
+    """A command may be started with a stream closed (`>&-`): then it talks to nobody, and works all the same."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _dispatch(words: Sequence[str]) -> int:

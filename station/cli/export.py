@@ -11,6 +11,7 @@ from station.cli.options import (
     BatchOption,
     ConfigOption,
     DataDirOption,
+    JsonOption,
     OutputOption,
     SinceOption,
     UntilOption,
@@ -19,6 +20,7 @@ from station.cli.options import (
     time_range,
 )
 from station.cli.output import text_output
+from station.errors import UsageError
 
 app = new_app("Every run, with its attempts, for other programs.")
 
@@ -37,14 +39,18 @@ def export(
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Every run of a time range, with its attempts, in the order they started. Times are UTC."""
+    if as_json and export_format != "jsonl":
+        raise UsageError("usage.format", f"--json is --format jsonl, and --format {export_format} is another one")
     first, last = time_range(since, until)
     settings = settings_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
-    from station.report.export import export_lines
+    from station.report.export import check_export_format, export_lines
 
+    check_export_format(export_format)
     selection = RunFilter(batch=batch, since=first, until=last)
     with closing(Reader(settings.data_dir)) as reader:
         lines = export_lines(reader.runs(selection), export_format)

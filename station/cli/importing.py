@@ -34,9 +34,9 @@ def import_file(
     from station.ledger import schema
     from station.ledger.importing import import_runs
 
-    schema.require_current(settings.data_dir)
     for _ in _runs_of(file):
         pass
+    schema.create_or_check(settings.data_dir)
     done = import_runs(settings.data_dir, _runs_of(file))
     if as_json:
         print_json(done.to_json())

@@ -53,7 +53,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 def text_output(path: Path | None) -> Iterator[TextIO]:
     """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written."""
     if path is None or str(path) == "-":
-        yield sys.stdout
+        try:
+            yield sys.stdout
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError("usage.output", f"cannot write to stdout: {error.strerror}") from error
         return
     # Beside the target, because a rename is atomic only within one file system.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")

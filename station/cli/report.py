@@ -12,6 +12,7 @@ from station.cli.options import (
     BundleSelection,
     ConfigOption,
     DataDirOption,
+    JsonOption,
     OperatorSelection,
     OutputOption,
     SinceOption,
@@ -22,6 +23,7 @@ from station.cli.options import (
     time_range,
 )
 from station.cli.output import text_output
+from station.errors import UsageError
 
 app = new_app("The yield report: yields, failures, slots, times and the units that are still open.")
 
@@ -35,14 +37,22 @@ def report(
     slot: SlotSelection = None,
     operator: OperatorSelection = None,
     report_format: Annotated[
-        str,
-        typer.Option("--format", metavar="text|json|csv|html", help="For people, programs, a table or the printer."),
-    ] = "text",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="text|json|csv|html",
+            help="For people, programs, a table or the printer. Default: text.",
+        ),
+    ] = None,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The yield report of a batch, bundle, slot, operator, time range or everything, with what its figures mean."""
+    if as_json and report_format not in (None, "json"):
+        raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
+    report_format = report_format or ("json" if as_json else "text")
     first, last = time_range(since, until)
     settings = settings_for(config, data_dir)
     from station.ledger.reader import Reader

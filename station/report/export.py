@@ -64,13 +64,18 @@ CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS)
 """Run columns, attempt columns (`attempt_number` …), image columns."""
 
 
+def check_export_format(name: str) -> None:
+    """UsageError usage.format for a name that is no format."""
+    if name not in EXPORTS:
+        raise UsageError("usage.format", f"no export format {name!r}; there are {', '.join(EXPORTS)}")
+
+
 def export_lines(runs: Iterable[RunRecord], export_format: str) -> Iterator[str]:
     """The runs in the format "jsonl", "csv" or "openhtf", line by line, each with its line feed.
 
     Errors: UsageError usage.format, at once.
     """
-    if export_format not in EXPORTS:
-        raise UsageError("usage.format", f"no export format {export_format!r}; there are {', '.join(EXPORTS)}")
+    check_export_format(export_format)
     return EXPORTS[export_format](runs)
 
 

@@ -203,3 +203,16 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
     )
     os.close(writing)
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_failure(tmp_path: Path, closed: str) -> None:
+    command = f"exec {sys.executable} -m station bundle list --json --data-dir {tmp_path} {closed}"
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr.startswith("station.internal")) == (0, False)
+
+
+def test_what_finds_no_room_on_stdout_is_said(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m station --help > /dev/full"
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.output")

@@ -207,8 +207,7 @@ def test_a_unit_that_the_log_does_not_know_is_not_released(station: Station, run
 def test_what_one_station_exports_another_imports_once(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
     exported = tmp_path / "runs.jsonl"
     assert station("export", "--output", exported).exit_code == 0
-    there = tmp_path / "there"
-    assert station("db", "upgrade", "--data-dir", there).exit_code == 0
+    there = tmp_path / "there"  # a data folder without a log gets one
     counts = [station("import", exported, "--data-dir", there, "--json").json for _ in range(2)]
     assert counts == [{"new": 3, "known": 0, "still_open": 0}, {"new": 0, "known": 3, "still_open": 0}]
     for command in (["export"], ["report", "--format", "json"], ["failed", "--json"]):
@@ -232,11 +231,27 @@ def test_nothing_of_a_file_with_a_wrong_line_is_taken(
     assert station("export", "--data-dir", there).out == ""
 
 
-def test_a_file_that_is_not_there_and_no_log_to_import_into(station: Station, data_dir: Path, tmp_path: Path) -> None:
-    assert station("import", tmp_path / "none").exit_code == 4
-    assert station("db", "upgrade").exit_code == 0
+def test_a_file_that_is_not_there_makes_no_log(station: Station, data_dir: Path, tmp_path: Path) -> None:
     told = station("import", tmp_path / "none")
     assert (told.exit_code, told.err.partition(":")[0]) == (2, "usage.import")
+    assert list(data_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "as_json"),
+    [(["report", "--format", "json"], ["report", "--json"]), (["export"], ["export", "--json"])],
+)
+def test_json_is_a_format_of_every_command(
+    station: Station, runs: list[RunRecord], words: list[str], as_json: list[str]
+) -> None:
+    assert station(*as_json).out == station(*words).out != ""
+    wrong = station(*as_json, "--format", "csv")
+    assert (wrong.exit_code, wrong.out, wrong.err.partition(":")[0]) == (2, "", "usage.format")
+
+
+def test_a_wrong_format_is_said_before_a_missing_log(station: Station, data_dir: Path) -> None:
+    for command in ("export", "report"):
+        assert station(command, "--format", "xml").err.startswith("usage.format: ")
 
 
 def test_db_upgrade_makes_the_log_once(station: Station, data_dir: Path) -> None:
