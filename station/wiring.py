@@ -81,13 +81,16 @@ def real_bench() -> Iterator[Bench]:
 
 
 @contextmanager
-def simulated_bench(cameras: int) -> Iterator[Bench]:
-    """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready."""
+def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
+    """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready.
+
+    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`.
+    """
     from station.sim.demo import demo_specs
     from station.sim.virtual_line import VirtualLine
     from station.usb.watcher import VirtualWatcher
 
-    with VirtualLine(demo_specs(cameras)) as line:
+    with VirtualLine(demo_specs(cameras, sound=sound)) as line:
         access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
         yield Bench(access, VirtualWatcher(access), line.plug_all)
 
@@ -114,7 +117,7 @@ def bench_for(simulate: int | None, served: Sequence[Path] | None = None) -> Ite
     if served:
         chosen = served_bench(served)
     elif simulate is not None:
-        chosen = simulated_bench(simulate)
+        chosen = simulated_bench(simulate, sound=True)
     else:
         chosen = real_bench()
     with chosen as bench:

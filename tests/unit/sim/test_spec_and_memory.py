@@ -130,3 +130,7 @@ def test_the_demo_line_has_one_that_fails_and_one_without_initialized_mram() -> 
     assert int(demo_serial(0), 16)
     assert len(demo_serial(0)) == 24
     assert json.loads(json.dumps(specs[2].to_json()))["faults"] == [{"do": "boot_never", "times": None, "skip": 0}]
+
+
+def test_sound_cameras_have_nothing_wrong_with_them() -> None:
+    assert all(camera.mram_initialized and not camera.faults for camera in demo_specs(8, sound=True))
