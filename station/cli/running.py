@@ -65,7 +65,7 @@ class RunPrinter:
     def all_passed(self) -> bool:
         """Whether every unit's newest run passed. A unit skipped because it had passed before is no failure."""
         newest: dict[str, RunRecord] = {}
-        for run in self.runs:
+        for run in sorted(self.runs, key=lambda run: run.started_at):
             newest[run.serial if run.identified else run.run_id] = run
         return all(run.outcome is Outcome.PASS or run.code == "unit.already_passed" for run in newest.values())
 

@@ -96,7 +96,9 @@ class Dispatcher:
             elif holder and ready is holder[0]:
                 self._read_holder()
             elif isinstance(ready, Connection) and ready in self._runs.workers:
+                port = self._runs.workers[ready]
                 self._runs.read(ready)
+                self._take_newcomer(port)
             elif isinstance(ready, Connection) and ready in idle:
                 self._read_idle(idle[ready])
         self._take_in()
@@ -143,13 +145,17 @@ class Dispatcher:
             port.show(SlotState.NOT_A_SLOT, message="this port is not a slot: the camera is left alone")
         elif port.run is not None:
             self._came_back(port, device)
-        elif device.mode is DeviceMode.DFU:
+        else:
+            self._came_new(port, device)
+
+    def _came_new(self, port: Port, device: Device) -> None:
+        if device.mode is DeviceMode.DFU:
             self._inserted(port, device)
         elif device.mode is DeviceMode.APPLICATION:
             self._booted(port)
 
     def _left(self, port: Port) -> None:
-        port.device, port.left_at_s, port.hold_since_s = None, monotonic_s(), None
+        port.device, port.left_at_s, port.hold_since_s, port.newcomer = None, monotonic_s(), None, False
         if port.run is None:
             port.show(SlotState.EMPTY)
         elif port.worker is not None:
@@ -162,9 +168,24 @@ class Dispatcher:
     def _came_back(self, port: Port, device: Device) -> None:
         if port.worker is None:
             return
+        if device.mode is not DeviceMode.OTHER and port.runs_another_than(device):
+            # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
+            port.newcomer = True
+            text = "the camera was unplugged during the run, and another one plugged in"
+            port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
+            return
         port.worker.send(PortChanged(device))
+        if twins := self._twins(port, device):
+            self._refuse_twins([port, *twins], device.serial)
+            return
         if device.mode is DeviceMode.DFU and port.hold_wanted:
             self._hold(port, device)
+
+    def _take_newcomer(self, port: Port) -> None:
+        """The run that was in the way of another camera has ended: now it is that camera's turn."""
+        if port.newcomer and port.run is None and port.device is not None:
+            port.newcomer = False
+            self._came_new(port, port.device)
 
     def _booted(self, port: Port) -> None:
         if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:

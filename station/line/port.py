@@ -40,6 +40,8 @@ class Port:
     """The camera is to be held before the log is open: the interlock has not been asked yet."""
     cancelled: bool = False
     left_at_s: float = float("-inf")
+    newcomer: bool = False
+    """The camera that is here now took the place of the one whose run is open: it waits for that to end."""
     fickle: bool = False
     """The last run ended with a camera that comes and goes by itself."""
     last_serial: str = ""
@@ -112,9 +114,18 @@ class Port:
         """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""
         return self.fickle and self.absent_s < return_window_s and self.is_same_unit_again()
 
+    def runs_another_than(self, device: Device) -> bool:
+        """Whether the open run is of another unit than the camera that is here now, and was not asked to leave."""
+        return self.run is not None and self.hold_wanted and not same_unit(self.run.serial, device.serial)
+
     def has_unit_of(self, device: Device) -> bool:
-        """Whether the camera at this port, or the one of its open run, has the serial of `device` in either form."""
-        if self.run is not None and same_unit(self.run.serial, device.serial):
+        """Whether the camera at this port, or the one of its open run, has the serial of `device` in either form.
+
+        A camera that left in the middle of its run is nowhere: it may be in another slot by now. One that was asked to
+        leave comes back here.
+        """
+        vanished = self.device is None and self.worker is not None and self.hold_wanted
+        if self.run is not None and not vanished and same_unit(self.run.serial, device.serial):
             return True
         mine = self.device
         return mine is not None and mine.mode is not DeviceMode.OTHER and same_unit(mine.serial, device.serial)

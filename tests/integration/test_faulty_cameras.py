@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from station.sim.faults import Fault
-from tests.harness import wait_for
+from station.sim.virtual_line import ControlClient
+from tests.harness import FILES, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 SOUND = 9
@@ -83,6 +85,41 @@ def test_pulled_in_the_middle_then_plugged_in_again(make_bench: MakeBench) -> No
     assert again["outcome"] == "PASS"
     assert sum(image["blocks_written"] for image in again["attempts"][0]["images"]) < ROMFS0_BLOCKS / 2
     assert bench.memory_is_release(serial(1))
+
+
+def _pulled_in_the_middle(state: dict[str, Any]) -> bool:
+    return not state["connected"] and sum(state["blocks_written"].values()) > 30
+
+
+def test_moved_to_another_slot_in_the_middle(make_bench: MakeBench) -> None:
+    """At once, while the first slot still waits whether its camera comes back: one camera, not two of one serial."""
+    pulled = {"do": "vanish", "at": {"request": "DNLOAD", "alt": 6, "block": 60}}
+    bench = make_bench([camera(1, faults=fault(**pulled)), camera(2).with_(serial=serial(1))])
+    with bench.station("--stop-after", "2", plug=False) as running:
+        bench.line.plug("1-1.1")
+        bench.line.wait_until("1-1.1", _pulled_in_the_middle)
+        bench.line.plug("1-1.2")
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 0, "its newest run passed"
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("ABORTED", "operator.unplugged")
+    assert (found["1-1.2"]["outcome"], found["1-1.2"]["identified"]) == ("PASS", True)
+
+
+def test_swapped_for_another_camera_in_the_middle(make_bench: MakeBench) -> None:
+    """Within the return window: the run is not the new camera's, which gets one of its own."""
+    pulled = {"do": "vanish", "at": {"request": "DNLOAD", "alt": 6, "block": 60}}
+    bench = make_bench([camera(1, faults=fault(**pulled))])
+    with bench.station("--stop-after", "2") as running:
+        bench.line.wait_until("1-1.1", _pulled_in_the_middle)
+        other = camera(1).with_(serial=serial(9)).to_json()
+        with closing(ControlClient(bench.line.addresses[0])) as client:
+            client.ask("plug", camera=other)
+        found = {run["serial"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert (found[serial(1)]["outcome"], found[serial(1)]["code"]) == ("ABORTED", "operator.unplugged")
+    assert found[serial(9)]["outcome"] == "PASS"
+    whole = sum(-(-(bench.release / name).stat().st_size // 4096) for name in FILES.values())
+    assert sum(image["blocks_written"] for image in found[serial(9)]["attempts"][0]["images"]) == whole
 
 
 @pytest.mark.parametrize("table", ["april_2025", "first", "wrong_names"])
