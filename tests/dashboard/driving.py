@@ -30,7 +30,7 @@ class Operator:
     async def press(self, *keys: str) -> None:
         """Press keys, and let the screen take them in."""
         await self.pilot.press(*keys)
-        while not self.app._typed.is_done:
+        while not self.app._typed.is_done and self.app.return_value is None:
             await self.pilot.pause(0.01)
         await self.pilot.pause()
 
