@@ -17,8 +17,8 @@ from station.model.balance import summary_of
 from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
-from station.model.units import FailedUnit, UnitStory
-from station.model.yields import summarize
+from station.model.units import FailedUnit, RunLine, UnitStory
+from station.model.yields import Rates, summarize
 
 PLANNED = 100
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -105,12 +105,20 @@ def failed_unit(record: RunRecord) -> FailedUnit:
     )  # fmt: skip
 
 
+def listed(runs: Sequence[RunRecord]) -> list[RunLine]:
+    """Lines of a list of runs, newest first."""
+    newest = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    return [RunLine(run.run_id, run.serial, run.outcome, run.code, run.slot, run.started_at) for run in newest]
+
+
 RECORDS = Records(
     summary=lambda batch, since: summarize(RUNS, batch=batch),
     unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
-    failed=lambda batch: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
+    failed=lambda batch, since: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
     batch_summary=lambda batch: summary_of(batch, PLANNED, summarize(RUNS)),
-    runs=lambda batch, since: list(RUNS),
+    rates=lambda since: Rates(summarize(RUNS).images, 28.0),
+    newest=lambda batch, since, limit: listed(RUNS)[:limit],
+    found=lambda text, limit: listed([run for run in RUNS if text.upper() in run.serial])[:limit],
 )
 
 
