@@ -24,7 +24,7 @@ from station.dashboard.leaving import Leaving
 from station.dashboard.pace import Pace
 from station.dashboard.records import Records
 from station.dashboard.screens.asking import Question
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.screens.base import STEERING, StationScreen
 from station.dashboard.screens.failures import FailuresScreen
 from station.dashboard.screens.help import HelpScreen
 from station.dashboard.screens.line import LineScreen
@@ -104,9 +104,9 @@ class Dashboard(App[Leaving]):
         self.state = State()
         self.records = records
         self.sound = True
-        self._read_only = read_only
+        self.read_only = read_only
         self._stale = True
-        self._bridge = Bridge(data_dir, self._take_in)
+        self._bridge = Bridge(data_dir, self._take_in, read_only=read_only)
         self._inquiries = Inquiries(self, records)
         self._batch = BatchSteps(self)
         self._typed = Typed(self, super().on_event)
@@ -133,7 +133,7 @@ class Dashboard(App[Leaving]):
         if (seen := self._seen) is not None:
             with suppress(NoMatches):  # it is being taken down
                 seen.show_state()
-        if not self._read_only:
+        if not self.read_only:
             nobody_types = seen is not None and seen.is_active and not isinstance(self.focused, Input)
             self._batch.look(nobody_types=nobody_types)
         self._bridge.pull()
@@ -203,7 +203,7 @@ class Dashboard(App[Leaving]):
 
     def ask_line(self, do: str, **given: object) -> None:
         """Send the line a request."""
-        if self._read_only:
+        if self.read_only:
             self.notify(tr("This screen may only look."), severity="warning")
         elif not self._bridge.request(do, **given):
             self.notify(tr("The line has ended."), severity="warning")
@@ -219,9 +219,13 @@ class Dashboard(App[Leaving]):
         self.rerun(failed)
         self.notify(tr_count("Re-running {count} slot.", "Re-running {count} slots.", len(failed)))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where one may only look, keys that steer do nothing and are not shown."""
+        return not (self.read_only and action in STEERING)
+
     def action_batch(self) -> None:
         """Begin a batch, change it or end it."""
-        if self._read_only:
+        if self.read_only:
             self.notify(tr("This screen may only look."), severity="warning")
         elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
             self._batch.open()
@@ -252,7 +256,7 @@ class Dashboard(App[Leaving]):
         """Leave; where the line still runs, ask what is to become of it."""
         if self.state.snapshot.status.ended:
             self.exit(Leaving(line_goes_on=False))
-        elif self._read_only:
+        elif self.read_only:
             self.exit(Leaving(line_goes_on=True))
         elif not isinstance(self.screen, Question):
             text = tr("Leave this screen. What about the line? Running cameras finish in either case.")
