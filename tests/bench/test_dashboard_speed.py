@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from station.bundle.demo import make_demo_release
+from station.dashboard.bridge import is_served
 from station.ledger.database import FILE_NAME
 from station.model.live import LineStatus
 from station.model.slots import SlotState
@@ -81,6 +82,7 @@ def test_forty_eight_busy_slots(tmp_path: Path, full_release: Path) -> None:
     with VirtualLine(specs, shards=2) as line:
         bench = Bench(line, tmp_path / "data", full_release)
         with bench.station("--recipe", "romfs0", "--batch", "L42") as running:
+            wait_for(lambda: is_served(bench.data_dir), "the line answers")
             spy = Screenless(bench.data_dir)
             wait_for(lambda: _writing(spy) == CAMERAS, "all cameras are being written", 300)
             with dashboard_on_pty(bench.data_dir, 240, 67) as keyboard:
