@@ -24,6 +24,7 @@ from tests.harness import PROGRAM, wait_for
 QUIET_S = 0.003
 """A pause so long between two pieces of output ends a frame: the program writes a frame at once."""
 PACE_S = 0.35
+LIMIT_S = 3.0
 TICKS_A_S = os.sysconf("SC_CLK_TCK")
 
 KEYS = {"left": b"\x1b[D", "right": b"\x1b[C", "up": b"\x1b[A", "down": b"\x1b[B", "f1": b"\x1bOP", "f2": b"\x1bOQ",
@@ -65,9 +66,8 @@ class Keyboard:
             time.sleep(pace_s)
 
     def delays_s(self, presses: Sequence[Press]) -> list[float]:
-        """How long after each key the frame was complete that shows what is expected; the key after it is the limit."""
-        ends = [*(press.at_s for press in presses[1:]), time.perf_counter()]
-        return [self._delay_s(press, end_s) for press, end_s in zip(presses, ends, strict=True)]
+        """How long after each key the frame was complete that shows what it brings; others may come in between."""
+        return [self._delay_s(press, _end_s(press, presses[number + 1 :])) for number, press in enumerate(presses)]
 
     def _delay_s(self, press: Press, end_s: float) -> float:
         pieces = [(at_s, piece) for at_s, piece in self.pieces if press.at_s <= at_s < end_s]
@@ -85,6 +85,12 @@ class Keyboard:
         """Processor time that the dashboard took so far, its threads included."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_A_S
+
+
+def _end_s(press: Press, later: Sequence[Press]) -> float:
+    """Until when a frame may still be this key's: the next key that brings the same, or the limit."""
+    ends_s = [other.at_s for other in later if other.expected == press.expected]
+    return min([press.at_s + LIMIT_S, *ends_s[:1]])
 
 
 def figures(delays_s: Sequence[float]) -> dict[str, float]:
