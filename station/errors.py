@@ -231,6 +231,7 @@ HINTS: dict[str, str] = {
     "station.attachable": "Look at it with station dashboard, or stop it there first.",
     "line.no_answer": "Read the file that is named, or start it with --headless to see what it says.",
     "usage.no_line": "Start one with station run, or name its data folder with --data-dir.",
+    "usage.port": "Choose another one with --port and --host, or end the program that has it.",
     "usage.no_terminal": "Run it in a terminal, or use the line without a screen: station run --headless.",
     "station.busy": "Stop the other station first.",
 }

@@ -220,11 +220,13 @@ def open_records(data_dir: Path) -> Iterator[Records]:
 
     with closing(Reader(data_dir)) as reader:
         yield Records(
-            summary=lambda batch, since: reader.summary(batch, since),
+            summary=reader.summary,
+            rates=lambda since: reader.rates(RunFilter(since=since)),
+            newest=lambda batch, since, limit: reader.newest(RunFilter(batch=batch, since=since), limit),
+            found=reader.found,
             unit=reader.unit,
-            failed=reader.failed,
+            failed=lambda batch, since: reader.failed(batch, since=since),
             batch_summary=reader.batch_summary,
-            runs=lambda batch, since: list(reader.runs(RunFilter(batch=batch, since=since))),
         )
 
 

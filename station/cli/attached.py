@@ -60,10 +60,10 @@ def run_attached(data_dir: Path, words: Sequence[str], language: str) -> int:
     return line.wait(END_LIMIT_S)
 
 
-def attach(data_dir: Path, language: str) -> Leaving:
+def attach(data_dir: Path, language: str, *, read_only: bool = False) -> Leaving:
     """Show the dashboard of the line that works in this data folder until the operator leaves it."""
     from station.dashboard.start import show
     from station.wiring import open_records
 
     with open_records(data_dir) as records:
-        return show(data_dir, records, language=language)
+        return show(data_dir, records, language=language, read_only=read_only)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from station.cli.options import ConfigOption, DataDirOption, new_app, settings_for
 from station.cli.output import on_terminal
 from station.errors import UsageError
@@ -10,7 +14,12 @@ app = new_app("Look at the line that works in the data folder; several may look 
 
 
 @app.command(epilog="Example: station dashboard --data-dir /var/lib/openmv-ae3-station")
-def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> int:
+def dashboard(
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only look; steer nothing.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    web: Annotated[bool, typer.Option("--web", hidden=True, help="Drawn for a browser, by station web.")] = False,
+) -> int:
     """Look at the line that works in the data folder, and steer it. Several may look at once.
 
     Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
@@ -22,7 +31,7 @@ def dashboard(config: ConfigOption = None, data_dir: DataDirOption = None) -> in
 
     if not is_served(folder):
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
-    if not on_terminal():
+    if not (web or on_terminal()):
         raise UsageError("usage.no_terminal", "a dashboard needs a terminal")
-    attach(folder, station.language)
+    attach(folder, station.language, read_only=read_only)
     return 0

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("station.cli.demo", "a line of virtual cameras: no hardware, no root, no configuration"),
     "run": Command("station.cli.run", "the line: flash every camera that is plugged into a slot"),
     "dashboard": Command("station.cli.dashboard", "look at a line that runs, and steer it"),
+    "web": Command("station.cli.web", "the dashboard of a line that runs, in a browser"),
     "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -15,18 +14,17 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
 from station.dashboard.at_the_bench import BatchSteps
 from station.dashboard.bridge import Bridge
 from station.dashboard.commands import KeyCommands
+from station.dashboard.inquiries import Inquiries
 from station.dashboard.language import choose, following, mark, tr, tr_count
 from station.dashboard.leaving import Leaving
 from station.dashboard.pace import Pace
 from station.dashboard.records import Records
-from station.dashboard.said import said
 from station.dashboard.screens.asking import Question
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.screens.base import STEERING, StationScreen
 from station.dashboard.screens.failures import FailuresScreen
 from station.dashboard.screens.help import HelpScreen
 from station.dashboard.screens.line import LineScreen
@@ -35,14 +33,14 @@ from station.dashboard.screens.units import UnitsScreen
 from station.dashboard.screens.yields import YieldScreen
 from station.dashboard.state import State, event_of_run
 from station.dashboard.typed import Typed
-from station.errors import LedgerError
 from station.model.slots import SlotState, SlotView
-from station.model.yields import YieldReport
+from station.model.yields import Rates, YieldReport
 
 PULL_S = 0.1
 FIGURES_S = 2.0
 """The log is read again so often at most, after runs have finished."""
 LEARNED_FROM = timedelta(days=7)
+LEARNS_EVERY_S = 300.0
 Answer = TypeVar("Answer")
 FAILED = frozenset({SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED})
 
@@ -106,9 +104,10 @@ class Dashboard(App[Leaving]):
         self.state = State()
         self.records = records
         self.sound = True
-        self._read_only = read_only
+        self.read_only = read_only
         self._stale = True
-        self._bridge = Bridge(data_dir, self._take_in)
+        self._bridge = Bridge(data_dir, self._take_in, read_only=read_only)
+        self._inquiries = Inquiries(self, records)
         self._batch = BatchSteps(self)
         self._typed = Typed(self, super().on_event)
 
@@ -117,6 +116,7 @@ class Dashboard(App[Leaving]):
         self.run_worker(self._bridge.follow(), group="bridge")
         self.set_interval(PULL_S, self._pull)
         self.set_interval(FIGURES_S, self._read_figures)
+        self.set_interval(LEARNS_EVERY_S, self._learn)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys are taken in one after the other, all else as it comes."""
@@ -133,7 +133,7 @@ class Dashboard(App[Leaving]):
         if (seen := self._seen) is not None:
             with suppress(NoMatches):  # it is being taken down
                 seen.show_state()
-        if not self._read_only:
+        if not self.read_only:
             nobody_types = seen is not None and seen.is_active and not isinstance(self.focused, Input)
             self._batch.look(nobody_types=nobody_types)
         self._bridge.pull()
@@ -142,7 +142,8 @@ class Dashboard(App[Leaving]):
         """A fact that the line posted."""
         if name == "about":
             self.state.about, self._stale = self._bridge.about, True
-            self._read_figures()
+            self._read_figures(at_once=True)
+            self._learn()
         elif name == "run":
             self.state.events.append(event_of_run(fact))
             self._stale = True
@@ -171,49 +172,38 @@ class Dashboard(App[Leaving]):
 
     # --- what comes from the log ------------------------------------------------------------------------------------
 
-    def _read_figures(self) -> None:
-        about = self.state.about
-        if self._stale and about is not None:
+    def _read_figures(self, *, at_once: bool = False) -> None:
+        """Read the header's figures again, where runs have finished since."""
+        if self._stale and self.state.about is not None:
             self._stale = False
-            since = None if about.batch else about.started_at
-            read = partial(self._figures, about.batch, since)
-            self.run_worker(read, group="figures", thread=True, exclusive=True, exit_on_error=False)
+            batch, since = self.state.selection
+            self.ask_log(lambda records: records.summary(batch, since), self._show_figures, at_once=at_once)
 
-    def _figures(self, batch: str | None, since: datetime | None) -> None:
-        worker = get_current_worker()
-        try:
-            report = self.records.summary(batch, since)
-            learned = self.records.summary(None, self.now() - LEARNED_FROM)
-        except LedgerError as error:
-            self.call_from_thread(self.notify, said(error.message), severity="error", markup=False)
-            return
-        if not worker.is_cancelled:
-            self.call_from_thread(self._learn, report, learned)
-
-    def _learn(self, report: YieldReport, learned: YieldReport) -> None:
-        self.state.report, self.state.pace = report, Pace.learned(learned, self.state.images)
+    def _show_figures(self, report: YieldReport) -> None:
+        self.state.report = report
+        if not self.state.pace.write_s:
+            self._learn()
         self._facts_changed()
 
-    def ask_log(self, question: Callable[[Records], Answer], show: Callable[[Answer], None]) -> None:
-        """Ask the log in a thread, and show the answer."""
+    def _learn(self) -> None:
+        """Learn anew how long an image takes here."""
+        since = self.now() - LEARNED_FROM
+        self.ask_log(lambda records: records.rates(since), self._show_pace, at_once=False)
 
-        def ask() -> None:
-            try:
-                answer = question(self.records)
-            except LedgerError as error:
-                self.call_from_thread(self.notify, said(error.message), severity="error", markup=False)
-                return
-            if not get_current_worker().is_cancelled:
-                self.call_from_thread(show, answer)
+    def _show_pace(self, rates: Rates) -> None:
+        self.state.pace = Pace.learned(rates, self.state.images)
 
-        group = getattr(show, "__qualname__", "log")
-        self.run_worker(ask, group=group, thread=True, exclusive=True, exit_on_error=False)
+    def ask_log(
+        self, question: Callable[[Records], Answer], show: Callable[[Answer], None], *, at_once: bool = True
+    ) -> None:
+        """Ask the log in a thread, and show the answer; what only keeps a screen current is not asked `at_once`."""
+        self._inquiries.ask(getattr(show, "__qualname__", ""), question, show, at_once=at_once)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def ask_line(self, do: str, **given: object) -> None:
         """Send the line a request."""
-        if self._read_only:
+        if self.read_only:
             self.notify(tr("This screen may only look."), severity="warning")
         elif not self._bridge.request(do, **given):
             self.notify(tr("The line has ended."), severity="warning")
@@ -229,9 +219,13 @@ class Dashboard(App[Leaving]):
         self.rerun(failed)
         self.notify(tr_count("Re-running {count} slot.", "Re-running {count} slots.", len(failed)))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where one may only look, keys that steer do nothing and are not shown."""
+        return not (self.read_only and action in STEERING)
+
     def action_batch(self) -> None:
         """Begin a batch, change it or end it."""
-        if self._read_only:
+        if self.read_only:
             self.notify(tr("This screen may only look."), severity="warning")
         elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
             self._batch.open()
@@ -262,7 +256,7 @@ class Dashboard(App[Leaving]):
         """Leave; where the line still runs, ask what is to become of it."""
         if self.state.snapshot.status.ended:
             self.exit(Leaving(line_goes_on=False))
-        elif self._read_only:
+        elif self.read_only:
             self.exit(Leaving(line_goes_on=True))
         elif not isinstance(self.screen, Question):
             text = tr("Leave this screen. What about the line? Running cameras finish in either case.")

@@ -16,6 +16,8 @@ from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0
+LOOKING = frozenset({"snapshot"})
+"""The requests that change nothing."""
 
 
 def connected(data_dir: Path) -> socket.socket:
@@ -40,10 +42,16 @@ def is_served(data_dir: Path) -> bool:
 
 
 class Bridge:
-    """One connection. `snapshot` and `about` are the newest known; `on_fact` is called with a fact's name and value."""
+    """One connection. `snapshot` and `about` are the newest known; `on_fact` is called with a fact's name and value.
 
-    def __init__(self, data_dir: Path, on_fact: Callable[[str, dict[str, Any]], None]) -> None:
+    One that is `read_only` sends no request that could change anything, whoever asks it to.
+    """
+
+    def __init__(
+        self, data_dir: Path, on_fact: Callable[[str, dict[str, Any]], None], *, read_only: bool = False
+    ) -> None:
         self._data_dir = data_dir
+        self._may_send = LOOKING if read_only else None
         self._on_fact = on_fact
         self._writer: asyncio.StreamWriter | None = None
         self._asked = False
@@ -98,7 +106,9 @@ class Bridge:
             self._asked = self.request("snapshot")
 
     def request(self, do: str, **given: object) -> bool:
-        """Send a request; False where there is no line any more."""
+        """Send a request; False where there is no line any more, or where this one may not be sent."""
+        if self._may_send is not None and do not in self._may_send:
+            return False
         if self._writer is None or self._writer.is_closing():
             return False
         with suppress(OSError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from station.model.slots import Progress
-from station.model.yields import YieldReport
+from station.model.yields import Rates
 
 _MIB = 1024 * 1024
 
@@ -20,9 +20,9 @@ class Pace:
     rest_s: float = 0.0
 
     @classmethod
-    def learned(cls, report: YieldReport, images: tuple[tuple[str, int], ...]) -> Pace:
-        """The pace of the runs of a report, for images of these sizes in bytes."""
-        rates = {rate.partition: rate for rate in report.images}
+    def learned(cls, known: Rates, images: tuple[tuple[str, int], ...]) -> Pace:
+        """The pace at these rates, for images of these sizes in bytes."""
+        rates = {rate.partition: rate for rate in known.images}
         write_s: dict[str, float] = {}
         verify_s: dict[str, float] = {}
         for partition, size_bytes in images:
@@ -33,7 +33,7 @@ class Pace:
             write_s[partition] = min(writing_s, rate.mean_s)
             verify_s[partition] = max(0.0, rate.mean_s - writing_s)
         known_s = sum(write_s.values()) + sum(verify_s.values())
-        return cls(write_s, verify_s, max(0.0, (report.duration_p50_s or known_s) - known_s))
+        return cls(write_s, verify_s, max(0.0, (known.run_mean_s or known_s) - known_s))
 
     def remaining_s(self, progress: Progress, images: tuple[tuple[str, int], ...]) -> float | None:
         """Seconds until the run ends if all goes well; None where this station has not learned it yet."""

@@ -45,6 +45,13 @@ class State:
         return tuple(sorted(self.snapshot.slots, key=_place))
 
     @property
+    def selection(self) -> tuple[str | None, datetime | None]:
+        """Which runs are this line's: those of its batch; without one, those since it was started."""
+        if self.about is None or self.about.batch:
+            return (self.about.batch if self.about else None), None
+        return None, self.about.started_at
+
+    @property
     def images(self) -> tuple[tuple[str, int], ...]:
         """Partition and size of every image of the line's recipe."""
         return self.about.images if self.about else ()

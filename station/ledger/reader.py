@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from station.ledger import schema, yields
+from station.ledger import lists, schema, yields
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.records import batch_record, release_record, run_record
@@ -21,8 +21,17 @@ from station.model.balance import BatchSummary, summary_of
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunRecord
-from station.model.units import FailedUnit, Release, RunFilter, UnitStory, canonical_serial, reversed_serial, unit_key
-from station.model.yields import YieldReport, report_of
+from station.model.units import (
+    FailedUnit,
+    Release,
+    RunFilter,
+    RunLine,
+    UnitStory,
+    canonical_serial,
+    reversed_serial,
+    unit_key,
+)
+from station.model.yields import Rates, YieldReport, rates_of, report_of
 
 _CHUNK = 500
 """So many runs are in memory at once while all are read."""
@@ -58,6 +67,19 @@ class Reader:
             for row in session.scalars(loaded.execution_options(yield_per=_CHUNK)):
                 yield run_record(row)
 
+    def newest(self, selection: RunFilter, limit: int) -> list[RunLine]:
+        """The newest runs of a selection, newest first, at most `limit`."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return lists.newest_runs(connection, selection, limit)
+
+    def found(self, text: str, limit: int) -> list[RunLine]:
+        """The runs of the units that a serial or a part of one names, newest first, at most `limit` of at most so many.
+
+        A whole serial may be in either byte order. It, and a beginning of eight digits or more, is found by an index.
+        """
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return lists.runs_of_units(connection, text, limit)
+
     def unit(self, serial: str) -> UnitStory:
         """One camera's whole history, oldest run first, also runs in which its serial named no single unit.
 
@@ -81,12 +103,14 @@ class Reader:
         with translated(self._data_dir):
             return self._history.ask(serial, batch)
 
-    def failed(self, batch: str | None = None, *, max_runs: int = 0) -> list[FailedUnit]:
+    def failed(self, batch: str | None = None, *, since: datetime | None = None, max_runs: int = 0) -> list[FailedUnit]:
         """The units whose latest counted run failed, the longest waiting first; of all batches where none is named.
+
+        With `since`, only runs that started then or later are looked at.
 
         With `max_runs`, those that failed so often in the batch of that run are marked as set aside.
         """
-        query = _failed_query(RunFilter(batch=batch))
+        query = _failed_query(RunFilter(batch=batch, since=since))
         with translated(self._data_dir), self._engine.connect() as connection:
             units = [_failed_unit(row) for row in connection.execute(query)]
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
@@ -129,6 +153,11 @@ class Reader:
         query = select(RunRow.serial, RunRow.identified, RunRow.run_id).where(*chosen)
         with translated(self._data_dir), self._engine.connect() as connection:
             return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
+
+    def rates(self, selection: RunFilter = _EVERYTHING) -> Rates:
+        """How fast the runs of a selection were (`serial` is not asked)."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return rates_of(yields.count_rates(connection, replace(selection, serial=None)))
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""

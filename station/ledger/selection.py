@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from station.ledger.rows import RunRow, UnitRow
-from station.ledger.tallies import HOUR, PLACE, hour_of
+from station.ledger.tallies import HOUR, PLACE
 from station.ledger.writes import is_identified_unit
 from station.model.runs import Outcome
 from station.model.units import RunFilter
+from station.model.yields import hour_of
 
 
 def conditions_of(selection: RunFilter, runs: Any = RunRow) -> list[ColumnElement[bool]]:

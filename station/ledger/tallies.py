@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, delete, func, insert, literal, select
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from station.ledger.columns import UtcTime
 from station.ledger.rows import HOUR_IMAGES, HOUR_RUNS, AttemptRow, ImageRow, RunRow
 from station.model.runs import Outcome
+from station.model.yields import hour_of
 
 HOUR = timedelta(hours=1)
 PLACE = ("station_id", "batch", "bundle", "slot", "operator")
@@ -53,11 +54,6 @@ class Cell:
     bundle: str
     slot: str
     operator: str | None
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The first moment of the hour, in UTC."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def cell_of(row: RunRow) -> Cell:

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from station.ledger.rows import HOUR_IMAGES, HOUR_RUNS, OLDEST_FIRST, ImageRow, RunRow, UnitRow
-from station.ledger.selection import at_places, broken_hours, conditions_of, touched, whole_hours
+from station.ledger.selection import at_places, broken_hours, conditions_of, counted, touched, whole_hours
 from station.ledger.tallies import image_sums, run_sums
 from station.model.runs import Outcome
 from station.model.units import RunFilter
-from station.model.yields import Counts, OpenUnit
+from station.model.yields import Counts, OpenUnit, hour_of
 
 _CHUNK = 500
 """So many units are asked for at once."""
@@ -31,14 +31,21 @@ _AFTER_ALL = (None,) * 6
 
 def count(connection: Connection, selection: RunFilter) -> Counts:
     """Count the runs of a selection (without a serial). To be one moment, inside one transaction."""
-    counts = Counts()
-    _add_runs(connection, selection, counts)
-    _add_images(connection, selection, counts)
+    counts = count_rates(connection, selection)
+    _add_hours(connection, selection, counts)
     open_unit_ids = _add_units(connection, selection, counts)
     for first in range(0, len(open_unit_ids), _CHUNK):
         counts.open_details += _open_units(connection, selection, open_unit_ids[first : first + _CHUNK])
     still_open = select(func.count()).where(RunRow.outcome.is_(None), *conditions_of(selection))
     counts.open_runs = connection.execute(still_open).scalar_one()
+    return counts
+
+
+def count_rates(connection: Connection, selection: RunFilter) -> Counts:
+    """Count what adds up: runs and images, no units. Quick, however many runs there are."""
+    counts = Counts()
+    _add_runs(connection, selection, counts)
+    _add_images(connection, selection, counts)
     return counts
 
 
@@ -54,6 +61,19 @@ def _add_runs(connection: Connection, selection: RunFilter, counts: Counts) -> N
         counts.runs[slot, Outcome(outcome), code or ""].add(runs, timed_runs, duration_s)
         if outcome != Outcome.SKIPPED:
             counts.add_span(start, end)
+
+
+def _add_hours(connection: Connection, selection: RunFilter, counts: Counts) -> None:
+    sums = HOUR_RUNS.c
+    query = select(sums.hour_at, sums.outcome, func.sum(sums.runs)).where(sums.outcome.in_(_COUNTED))
+    for whole in _of_whole_hours(selection, HOUR_RUNS, query.group_by(sums.hour_at, sums.outcome)):
+        for hour_at, outcome, runs in connection.execute(whole):
+            counts.hours[hour_at, outcome == _PASS] += runs
+    for part in broken_hours(selection):
+        assert part.since is not None  # a part of one hour begins somewhere in it
+        within = select(RunRow.outcome, func.count()).where(counted(), *conditions_of(part)).group_by(RunRow.outcome)
+        for outcome, runs in connection.execute(within):
+            counts.hours[hour_of(part.since), outcome == _PASS] += runs
 
 
 def _add_images(connection: Connection, selection: RunFilter, counts: Counts) -> None:

@@ -23,6 +23,7 @@ DEFINITIONS: dict[str, str] = {
     "counted again.",
     "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
     "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
+    "hour": "Runs that ended, by the hour in which they started: those that passed, and those that failed.",
     "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
     "failures": "Runs that ended FAIL or ERROR, by code; the share adds up from the most frequent code down. Only FAIL "
     "speaks of cameras.",
@@ -110,6 +111,19 @@ class SlotYield:
 
 
 @dataclass(frozen=True, slots=True)
+class HourCount:
+    """What one hour brought: runs that started in it and ended PASS or FAIL. `hour_at` is its first moment."""
+
+    hour_at: datetime
+    passed: int
+    failed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The hour as an element of `hours`."""
+        return {"hour_at": self.hour_at.isoformat(), "passed": self.passed, "failed": self.failed}
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRate:
     """One partition's images that were written, wholly or in part; `mean_s` is None where none passed."""
 
@@ -128,6 +142,14 @@ class ImageRate:
             "mib_per_s": self.mib_per_s,
             "retries": self.retries,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How fast a station is: its images, and the mean seconds of a run that passed (None where none did)."""
+
+    images: tuple[ImageRate, ...] = ()
+    run_mean_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +205,7 @@ class YieldReport:
     failures: tuple[CodeCount, ...]
     slots: tuple[SlotYield, ...]
     images: tuple[ImageRate, ...]
+    hours: tuple[HourCount, ...]
     open_details: tuple[OpenUnit, ...]
 
     @property
@@ -245,6 +268,7 @@ class YieldReport:
             "slots": [slot.to_json() for slot in self.slots],
             "suspect_slots": [slot.slot for slot in self.suspects],
             "images": [image.to_json() for image in self.images],
+            "hours": [hour.to_json() for hour in self.hours],
             "open_units": list(self.open_units),
             "open_unit_details": [unit.to_json() for unit in self.open_details],
             "definitions": DEFINITIONS,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from station.errors import HINTS
-from station.model.runs import RunRecord
+from station.model.runs import Outcome, RunRecord
 
 
 def canonical_serial(serial: str) -> str:
@@ -77,6 +77,18 @@ class UnitStory:
             "runs": [run.to_json() for run in self.runs],
             "releases": [release.to_json() for release in self.releases],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One line of a list of runs; `outcome` is None while it is open."""
+
+    run_id: str
+    serial: str
+    outcome: Outcome | None
+    code: str | None
+    slot: str
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

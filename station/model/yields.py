@@ -11,13 +11,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from station.model.figures import (
     DEFINITIONS,
     CodeCount,
+    HourCount,
     ImageRate,
     OpenUnit,
+    Rates,
     SlotYield,
     YieldReport,
     ratio,
@@ -30,12 +32,15 @@ __all__ = [
     "DEFINITIONS",
     "CodeCount",
     "Counts",
+    "HourCount",
     "ImageRate",
     "OpenUnit",
+    "Rates",
     "SlotYield",
     "YieldReport",
     "passed_at_once",
     "percentile",
+    "rates_of",
     "report_of",
     "summarize",
 ]
@@ -88,12 +93,14 @@ class ImageSum:
 @dataclass(slots=True)
 class Counts:
     """What a report is made of. `runs` by slot, outcome and code; `images` by partition and slot; `firsts` counts
-    units by the slot of their first counted run and whether that passed at once. Open runs are in `open_runs` only."""
+    units by the slot of their first counted run and whether that passed at once; `hours` counts runs by the hour in
+    which they started and whether they passed, of those that count. Open runs are in `open_runs` only."""
 
     runs: defaultdict[tuple[str, Outcome, str], RunSum] = field(default_factory=lambda: defaultdict(RunSum))
     code_units: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     images: defaultdict[tuple[str, str], ImageSum] = field(default_factory=lambda: defaultdict(ImageSum))
     firsts: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    hours: Counter[tuple[datetime, bool]] = field(default_factory=Counter)
     units_started: int = 0
     units_passed: int = 0
     units_retested: int = 0
@@ -172,8 +179,25 @@ def report_of(counts: Counts, selection: RunFilter) -> YieldReport:
         failures=_failures(counts),
         slots=_slots(counts),
         images=_images(counts),
+        hours=_by_hour(counts),
         open_details=tuple(sorted(counts.open_details, key=_waiting_order)),
     )
+
+
+def rates_of(counts: Counts) -> Rates:
+    """The rates of what was counted; its units are not asked."""
+    seconds = sum(runs.duration_s for runs in counts.runs.values())
+    return Rates(_images(counts), ratio(seconds, sum(runs.timed_runs for runs in counts.runs.values())))
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The first moment of the hour, in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _by_hour(counts: Counts) -> tuple[HourCount, ...]:
+    hours = sorted({hour_at for hour_at, _ in counts.hours})
+    return tuple(HourCount(at, counts.hours[at, True], counts.hours[at, False]) for at in hours)
 
 
 def _waiting_order(unit: OpenUnit) -> tuple[object, ...]:
@@ -316,6 +340,8 @@ class _Tally:
             self.sums.durations_s.append(seconds)
         if outcome is Outcome.SKIPPED:
             return
+        if outcome in _COUNTED:
+            self.sums.hours[hour_of(run.started_at), outcome is Outcome.PASS] += 1
         self.sums.add_span(run.started_at, run.finished_at or run.started_at)
         for attempt in run.attempts:
             for image in attempt.images:

@@ -7,7 +7,15 @@ what was found and what is allowed. Nothing but this package knows pydantic; wha
 
 from station.settings.document import usual_files
 from station.settings.load import load_settings
-from station.settings.schema import BUILT_IN_RECIPES, STEPS, LineSection, RunSection, Settings, StationSection
+from station.settings.schema import (
+    BUILT_IN_RECIPES,
+    STEPS,
+    LineSection,
+    RunSection,
+    Settings,
+    StationSection,
+    WebSection,
+)
 from station.settings.slots_file import name_problem, slots_file, write_slots
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "RunSection",
     "Settings",
     "StationSection",
+    "WebSection",
     "load_settings",
     "name_problem",
     "slots_file",

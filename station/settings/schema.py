@@ -181,6 +181,14 @@ class LineSection(_Section):
     workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
 
 
+class WebSection(_Section):
+    """`[web]`: where `station web` serves the dashboard, and whether browsers may steer the line."""
+
+    host: Text = Field(default="127.0.0.1", min_length=1, max_length=255, description="an address or a host's name")
+    port: int = Field(default=8000, ge=1, le=65535, description="a whole number from 1 to 65535")
+    control: bool = Field(default=False, description="true or false")
+
+
 class Settings(BaseModel):
     """All that is configured, frozen. `load_settings` makes it; built by hand it takes neither file nor variable."""
 
@@ -189,6 +197,7 @@ class Settings(BaseModel):
     station: StationSection = Field(default_factory=StationSection, description="a table")
     run: RunSection = Field(default_factory=RunSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
+    web: WebSection = Field(default_factory=WebSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,8 +18,8 @@ from station.model.balance import summary_of
 from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
-from station.model.units import FailedUnit, UnitStory
-from station.model.yields import summarize
+from station.model.units import FailedUnit, RunLine, UnitStory
+from station.model.yields import Rates, summarize
 
 PLANNED = 100
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -105,12 +106,20 @@ def failed_unit(record: RunRecord) -> FailedUnit:
     )  # fmt: skip
 
 
+def listed(runs: Sequence[RunRecord]) -> list[RunLine]:
+    """Lines of a list of runs, newest first."""
+    newest = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    return [RunLine(run.run_id, run.serial, run.outcome, run.code, run.slot, run.started_at) for run in newest]
+
+
 RECORDS = Records(
     summary=lambda batch, since: summarize(RUNS, batch=batch),
     unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
-    failed=lambda batch: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
+    failed=lambda batch, since: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
     batch_summary=lambda batch: summary_of(batch, PLANNED, summarize(RUNS)),
-    runs=lambda batch, since: list(RUNS),
+    rates=lambda since: Rates(summarize(RUNS).images, 28.0),
+    newest=lambda batch, since, limit: listed(RUNS)[:limit],
+    found=lambda text, limit: listed([run for run in RUNS if text.upper() in run.serial])[:limit],
 )
 
 
@@ -121,29 +130,43 @@ def scripted_line(
     status: LineStatus,
     about: LineAbout = ABOUT,
     runs: Sequence[RunRecord] = (),
+    run_every: int = 0,
 ) -> Iterator[list[Mapping[str, Any]]]:
-    """Serve this snapshot for ever, after telling of these runs; yields the requests other than for snapshots."""
+    """Serve this snapshot for ever, after telling of these runs; yields the requests other than for snapshots.
+
+    With `run_every`, one more run is told as finished after so many snapshots, again and again.
+    """
     heard: list[Mapping[str, Any]] = []
     listener = listening_socket(socket_path(data_dir))
     answer = {"snapshot": Snapshot(status, tuple(slots)).to_json(0.0)}
 
-    def serve() -> None:
-        connection, _ = listener.accept()
+    def serve(connection: socket.socket) -> None:
         with suppress(OSError), connection, connection.makefile("rwb", buffering=0) as lines:
             lines.write(json.dumps({"about": about.to_json()}).encode() + b"\n")
             for finished in runs:
                 lines.write(json.dumps({"run": finished.to_json()}).encode() + b"\n")
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 request = json.loads(line)
                 if request["do"] == "snapshot":
                     lines.write(json.dumps(answer).encode() + b"\n")
+                    if run_every and number % run_every == 0:
+                        lines.write(json.dumps({"run": RUNS[0].to_json()}).encode() + b"\n")
                 else:
                     heard.append(request)
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
+    def accept() -> None:
+        with suppress(OSError):  # it was shut down
+            while True:
+                connection, _ = listener.accept()
+                threads.append(threading.Thread(target=serve, args=(connection,), daemon=True))
+                threads[-1].start()
+
+    threads = [threading.Thread(target=accept, daemon=True)]
+    threads[0].start()
     try:
         yield heard
     finally:
-        thread.join(5)
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(5)
         listener.close()

@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Input
 
 from station.dashboard.app import Dashboard
 from station.dashboard.language import choose
-from station.dashboard.screens.yields import yield_lines
+from station.dashboard.screens.yields import line_lines, part_lines
 from station.dashboard.widgets.status import figures
 from station.dashboard.wrapping import cut, pad, wrap
 from station.model.live import LineStatus
@@ -146,11 +146,13 @@ async def test_every_row_of_a_chinese_screen_is_as_wide_as_the_terminal(tmp_path
 
 @pytest.mark.parametrize("language", ["en", "zh_CN", "es"])
 def test_bars_stand_below_each_other(language: str) -> None:
+    report = summarize(RUNS)
     choose(language)
     try:
-        starts = {cell_len(line[: line.index(mark)]) for line in yield_lines(summarize(RUNS), RUNS)
-                  for mark in "█·" if mark in line and line.startswith("  ")}  # fmt: skip
-        assert min(starts) == 31
+        lines = [*line_lines(report), *part_lines(report)]
+        bars = [(line, bar) for line in lines if (bar := re.search("[█·]", line))]
+        starts = {cell_len(line[: bar.start()]) for line, bar in bars}
+        assert starts == {27}
         assert figures(summarize(RUNS))
     finally:
         choose("en")

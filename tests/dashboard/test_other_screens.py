@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input
 
 from station.dashboard.app import Dashboard
-from station.dashboard.screens.yields import bar
+from station.dashboard.screens.yields import bar, newest_hours
 from station.model.live import LineAbout, LineStatus
+from station.model.yields import HourCount
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
@@ -171,6 +173,15 @@ def test_dialog(
         assert snap_compare(app, terminal_size=size, run_before=settle)
 
 
-@pytest.mark.parametrize(("share", "filled"), [(0.0, 0), (0.5, 15), (1.0, 30)])
+@pytest.mark.parametrize(("share", "filled"), [(0.0, 0), (0.5, 12), (1.0, 24)])
 def test_bars_are_as_long_as_their_share(share: float, filled: int) -> None:
-    assert bar(share) == "█" * filled + "·" * (30 - filled)
+    assert bar(share) == "█" * filled + "·" * (24 - filled)
+
+
+def test_hours_in_which_nothing_happened_are_drawn_too_and_old_ones_are_not() -> None:
+    hours = [HourCount(NOON + timedelta(hours=hour), hour, 1) for hour in (-30, -3, 0)]
+    drawn = newest_hours(hours)
+    assert len(drawn) == 24
+    assert drawn[-4:] == [hours[1], *(HourCount(NOON - timedelta(hours=ago), 0, 0) for ago in (2, 1)), hours[2]]
+    assert newest_hours(hours[1:]) == drawn[-4:]
+    assert newest_hours([]) == []

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from station.dashboard.app import Dashboard
 
 
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch"})
+"""The actions that change something at the line."""
+
+
 class StationScreen(Screen[None]):
     """A screen of the dashboard. `show_state` is called several times a second while the screen is the one on top."""
 
@@ -30,6 +34,10 @@ class StationScreen(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that work now, named in the operator's language."""
         return translated(super().active_bindings)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where one may only look, keys that steer do nothing and are not shown."""
+        return not (action in STEERING and self.dashboard.read_only)
 
     @property
     def dashboard(self) -> Dashboard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +14,10 @@ from station.dashboard.said import said
 from station.dashboard.screens.base import StationScreen
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
+
+LOOKS_BACK = timedelta(days=7)
+"""Where the line has no batch, what failed longer ago is for `station failed`."""
+LISTED = 500
 
 
 class FailuresScreen(StationScreen):
@@ -50,12 +55,12 @@ class FailuresScreen(StationScreen):
 
     def facts_changed(self) -> None:
         """Ask the log for the list, in a thread."""
-        about = self.dashboard.state.about
-        batch = about.batch if about else None
-        self.dashboard.ask_log(lambda records: records.failed(batch), self._show_units)
+        batch, _ = self.dashboard.state.selection
+        since = None if batch else self.dashboard.now() - LOOKS_BACK
+        self.dashboard.ask_log(lambda records: records.failed(batch, since), self._show_units, at_once=False)
 
     def _show_units(self, units: list[FailedUnit]) -> None:
-        self._units = units
+        self._units = units = units[-LISTED:]
         table = self.query_one(DataTable)
         row = table.cursor_row
         table.clear()

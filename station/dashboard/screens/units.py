@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -10,17 +11,18 @@ from textual.widgets import DataTable, Input, Static
 
 from station.dashboard.face import OUTCOMES, PHASES
 from station.dashboard.language import tr, tr_count
+from station.dashboard.records import Records
 from station.dashboard.said import said
 from station.dashboard.screens.base import StationScreen
-from station.model.runs import AttemptRecord, RunRecord
-from station.model.units import UnitStory
+from station.model.runs import AttemptRecord
+from station.model.units import RunLine, UnitStory
 
-LISTED = 200
-"""So many of the newest runs are listed."""
+PAGE = 200
+"""So many of the newest runs are listed; where the cursor comes to their end, so many more."""
 
 
 class UnitsScreen(StationScreen):
-    """The runs of this line's batch, newest first; typing narrows them, Enter shows one unit's story."""
+    """The newest runs of this line's batch; typing looks through the whole log, Enter shows one unit's story."""
 
     DEFAULT_CSS = """
     UnitsScreen DataTable { height: 1fr; }
@@ -31,8 +33,8 @@ class UnitsScreen(StationScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: list[RunRecord] = []
-        self._listed: list[RunRecord] = []
+        self._listed: list[RunLine] = []
+        self._limit = PAGE
         self._story: UnitStory | None = None
 
     def body(self) -> ComposeResult:
@@ -45,7 +47,7 @@ class UnitsScreen(StationScreen):
     def on_mount(self) -> None:
         """Name the columns and ask the log."""
         self.words_changed()
-        self.facts_changed()
+        self._list()
 
     def words_changed(self) -> None:
         """Name the columns and what the field is for; tell the story that is shown once more."""
@@ -53,42 +55,61 @@ class UnitsScreen(StationScreen):
         table = self.query_one(DataTable)
         table.clear(columns=True)
         table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), tr("started"))
+        self._listed = []
         if self._story is not None:
             self._show_story(self._story)
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
-        self.facts_changed()
+        self._list()
 
     def facts_changed(self) -> None:
-        """Ask the log for the runs, in a thread."""
-        about = self.dashboard.state.about
-        if about is not None:
-            since = None if about.batch else about.started_at
-            self.dashboard.ask_log(lambda records: records.runs(about.batch, since), self._show_runs)
+        """List the runs again."""
+        self._list(at_once=False)
 
-    def _show_runs(self, runs: list[RunRecord]) -> None:
-        self._runs = runs[::-1]
-        self._list(self.query_one(Input).value)
+    def _list(self, *, at_once: bool = True) -> None:
+        """Ask the log for the runs that fit what was typed, in a thread."""
+        asked, limit = self.query_one(Input).value.strip(), self._limit
+        batch, since = self.dashboard.state.selection
 
-    def _list(self, asked: str) -> None:
-        wanted = asked.strip().upper()
-        self._listed = [run for run in self._runs if wanted in run.serial.upper()][:LISTED]
-        table = self.query_one(DataTable)
-        table.clear()
-        for run in self._listed:
-            at = run.started_at.astimezone().strftime("%m-%d %H:%M:%S")
-            table.add_row(run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at)
+        def question(records: Records) -> list[RunLine]:
+            return records.found(asked, limit) if asked else records.newest(batch, since, limit)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+        if self.dashboard.state.about is not None:
+            self.dashboard.ask_log(question, self._show_runs, at_once=at_once)
+
+    def _show_runs(self, runs: list[RunLine]) -> None:
+        if runs == self._listed:
+            return
+        table, more = self.query_one(DataTable), runs[: len(self._listed)] == self._listed
+        shown = len(self._listed) if more else 0
+        looked_at = self._listed[table.cursor_row].run_id if 0 < table.cursor_row < len(self._listed) else None
+        if not more:
+            table.clear()
+        self._listed = runs
+        table.add_rows(_cells(run) for run in runs[shown:])
+        # Runs come in above: the cursor stays on the one that it was moved to.
+        if not more and (row := next((row for row, run in enumerate(runs) if run.run_id == looked_at), None)):
+            table.move_cursor(row=row)
+
+    def on_input_changed(self, _event: Input.Changed) -> None:
         """Narrow the list while it is typed."""
-        self._list(event.value)
+        self._limit = PAGE
+        self._list()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Show the story of the unit that was named: a whole serial, or the first listed."""
-        serial = self._listed[0].serial if self._listed else event.value.strip()
-        if serial:
-            self._ask(serial)
+        """Show the story of the unit that was named: a whole serial, or the newest that has this in it."""
+        asked = event.value.strip()
+        if asked:
+            self.dashboard.ask_log(partial(_story, asked), self._show_story)
+        elif self._listed:
+            self._ask(self._listed[0].serial)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """At the end of the list: list more."""
+        if event.cursor_row == self._limit - 1:
+            self._limit += PAGE
+            self._list()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Show the story of the unit in this row."""
@@ -101,6 +122,17 @@ class UnitsScreen(StationScreen):
     def _show_story(self, story: UnitStory) -> None:
         self._story = story
         self.query_one("#story", Static).update("\n".join(story_lines(story)))
+
+
+def _cells(run: RunLine) -> tuple[str, ...]:
+    at = run.started_at.astimezone().strftime("%m-%d %H:%M:%S")
+    return run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at
+
+
+def _story(asked: str, records: Records) -> UnitStory:
+    """The story of a unit by its serial or a part of it; not by the list, which may be of what was typed before."""
+    found = records.found(asked, 1)
+    return records.unit(found[0].serial if found else asked)
 
 
 def story_lines(story: UnitStory) -> Iterator[str]:

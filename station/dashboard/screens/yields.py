@@ -2,83 +2,124 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
 from station.dashboard.language import tr
 from station.dashboard.screens.base import StationScreen
 from station.dashboard.wrapping import pad
-from station.model.runs import Outcome, RunRecord
-from station.model.yields import YieldReport
+from station.model.yields import HourCount, YieldReport
 
-BAR = 30
+BAR = 24
+NAME = 24
+HOURS = 24
+"""So many of the newest hours are drawn."""
+HOUR = timedelta(hours=1)
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class YieldScreen(StationScreen):
-    """First-pass and final yield, units per hour of the day, each slot, and what failed most."""
+    """First-pass and final yield, what passed in each hour, each slot, and what failed most."""
 
-    DEFAULT_CSS = "YieldScreen Static { height: auto; } YieldScreen #figures { padding: 1 2; }"
+    DEFAULT_CSS = """
+    YieldScreen Container { height: auto; }
+    YieldScreen.-wide Container { layout: horizontal; }
+    YieldScreen Static { height: auto; padding: 1 0 0 1; }
+    YieldScreen.-wide #line, YieldScreen.-wide #parts { width: 1fr; }
+    """
     AUTO_FOCUS = "VerticalScroll"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]
+        self._shown: YieldReport | None = None
+
     def body(self) -> ComposeResult:
-        """One text of bars."""
-        with VerticalScroll():
-            yield Static(id="figures", markup=False)
+        """Two texts of bars, beside each other where there is room: the line as a whole, and its parts."""
+        with VerticalScroll(), Container():
+            yield Static(id="line", markup=False)
+            yield Static(id="parts", markup=False)
 
     def on_mount(self) -> None:
-        """Ask the log."""
+        """Draw what is known."""
         self.facts_changed()
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
         self.facts_changed()
 
+    def words_changed(self) -> None:
+        """Draw it again in other words."""
+        self._shown = None
+
     def facts_changed(self) -> None:
-        """Ask the log for the runs, in a thread."""
-        about = self.dashboard.state.about
-        if about is not None:
-            since = None if about.batch else about.started_at
-            self.dashboard.ask_log(lambda records: records.runs(about.batch, since), self._show_runs)
-
-    def _show_runs(self, runs: list[RunRecord]) -> None:
+        """Draw the newest report; the log is not asked for another than the header has."""
         report = self.dashboard.state.report
-        if report is not None:
-            self.query_one("#figures", Static).update("\n".join(yield_lines(report, runs)))
+        if report is not None and report is not self._shown:
+            self._shown = report
+            self.query_one("#line", Static).update("\n".join(line_lines(report)))
+            self.query_one("#parts", Static).update("\n".join(part_lines(report)))
 
 
-def yield_lines(report: YieldReport, runs: Sequence[RunRecord]) -> Iterator[str]:
-    """The figures of a report as text with bars."""
-    yield _share(tr("first-pass yield"), report.first_pass_yield)
-    yield _share(tr("final yield"), report.final_yield)
+def line_lines(report: YieldReport) -> Iterator[str]:
+    """The yields and the hours of a report, as text with bars."""
+    yield _share(tr("first-pass yield"), report.first_pass_yield, _of(report.units_passed_first, report))
+    yield _share(tr("final yield"), report.final_yield, _of(report.units_passed, report))
     yield "\n" + tr("Passed in each hour")
-    yield from _counts(_per_hour(runs))
-    yield "\n" + tr("First-pass yield of each slot")
-    for slot in report.slots:
-        yield _share(slot.slot, slot.first_pass_yield)
-    yield "\n" + tr("What failed most")
-    yield from _counts({failure.code: failure.count for failure in report.failures})
-
-
-def _per_hour(runs: Sequence[RunRecord]) -> dict[str, int]:
-    hours = [run.finished_at.astimezone() for run in runs if run.outcome is Outcome.PASS and run.finished_at]
-    return dict(Counter(hour.strftime("%m-%d %H:00") for hour in sorted(hours)))
-
-
-def _counts(counts: dict[str, int]) -> Iterator[str]:
-    most = max(counts.values(), default=0)
-    for name, count in counts.items():
-        yield f"  {pad(name, 28)} {bar(count / most)} {count}"
-    if not counts:
+    hours = newest_hours(report.hours)
+    most = max((hour.passed for hour in hours), default=0)
+    for hour in hours:
+        failed = f"✗ {hour.failed}" if hour.failed else ""
+        yield _line(_clock(hour.hour_at), hour.passed / most if most else 0.0, f"{hour.passed:>4}  {failed}")
+    if not hours:
         yield "  -"
 
 
-def _share(name: str, share: float | None) -> str:
-    return f"  {pad(name, 28)} {bar(share or 0.0)} {'-' if share is None else f'{100 * share:.1f} %'}"
+def part_lines(report: YieldReport) -> Iterator[str]:
+    """The slots and the codes of a report, as text with bars."""
+    yield tr("First-pass yield of each slot")
+    for slot in report.slots:
+        suspect = " " + tr("SUSPECT") if slot.suspect else ""
+        counts = f"{slot.units_passed_first}/{slot.units_counted}"
+        yield _share(slot.slot, slot.first_pass_yield, counts + suspect)
+    yield "\n" + tr("What failed most")
+    most = max((failure.count for failure in report.failures), default=0)
+    for failure in report.failures:
+        counts = f"{failure.count:>4}  {100 * failure.cumulative:5.1f} %  {failure.outcome}"
+        yield _line(failure.code or "-", failure.count / most, counts)
+    if not report.failures:
+        yield "  -"
+
+
+def newest_hours(hours: Sequence[HourCount]) -> list[HourCount]:
+    """The newest HOURS hours up to the last in which a run began, those in which nothing happened too."""
+    if not hours:
+        return []
+    known, last = {hour.hour_at: hour for hour in hours}, hours[-1].hour_at
+    first = max(hours[0].hour_at, last - (HOURS - 1) * HOUR)
+    times = [first + number * HOUR for number in range((last - first) // HOUR + 1)]
+    return [known.get(at, HourCount(at, 0, 0)) for at in times]
+
+
+def _clock(hour_at: datetime) -> str:
+    return hour_at.astimezone().strftime("%m-%d %H:%M")
+
+
+def _of(part: int, report: YieldReport) -> str:
+    return f"{part}/{report.units_counted}"
+
+
+def _share(name: str, share: float | None, counts: str) -> str:
+    percent = "     -" if share is None else f"{100 * share:5.1f} %"
+    return _line(name, share or 0.0, f"{percent}  {counts}")
+
+
+def _line(name: str, share: float, figures: str) -> str:
+    return f"  {pad(name, NAME)} {bar(share)} {figures}".rstrip()
 
 
 def bar(share: float) -> str:

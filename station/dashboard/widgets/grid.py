@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -45,6 +45,9 @@ class SlotGrid(Widget, can_focus=True):
         self.faces: tuple[Face, ...] = ()
         self.selected = 0
         self._strips: dict[int, list[Strip]] = {}
+        self._lines: dict[int, Strip] = {}
+        """Rows of the terminal as they were joined, for `_lines_size`."""
+        self._lines_size = Size(0, 0)
         self._lit: set[int] = set()
         self._colours: dict[str, Colours] = {}
 
@@ -73,11 +76,15 @@ class SlotGrid(Widget, can_focus=True):
         for number in numbers:
             self._strips.pop(number, None)
         regions = [region for number in numbers if (region := self._region(number)) is not None]
+        for region in regions:
+            for y in range(region.y, region.bottom):
+                self._lines.pop(y, None)
         if regions:
             self.refresh(*regions)
 
     def _draw_all_again(self) -> None:
         self._strips.clear()
+        self._lines.clear()
         self.refresh()
 
     # --- where things are -------------------------------------------------------------------------------------------
@@ -103,33 +110,41 @@ class SlotGrid(Widget, can_focus=True):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row of the terminal through a row of tiles."""
+        """One row of the terminal through a row of tiles; where one tile changes, so do few rows."""
+        if (size := self.size) != self._lines_size:
+            self._lines.clear()
+            self._lines_size = size
+        if not self.faces:
+            return self._blank(y, size)
+        if (line := self._lines.get(y)) is None:
+            line = self._lines[y] = self._line(y, size)
+        return line
+
+    def _line(self, y: int, size: Size) -> Strip:
         plan = self._layout_now
-        down = edges(self.size.height, plan.visible_rows)
+        across, down = edges(size.width, plan.columns), edges(size.height, plan.visible_rows)
         row = next((row for row in range(plan.visible_rows) if down[row] <= y < down[row + 1]), None)
-        if row is None or not self.faces:
-            return self._blank(y)
-        first = (row + self._first_row(plan)) * plan.columns
-        numbers = range(first, min(first + plan.columns, len(self.faces)))
-        strips = [self._tile(number)[y - down[row]] for number in numbers]
-        return Strip.join(strips).adjust_cell_length(self.size.width).apply_style(self.rich_style)
+        if row is None:
+            return self._blank(y, size)
+        height, first = down[row + 1] - down[row], (row + self._first_row(plan)) * plan.columns
+        strips = [
+            self._tile(first + column, across[column + 1] - across[column], height)[y - down[row]]
+            for column in range(min(plan.columns, len(self.faces) - first))
+        ]
+        return Strip.join(strips).adjust_cell_length(size.width).apply_style(self.rich_style)
 
-    def _blank(self, y: int) -> Strip:
-        text = tr("No camera yet: plug one in.") if not self.faces and y == self.size.height // 2 else ""
-        return Strip([_centred(text, self.size.width)]).apply_style(self.rich_style)
+    def _blank(self, y: int, size: Size) -> Strip:
+        text = tr("No camera yet: plug one in.") if not self.faces and y == size.height // 2 else ""
+        return Strip([_centred(text, size.width)]).apply_style(self.rich_style)
 
-    def _tile(self, number: int) -> list[Strip]:
-        region = self._region(number)
-        assert region is not None
+    def _tile(self, number: int, width: int, height: int) -> list[Strip]:
         drawn = self._strips.get(number)
         # After a change of size the first rows may be asked for before the news of it has come.
-        if drawn is None or (len(drawn), drawn[0].cell_length) != (region.height, region.width):
+        if drawn is None or (len(drawn), drawn[0].cell_length) != (height, width):
             face = self.faces[number]
             if not self._colours:
                 self._colours = palette(self.app.theme_variables)
-            strips = draw(
-                face, region.width, region.height, self._colours[face.look.tone], selected=number == self.selected
-            )
+            strips = draw(face, width, height, self._colours[face.look.tone], selected=number == self.selected)
             self._strips[number] = [_lit(strip) for strip in strips] if number in self._lit else strips
         return self._strips[number]
 
@@ -142,6 +157,7 @@ class SlotGrid(Widget, can_focus=True):
         super().notify_style_update()
         self._colours = {}
         self._strips.clear()
+        self._lines.clear()
 
     # --- the selection ----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 WIDTH_WANTED = 30
 HEIGHT_WANTED = 10
@@ -19,6 +20,7 @@ class Layout:
     visible_rows: int
 
 
+@lru_cache(maxsize=8)
 def layout(width: int, height: int, count: int) -> Layout:
     """The best layout of `count` tiles in so many columns and rows of characters."""
     most = max(1, min(count, width // LEAST_WIDTH))
@@ -38,6 +40,7 @@ def _quality(width: int, height: int, count: int, columns: int) -> tuple[float, 
     return (size - unused / 4, -abs(wide / 2.5 - high))
 
 
-def edges(total: int, parts: int) -> list[int]:
+@lru_cache(maxsize=16)
+def edges(total: int, parts: int) -> tuple[int, ...]:
     """Where each of `parts` nearly equal parts of `total` begins, and at last where they end."""
-    return [total * part // parts for part in range(parts + 1)]
+    return tuple(total * part // parts for part in range(parts + 1))

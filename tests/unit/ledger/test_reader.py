@@ -381,3 +381,61 @@ def _history_by_hand(runs: list[RunRecord], serial: str, batch: str | None) -> U
         newest.boot_confirmed,
         len(failed),
     )
+
+
+def test_the_newest_runs_are_listed_up_to_a_limit(store: Store, reader: Reader) -> None:
+    store(*(a_run(minute=minute, serial=f"{minute:024X}") for minute in (5, 1, 9, 3)), a_run(minute=7, batch="other"))
+    listed = reader.newest(RunFilter(batch="2026-47"), 3)
+    assert [line.serial for line in listed] == [f"{minute:024X}" for minute in (9, 5, 3)]
+    assert reader.newest(RunFilter(batch="2026-47", since=START + timedelta(minutes=6)), 3) == listed[:1]
+    [run] = reader.runs(RunFilter(serial=f"{9:024X}"))
+    line = listed[0]
+    assert (line.run_id, line.outcome, line.code) == (run.run_id, run.outcome, run.code)
+    assert (line.slot, line.started_at) == (run.slot, run.started_at)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SERIAL, [SERIAL]),
+        (f" {SERIAL.lower()} ", [SERIAL]),
+        (reversed_serial(SERIAL), [SERIAL]),
+        ("3a0f5c77b1", [OTHER_SERIAL, SERIAL, SERIAL]),
+        ("3A0F5C77B1D2E49600112", [SERIAL, SERIAL]),
+        ("112233", [SERIAL, SERIAL]),
+        ("5566", [OTHER_SERIAL]),
+        ("_", []),
+        ("%", []),
+        ("00000000", []),
+        (" ", []),
+        ("", []),
+    ],
+)
+def test_units_are_found_by_a_part_of_their_serial(
+    store: Store, reader: Reader, text: str, expected: list[str]
+) -> None:
+    store(a_run(Outcome.FAIL, serial=SERIAL), a_run(minute=1, serial=SERIAL), a_run(minute=2, serial=OTHER_SERIAL))
+    whole = len(text.strip()) == 24
+    assert [line.serial for line in reader.found(text, 1 if whole else 50)] == expected
+
+
+def test_of_many_units_that_are_meant_the_newest_are_found(store: Store, reader: Reader) -> None:
+    store(*(a_run(minute=minute, serial=f"3A0F5C77B1{minute:014X}") for minute in range(9)))
+    newest = [f"3A0F5C77B1{minute:014X}" for minute in (8, 7, 6)]
+    for text in ("3A0F5C77B1", "7B1"):
+        assert [line.serial for line in reader.found(text, 3)] == newest
+
+
+def test_what_failed_before_a_moment_is_not_asked(store: Store, reader: Reader) -> None:
+    store(a_run(Outcome.FAIL, serial=SERIAL), a_run(Outcome.FAIL, minute=5, serial=OTHER_SERIAL))
+    assert [unit.serial for unit in reader.failed(since=START + timedelta(minutes=1))] == [OTHER_SERIAL]
+
+
+def test_rates_are_those_of_the_report(store: Store, reader: Reader) -> None:
+    runs = [a_run(attempts=(an_attempt(),)), a_run(minute=3, slot="B2", attempts=(an_attempt(),)), a_run(Outcome.FAIL)]
+    store(*(replace(run, duration_s=20.0 + number) for number, run in enumerate(runs)))
+    rates = reader.rates(HERE)
+    assert rates.images == reader.report(HERE).images
+    assert rates.images
+    assert rates.run_mean_s == 20.5
+    assert reader.rates(RunFilter(since=START + timedelta(days=1))).run_mean_s is None

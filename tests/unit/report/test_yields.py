@@ -189,3 +189,11 @@ def test_any_history_balances_in_any_order(runs: list[RunRecord], order: random.
         assert sum(row.count for row in report.failures if row.outcome is outcome) == by_outcome[outcome]
     assert sum(slot.units_counted for slot in report.slots) == report.units_counted
     assert sum(slot.runs for slot in report.slots) == len(runs) - by_outcome[SKIPPED] - report.open_runs
+
+
+def test_hours_count_what_passed_and_failed_of_the_runs_that_began_in_them() -> None:
+    runs = [a_run(PASS, minute, serial=str(minute)) for minute in (0, 50, 130)]
+    others = [a_run(outcome, 10, serial=str(outcome)) for outcome in (FAIL, ERROR, ABORTED, SKIPPED, None)]
+    eight = START.replace(minute=0, second=0, microsecond=0)
+    hours = [(hour.hour_at, hour.passed, hour.failed) for hour in summarize([*runs, *others]).hours]
+    assert hours == [(eight, 2, 1), (eight + timedelta(hours=2), 1, 0)]

@@ -1,0 +1,68 @@
+"""`station web`: the dashboard in a browser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, new_app, settings_for
+from station.cli.output import say
+from station.errors import UsageError
+
+app = new_app("Serve the dashboard of the running line to browsers.\n\nExample: station web --port 8080")
+
+EXIT_INTERRUPTED = 130
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@app.command(epilog="Example: station web --port 8080")
+def web(
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="H", help="The address to serve on. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="P", min=1, max=65535, help="The port. Default: 8000.")
+    ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Browsers may steer the line too. Without it they only look.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> int:
+    """Serve the dashboard of the line that works in the data folder to browsers, several at once, until interrupted.
+
+    Browsers only look, unless --control is given. Nobody is asked for a password: on another address than 127.0.0.1
+    everybody in the network sees the line, and with --control steers it. Nothing is loaded from the internet.
+    """
+    given = {"web__host": host, "web__port": port, "web__control": control or None}
+    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    from station.dashboard.bridge import is_served
+    from station.dashboard.web.server import DashboardServer, serve
+
+    folder, served = settings.data_dir, settings.web
+    if not is_served(folder):
+        raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
+    command = _dashboard(folder, config, control=served.control)
+    server = DashboardServer(
+        command, served.host, served.port, f"station {settings.station_id}", lambda: is_served(folder)
+    )
+    serve(server, lambda: _say_where(served.host, served.port, control=served.control))
+    return EXIT_INTERRUPTED
+
+
+def _dashboard(folder: Path, config: Path | None, *, control: bool) -> list[str]:
+    """The command of each browser's dashboard."""
+    words = [sys.executable, "-m", "station", "dashboard", "--web", "--data-dir", str(folder)]
+    words += ["--config", str(config)] if config else []
+    return words if control else [*words, "--read-only"]
+
+
+def _say_where(host: str, port: int, *, control: bool) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    what = "browsers may steer the line" if control else "browsers only look"
+    say(f"the dashboard is at http://{shown}:{port}/ ({what}); Ctrl+C ends it")
+    if host not in LOOPBACK:
+        say(f"everybody who reaches this machine {'steers' if control else 'sees'} the line: no password is asked for")

@@ -1,0 +1,179 @@
+"""The dashboard in browsers: each browser gets a `station dashboard` process of its own, through textual-serve.
+
+Whoever reaches the port sees the line, so pages of other sites must not: a browser sends them all here if they ask. A
+request is refused where its Host is a name that is not this machine's (a name may be made to point anywhere) or where
+its Origin is another page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import shlex
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp_jinja2
+from aiohttp import web
+from textual_serve.app_service import AppService
+from textual_serve.server import Server, to_int
+
+from station.errors import UsageError
+
+PAGES = Path(__file__).parent
+MOST_VIEWERS = 24
+"""So many browsers at once: each costs a process."""
+LEAVE_LIMIT_S = 5.0
+HEARTBEAT_S = 15.0
+SIZE_LIMITS = (20, 500)
+"""Columns and rows that a browser may ask for."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Viewer(AppService):
+    """The dashboard process of one browser."""
+
+    async def run(self) -> None:
+        """Pass on what it draws until it ends; a browser whose dashboard is gone is told so, however it went."""
+        try:
+            await super().run()
+        finally:
+            await self.remote_close()
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """The browser's window changed."""
+        await super().set_terminal_size(_size(width), _size(height))
+
+    async def stop(self) -> None:
+        """End the process; one that does not leave is killed."""
+        process = self._process
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_LIMIT_S):
+                await super().stop()
+                if process is not None:
+                    await process.wait()
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+class DashboardServer(Server):
+    """Serves the dashboards that `command` starts; `has_line` says whether there is anything to look at."""
+
+    def __init__(self, command: Sequence[str], host: str, port: int, title: str, has_line: Callable[[], bool]) -> None:
+        super().__init__("exec " + shlex.join(command), host, port, title, templates_path=PAGES)
+        self._has_line = has_line
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def application(self) -> web.Application:
+        """The web application, guarded."""
+        application = await self._make_app()
+        application.middlewares.append(self._guard)
+        return application
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _is_ours(request.host, self.host):
+            raise web.HTTPForbidden(text="This machine is asked for by a name that is not its own.")
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text="Another page asks.")
+        return await handler(request)
+
+    async def on_startup(self, app: web.Application) -> None:
+        """The command says where it serves."""
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """Let every browser go: the server would wait for them."""
+        await asyncio.gather(*(websocket.close() for websocket in self._open))
+
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
+        """The page; while there is no line, one that looks again."""
+        has_line = await asyncio.to_thread(self._has_line)
+        known: dict[str, Any] = {"title": self.title, "websocket": f"ws://{request.host}/ws"}
+        known["font_size"] = min(max(to_int(request.query.get("fontsize", "16"), 16), 6), 60)
+        page = "page.html.j2" if has_line else "no_line.html.j2"
+        return aiohttp_jinja2.render_template(page, request, known, status=200 if has_line else 503)
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """One browser, until it or its dashboard leaves."""
+        if len(self._open) >= MOST_VIEWERS:
+            raise web.HTTPServiceUnavailable(text="Too many browsers look already.")
+        websocket = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+        await websocket.prepare(request)
+
+        async def close() -> None:
+            await websocket.close()
+
+        viewer = Viewer(
+            self.command,
+            write_bytes=websocket.send_bytes,
+            write_str=websocket.send_str,
+            close=close,
+            download_manager=self.download_manager,
+        )
+        self._open.add(websocket)
+        try:
+            width, height = (to_int(request.query.get(name, ""), 80) for name in ("width", "height"))
+            await viewer.start(_size(width), _size(height))
+            # What is no message of the page's script ends the connection.
+            with suppress(ValueError, TypeError, KeyError, IndexError, AssertionError, AttributeError):
+                await self._process_messages(websocket, viewer)
+        finally:
+            self._open.discard(websocket)
+            await viewer.stop()
+        return websocket
+
+
+def serve(server: DashboardServer, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM. UsageError where the port cannot be had."""
+    logging.getLogger("textual-serve").setLevel(logging.CRITICAL)
+    asyncio.run(_serve(server, on_ready))
+
+
+async def _serve(server: DashboardServer, on_ready: Callable[[], None]) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    runner = web.AppRunner(await server.application(), access_log=None, shutdown_timeout=2 * LEAVE_LIMIT_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, server.host, server.port).start()
+        on_ready()
+        await ended.wait()
+    except OSError as error:
+        raise _refused(server.host, server.port, error) from error
+    finally:
+        await runner.cleanup()
+
+
+def _refused(host: str, port: int, error: OSError) -> UsageError:
+    if error.errno == errno.EADDRINUSE:
+        return UsageError("usage.port", f"another program has port {port} of {host}")
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    return UsageError("usage.port", f"cannot serve on port {port} of {host}: {reason}")
+
+
+def _is_ours(host: str, served: str) -> bool:
+    """Whether a Host header names this machine: by an address, or by a name that nobody else can give away."""
+    with suppress(ValueError):
+        name = urlsplit(f"//{host}").hostname or ""
+        if name in ("localhost", served.lower(), socket.gethostname().lower()):
+            return True
+        ipaddress.ip_address(name)
+        return True
+    return False
+
+
+def _size(wanted: int) -> int:
+    least, most = SIZE_LIMITS
+    return min(max(int(wanted), least), most)
