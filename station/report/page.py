@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from station.model.figures import YieldReport
 from station.report import cells
-from station.report.plots import failures_plot, rates_plot, slots_plot
-from station.report.text import suspicions
+from station.report.plots import failures_plot, hours_plot, rates_plot, slots_plot
+from station.report.text import MOST_HOURS, suspicions
 
 TEMPLATE = "page.html.j2"
 
@@ -29,8 +29,10 @@ def report_html(report: YieldReport) -> str:
             report=report,
             data=report.to_json(),
             suspicions=suspicions(report),
+            most_hours=MOST_HOURS,
             # pygal has escaped all text in its own output.
             failures_plot=Markup(failures_plot(report)),
+            hours_plot=Markup(hours_plot(report)),
             slots_plot=Markup(slots_plot(report)),
             rates_plot=Markup(rates_plot(report)),
         )

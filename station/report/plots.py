@@ -51,6 +51,13 @@ def failures_plot(report: YieldReport) -> str:
     )
 
 
+def hours_plot(report: YieldReport) -> str:
+    """Runs that passed in each of the last hours that had any; "" where there is none."""
+    rows = report.hours[-_MOST_BARS:]
+    labels = [f"{row.hour_at.astimezone():%d.%m. %H:00}" for row in rows]
+    return _bars("Passed runs by hour", labels, [row.passed for row in rows], [False] * len(rows), "{:.0f}")
+
+
 def slots_plot(report: YieldReport) -> str:
     """First-pass yield by slot, suspect slots black; "" where no slot has counted units."""
     rows = [slot for slot in report.slots if slot.first_pass_yield is not None][:_MOST_BARS]

@@ -8,6 +8,9 @@ from station.model.figures import DEFINITIONS, YieldReport
 from station.model.units import FailedUnit, hint_for
 from station.report.cells import chance, interval, moment, number, printable, rate, seconds, share, table
 
+MOST_HOURS = 24
+"""So many of the last hours are printed; the JSON report has all."""
+
 
 def report_text(report: YieldReport) -> str:
     """The report with the definitions of its figures."""
@@ -16,6 +19,7 @@ def report_text(report: YieldReport) -> str:
         _failures(report),
         _slots(report),
         _images(report),
+        _hours(report),
         _open_units(report),
         ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())],
     ]
@@ -117,6 +121,14 @@ def _images(report: YieldReport) -> list[str]:
         for row in report.images
     ]
     return ["Images written", *table(("partition", "images", "mean", "rate", "retries"), rows)]
+
+
+def _hours(report: YieldReport) -> list[str]:
+    if not report.hours:
+        return []
+    rows = [(moment(hour.hour_at), str(hour.passed), str(hour.failed)) for hour in report.hours[-MOST_HOURS:]]
+    more = f" (the last {MOST_HOURS} with runs)" if len(report.hours) > MOST_HOURS else ""
+    return [f"Hours{more}", *table(("from", "passed", "failed"), rows)]
 
 
 def _open_units(report: YieldReport) -> list[str]:

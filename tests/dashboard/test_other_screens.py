@@ -34,7 +34,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
 
             await operator.press("5")
             await operator.until_text(serial(1))
-            assert "dfu.err_write" in operator.text()
+            await operator.until_text("dfu.err_write")
 
             await operator.press("2")
             await operator.until_text(serial(2))
@@ -46,7 +46,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
 
             await operator.press("f4")
             await operator.until_text("What failed most")
-            assert "50.0 %" in operator.text()
+            await operator.until_text("50.0 %")
 
             await operator.press("3")
             await operator.until_text("could not store a block")
