@@ -22,6 +22,7 @@ FORMS = (
     mark("this unit already passed with this bundle and recipe"),
     mark("this unit failed {count} times in this batch"),
     mark("the camera was unplugged during the run"),
+    mark("the camera was unplugged during the run, and another one plugged in"),
     mark("the camera was unplugged before its run"),
     mark("the run was cancelled"),
     mark("the run was cancelled before it started"),

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +147,9 @@ async def test_several_look_and_nobody_steers(make_bench: MakeBench, watch: Watc
 
 def _dashboards(pid: int) -> Iterator[int]:
     for child in descendants(pid):
-        if b"dashboard" in Path(f"/proc/{child}/cmdline").read_bytes():
-            yield child
+        with suppress(FileNotFoundError):  # it has just ended
+            if b"dashboard" in Path(f"/proc/{child}/cmdline").read_bytes():
+                yield child
 
 
 async def test_a_dashboard_that_only_looks_sends_nothing_else_whatever_its_screens_ask(make_bench: MakeBench) -> None:
