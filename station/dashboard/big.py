@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 # Five rows of three pixels a letter, one octal digit a row: 4 is the left pixel, 2 the middle, 1 the right.
 _FONT = """
 0=75557 1=26227 2=71747 3=71717 4=55711 5=74717 6=74757 7=71122 8=75757 9=75717
@@ -19,6 +21,7 @@ def big_width(text: str) -> int:
     return max(0, 4 * len(text) - 1)
 
 
+@lru_cache(maxsize=512)
 def big(text: str) -> tuple[str, ...] | None:
     """The text in three rows of equal length, or None where a letter has no big form."""
     letters = text.upper()

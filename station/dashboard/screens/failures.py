@@ -32,6 +32,7 @@ class FailuresScreen(StationScreen):
     def __init__(self) -> None:
         super().__init__()
         self._units: list[FailedUnit] = []
+        self._rows: list[tuple[str | int, ...]] = []
 
     def body(self) -> ComposeResult:
         """The table, and what to do with the unit under the cursor."""
@@ -48,6 +49,7 @@ class FailuresScreen(StationScreen):
         table = self.query_one(DataTable)
         table.clear(columns=True)
         table.add_columns(tr("serial"), tr("slot"), tr("code"), tr("runs"), tr("failed at"), tr("now in"))
+        self._rows = []
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
@@ -61,16 +63,22 @@ class FailuresScreen(StationScreen):
 
     def _show_units(self, units: list[FailedUnit]) -> None:
         self._units = units = units[-LISTED:]
-        table = self.query_one(DataTable)
-        row = table.cursor_row
-        table.clear()
-        for unit in units:
-            at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
-            here = self._slot_of(unit)
-            table.add_row(unit.serial, unit.slot, unit.code or "", unit.runs, at, here.slot if here else "-")
-        if units:
-            table.move_cursor(row=min(row, len(units) - 1))
+        rows = [self._cells(unit) for unit in units]
+        # Filling a table means to measure every cell: the same rows are left as they stand.
+        if rows != self._rows:
+            table = self.query_one(DataTable)
+            row = table.cursor_row
+            table.clear()
+            self._rows = rows
+            table.add_rows(rows)
+            if rows:
+                table.move_cursor(row=min(row, len(rows) - 1))
         self._show_hint()
+
+    def _cells(self, unit: FailedUnit) -> tuple[str | int, ...]:
+        at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
+        here = self._slot_of(unit)
+        return unit.serial, unit.slot, unit.code or "", unit.runs, at, here.slot if here else "-"
 
     def _slot_of(self, unit: FailedUnit) -> SlotView | None:
         return next((view for view in self.dashboard.state.slots if view.run_id == unit.run_id), None)

@@ -18,6 +18,10 @@ class LogScreen(StationScreen):
     DEFAULT_CSS = "LogScreen DataTable { height: 1fr; }"
     AUTO_FOCUS = "DataTable"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[tuple[str, ...]] = []
+
     def body(self) -> ComposeResult:
         """The filter and the events."""
         yield Input()
@@ -34,6 +38,7 @@ class LogScreen(StationScreen):
         table = self.query_one(DataTable)
         table.clear(columns=True)
         table.add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
+        self._rows = []
 
     def on_screen_resume(self) -> None:
         """The screen is looked at again."""
@@ -46,12 +51,19 @@ class LogScreen(StationScreen):
     def facts_changed(self) -> None:
         """List the events that fit the filter."""
         wanted = self.query_one(Input).value.strip().lower()
-        table = self.query_one(DataTable)
-        table.clear()
-        for event in self.dashboard.state.events:
-            cells = _cells(event)
-            if wanted in " ".join(cells).lower():
-                table.add_row(*cells)
+        every = map(_cells, self.dashboard.state.events)
+        rows = [cells for cells in every if wanted in " ".join(cells).lower()]
+        if rows != self._rows:
+            self._show(rows)
+
+    def _show(self, rows: list[tuple[str, ...]]) -> None:
+        """Filling a table means to measure every cell: only what came since is added, where nothing else changed."""
+        table, shown = self.query_one(DataTable), len(self._rows)
+        if rows[:shown] != self._rows:
+            table.clear()
+            shown = 0
+        self._rows = rows
+        table.add_rows(rows[shown:])
         table.move_cursor(row=table.row_count - 1)
 
 
