@@ -31,21 +31,25 @@ class HistoryQuestion:
         self._engine = engine
         self._lock = Lock()
         self._connection: PoolProxiedConnection | None = None
-        self._in_batch = _Prepared(engine, _of_batch())
-        self._without_batch = _Prepared(engine, _of_no_batch())
+        self._prepared: dict[bool, _Prepared] = {}
 
     def ask(self, serial: str, batch: str | None) -> UnitHistory:
         """The history of the unit of a serial, as the bootloader spells it; `batch` None is a batch of its own."""
-        prepared = self._without_batch if batch is None else self._in_batch
         values = {"serial": storable(canonical_serial(serial)), "batch": None if batch is None else storable(batch)}
         with self._lock:
-            row = self._fetch(prepared, values)
+            row = self._fetch(self._statement(in_batch=batch is not None), values)
         if row is None:
             return UnitHistory()
         outcome, bundle_sha256, recipe, verified, boot_confirmed, failed_runs = row
         return UnitHistory(
             outcome or OPEN, bundle_sha256, recipe, bool(verified), bool(boot_confirmed), int(failed_runs)
         )
+
+    def _statement(self, *, in_batch: bool) -> _Prepared:
+        """Compiled at the first question: reports, which ask none, need not wait for it."""
+        if in_batch not in self._prepared:
+            self._prepared[in_batch] = _Prepared(self._engine, _of_batch() if in_batch else _of_no_batch())
+        return self._prepared[in_batch]
 
     def close(self) -> None:
         """Close the connection; a later question opens another."""
