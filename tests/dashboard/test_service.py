@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from contextlib import suppress
 
-from station.dashboard.bridge import connected
+from station.dashboard.bridge import connected, is_served
 from station.model.live import socket_path
 from station.sim.faults import Fault
 from tests.dashboard.conftest import Watch
@@ -17,7 +17,7 @@ def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: 
     bench = make_bench([camera(1)])
     path = socket_path(bench.data_dir)
     with bench.station("--stop-after", "1") as running:
-        wait_for(path.exists, "the line answers")
+        wait_for(lambda: is_served(bench.data_dir), "the line answers")
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         running.run()
         assert running.end() == 0
