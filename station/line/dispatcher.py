@@ -18,12 +18,7 @@ from station.errors import StationError, UsbAccessError
 from station.line.batching import Batching
 from station.line.clock import monotonic_s
 from station.line.interlock import Skip, interlock
-from station.line.messages import (
-    CameraHeld,
-    CameraNotHeld,
-    CancelRun,
-    PortChanged,
-)
+from station.line.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
 from station.line.pool import Child, Pool
 from station.line.port import BOOTED_S, Port
 from station.line.runs import Runs
@@ -254,7 +249,9 @@ class Dispatcher:
         if self._runs.log is None:
             self._unread.append(answer)
             return
-        if port.history_due and (skip := self._interlock(port, answer.device)):
+        # Asked once an insertion: a camera that is held again comes back in the middle of its own run.
+        due, port.history_due = port.history_due, False
+        if due and (skip := self._interlock(port, answer.device)):
             self._runs.skip(port, answer.device, skip)
         elif isinstance(answer, CameraHeld):
             self._held(port, answer)

@@ -52,12 +52,11 @@ class Runs:
         assert self.log is not None, "no run begins before the log is open"
         self.log.submit(fact)
 
-    def open(self, port: Port, device: Device, *, identified: bool) -> RunRecord:
+    def open(self, port: Port, device: Device, *, identified: bool) -> None:
         """A run begins on a port, and is in the log as open from now on."""
         run = opened_run(self.setup, port, device, identified=identified)
         port.begin(run)
         self.submit(RunOpened(run))
-        return run
 
     def skip(self, port: Port, device: Device, skip: Skip) -> None:
         """Leave a unit alone; noted once, however often the same camera comes and goes by itself."""
