@@ -22,15 +22,16 @@ from station.dashboard.inquiries import Inquiries
 from station.dashboard.language import choose, following, mark, tr, tr_count
 from station.dashboard.leaving import Leaving
 from station.dashboard.pace import Pace
+from station.dashboard.pages.failures import FailuresPage
+from station.dashboard.pages.help import HelpPage
+from station.dashboard.pages.line import LinePage
+from station.dashboard.pages.log import LogPage
+from station.dashboard.pages.page import Page
+from station.dashboard.pages.units import UnitsPage
+from station.dashboard.pages.yields import YieldPage
 from station.dashboard.records import Records
 from station.dashboard.screens.asking import Question
-from station.dashboard.screens.base import STEERING, StationScreen
-from station.dashboard.screens.failures import FailuresScreen
-from station.dashboard.screens.help import HelpScreen
-from station.dashboard.screens.line import LineScreen
-from station.dashboard.screens.log import LogScreen
-from station.dashboard.screens.units import UnitsScreen
-from station.dashboard.screens.yields import YieldScreen
+from station.dashboard.screens.desk import Desk
 from station.dashboard.state import State, event_of_run
 from station.dashboard.typed import Typed
 from station.model.slots import SlotState, SlotView
@@ -42,6 +43,16 @@ FIGURES_S = 2.0
 LEARNED_FROM = timedelta(days=7)
 LEARNS_EVERY_S = 300.0
 Answer = TypeVar("Answer")
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch"})
+"""The actions that change something at the line."""
+PAGES: dict[str, type[Page]] = {
+    "line": LinePage,
+    "units": UnitsPage,
+    "failures": FailuresPage,
+    "yield": YieldPage,
+    "log": LogPage,
+    "help": HelpPage,
+}
 FAILED = frozenset({SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED})
 
 
@@ -50,10 +61,10 @@ def _now() -> datetime:
 
 
 def _switch(
-    key: str, where_typed: str, mode: str, name: str, key_display: str | None = None
+    key: str, where_typed: str, page: str, name: str, key_display: str | None = None
 ) -> tuple[Binding, Binding]:
-    """Two keys to a screen. The footer names the first that works: in a field, a character is only typed."""
-    action = f"switch_mode('{mode}')"
+    """Two keys to a page. The footer names the first that works: in a field, a character is only typed."""
+    action = f"show_page('{page}')"
     return (Binding(key, action, name, key_display=key_display), Binding(where_typed, action, name))
 
 
@@ -62,15 +73,6 @@ class Dashboard(App[Leaving]):
 
     TITLE = "station"
     CSS_PATH = "dashboard.tcss"
-    MODES: ClassVar[dict[str, Any]] = {
-        "line": LineScreen,
-        "units": UnitsScreen,
-        "failures": FailuresScreen,
-        "yield": YieldScreen,
-        "log": LogScreen,
-        "help": HelpScreen,
-    }
-    DEFAULT_MODE = "line"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "batch", "Batch"),
@@ -106,10 +108,15 @@ class Dashboard(App[Leaving]):
         self.sound = True
         self.read_only = read_only
         self._stale = True
+        self._desk = Desk(kind(name) for name, kind in PAGES.items())
         self._bridge = Bridge(data_dir, self._take_in, read_only=read_only)
         self._inquiries = Inquiries(self, records)
         self._batch = BatchSteps(self)
         self._typed = Typed(self, super().on_event)
+
+    def get_default_screen(self) -> Desk:
+        """The screen that lies under every question."""
+        return self._desk
 
     def on_mount(self) -> None:
         """Connect to the line and begin to pull."""
@@ -130,12 +137,10 @@ class Dashboard(App[Leaving]):
     def _pull(self) -> None:
         """Show the newest snapshot, and ask for the next."""
         self.state.snapshot = self._bridge.snapshot
-        if (seen := self._seen) is not None:
-            with suppress(NoMatches):  # it is being taken down
-                seen.show_state()
+        with suppress(NoMatches):  # it is being taken down
+            self._desk.show_state()
         if not self.read_only:
-            nobody_types = seen is not None and seen.is_active and not isinstance(self.focused, Input)
-            self._batch.look(nobody_types=nobody_types)
+            self._batch.look(nobody_types=self._desk.is_active and not isinstance(self.focused, Input))
         self._bridge.pull()
 
     def _take_in(self, name: str, fact: dict[str, Any]) -> None:
@@ -153,15 +158,8 @@ class Dashboard(App[Leaving]):
         self._facts_changed()
 
     def _facts_changed(self) -> None:
-        if (seen := self._seen) is not None:
-            with suppress(NoMatches):  # it is being taken down
-                seen.facts_changed()
-
-    @property
-    def _seen(self) -> StationScreen | None:
-        """The screen that is looked at, perhaps under a question; None while it is being built, and at the end."""
-        screens = [screen for screen in self.screen_stack if isinstance(screen, StationScreen) and screen.is_mounted]
-        return screens[-1] if screens else None
+        with suppress(NoMatches):  # it is being taken down
+            self._desk.facts_changed()
 
     def _sound(self, outcome: str) -> None:
         """One sound for a pass, two for what is none."""
@@ -225,20 +223,21 @@ class Dashboard(App[Leaving]):
 
     def action_batch(self) -> None:
         """Begin a batch, change it or end it."""
-        if self.read_only:
-            self.notify(tr("This screen may only look."), severity="warning")
-        elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
+        if not self.state.snapshot.status.ended and self.screen is self._desk:
             self._batch.open()
+
+    def action_show_page(self, name: str) -> None:
+        """Look at another page."""
+        self._desk.show_page(name)
 
     def action_theme(self) -> None:
         """Light or dark."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def action_language(self) -> None:
-        """The next language, on the screen that is looked at and on all that are looked at later."""
+        """The next language."""
         choose(following())
-        if (seen := self._seen) is not None:
-            seen.change_language()
+        self._desk.change_language()
 
     def action_command_palette(self) -> None:
         """Every command by its name."""

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from station.dashboard.keys import label
 from station.dashboard.language import tr
+from station.dashboard.pages.page import Page
 
 CERTAIN = 1.0
 
@@ -54,8 +55,8 @@ class KeyCommands(Provider):
 
 
 def _own_actions(node: DOMNode) -> set[str]:
-    """What the station's own classes bind on a screen or the program; not what Textual does with Tab and the like."""
-    if not isinstance(node, App | Screen):
+    """What the station's own classes bind on a page, a screen or the program; not what Textual does itself."""
+    if not isinstance(node, App | Screen | Page):
         return set()
     own = (kind for kind in type(node).__mro__ if kind.__module__.startswith("station."))
     bindings = (binding for kind in own for binding in vars(kind).get("BINDINGS", ()))

@@ -5,29 +5,29 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from station.dashboard.big import ROWS, big, big_width
 from station.dashboard.face import BAR_STEPS, Face
 from station.dashboard.palette import FILLED, Colours
 from station.dashboard.wrapping import cut, wrap
 
+Row = list[Segment]
+"""One row of the terminal through one tile. Making a `Strip` of each would take longer than drawing it."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def draw(face: Face, width: int, height: int, colours: Colours, *, selected: bool) -> list[Strip]:
-    """The rows of a tile, each exactly `width` wide. The last row and column stay the gap between tiles."""
-    inner = max(1, width - 1)
+def draw(face: Face, width: int, height: int, colours: Colours, ground: Style, *, selected: bool) -> list[Row]:
+    """The rows of a tile, each exactly `width` wide. The last row and column stay the gap, in `ground`."""
+    inner, gap = max(1, width - 1), Segment(" ", ground)
     needed = _foot(face, inner, colours, height - 1)
     rows = [_title(face, inner, colours, selected=selected)]
     rows += _head(face, inner, height - 1 - len(needed), colours)
     rows += needed
-    blank = Segment(" " * inner, colours.body)
-    strips = [Strip([*row, Segment(" ")], width) for row in rows[:height]]
-    return strips + [Strip([blank, Segment(" ")], width)] * (height - len(strips))
+    blank = [Segment(" " * inner, colours.body)]
+    return [[*row, gap] for row in (rows + [blank] * (height - len(rows)))[:height]]
 
 
-def _title(face: Face, width: int, colours: Colours, *, selected: bool) -> list[Segment]:
+def _title(face: Face, width: int, colours: Colours, *, selected: bool) -> Row:
     mark = "▸" if selected else " "
     attempt = f"#{face.attempt} " if face.attempt > 1 else ""
     left = f"{mark}{face.look.glyph} {face.word}"
@@ -39,7 +39,7 @@ def _title(face: Face, width: int, colours: Colours, *, selected: bool) -> list[
     return [Segment(set_cell_size(cut(left, room - 1), room) + name, style)]
 
 
-def _head(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
+def _head(face: Face, width: int, rows: int, colours: Colours) -> list[Row]:
     """The slot's name and the serial's last digits, as large as the room allows."""
     name, serial = big(face.name), big(face.serial) if face.serial else None
     text = colours.body + Style(bold=True)
@@ -63,7 +63,7 @@ def _word(face: Face, width: int) -> tuple[str, ...]:
     return ()
 
 
-def _stacked(face: Face, width: int, rows: int, colours: Colours) -> list[list[Segment]]:
+def _stacked(face: Face, width: int, rows: int, colours: Colours) -> list[Row]:
     """Name above serial, each large where it fits; the serial first."""
     text = colours.body + Style(bold=True)
     name, serial = big(face.name), big(face.serial) if face.serial else None
@@ -75,7 +75,7 @@ def _stacked(face: Face, width: int, rows: int, colours: Colours) -> list[list[S
     return lines
 
 
-def _padded(lines: list[list[Segment]], rows: int, width: int, colours: Colours) -> list[list[Segment]]:
+def _padded(lines: list[Row], rows: int, width: int, colours: Colours) -> list[Row]:
     """Spread over the rows there are: an empty one above, between and below where there is room."""
     spare = max(0, rows - len(lines))
     above = 1 if spare >= 2 else 0
@@ -83,9 +83,9 @@ def _padded(lines: list[list[Segment]], rows: int, width: int, colours: Colours)
     return (blank * above + lines + blank * (spare - above))[: max(rows, 0)]
 
 
-def _foot(face: Face, width: int, colours: Colours, rows: int) -> list[list[Segment]]:
+def _foot(face: Face, width: int, colours: Colours, rows: int) -> list[Row]:
     """Image, bar, times and details; shortened to leave a row for the serial."""
-    lines: list[list[Segment]] = []
+    lines: list[Row] = []
     ends = [part for part in (face.image, face.times) if part]
     if sum(map(cell_len, ends)) + 1 > width - 2:
         lines += [_line(part, width, colours.body) for part in ends]
@@ -105,7 +105,7 @@ def _both_ends(left: str, right: str, width: int) -> str:
     return left + " " * gap + right if gap > 0 else f"{left} {right}"
 
 
-def _bar(filled: int, width: int, colours: Colours) -> list[Segment]:
+def _bar(filled: int, width: int, colours: Colours) -> Row:
     room = max(1, width - 2)
     eighths = room * 8 * filled // BAR_STEPS
     whole, part = divmod(eighths, 8)
@@ -119,5 +119,5 @@ def _bar(filled: int, width: int, colours: Colours) -> list[Segment]:
     ]
 
 
-def _line(text: str, width: int, style: Style) -> list[Segment]:
+def _line(text: str, width: int, style: Style) -> Row:
     return [Segment(set_cell_size(" " + cut(text, width - 1), width), style)]

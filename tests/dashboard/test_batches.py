@@ -8,7 +8,7 @@ from textual.widgets import Input
 from station.dashboard.app import Dashboard
 from station.dashboard.screens.asking import Question
 from station.dashboard.screens.batch import BatchDialog
-from station.dashboard.screens.line import LineScreen
+from station.dashboard.screens.desk import Desk
 from station.sim.faults import Fault
 from tests.dashboard.driving import Operator, dashboard
 from tests.integration.conftest import MakeBench, camera, serial
@@ -113,7 +113,7 @@ async def test_an_answer_on_one_screen_takes_the_question_from_the_others(make_b
             await looker.until_text("PLAN REACHED")
             assert not isinstance(looker.app.screen, Question), "who may only look is asked nothing"
             await looker.press("b")
-            assert type(looker.app.screen) is LineScreen, "nor does it get the dialog"
+            assert type(looker.app.screen) is Desk, "nor does it get the dialog"
             async with dashboard(bench) as second:
                 await until_question(second, "all 1 planned")
                 await second.press("g")

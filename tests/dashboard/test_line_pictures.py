@@ -62,7 +62,7 @@ def settled(app: Dashboard, theme: str, count: int) -> Callable[[Pilot[None]], A
 
     async def settle(pilot: Pilot[None]) -> None:
         app.theme = theme
-        while len(app.screen.query_one(SlotGrid).faces) != count or app.state.report is None:
+        while app.state.report is None or [len(grid.faces) for grid in app.screen.query(SlotGrid)] != [count]:
             await pilot.pause(0.02)
         await pilot.pause(0.3)
 

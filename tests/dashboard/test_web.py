@@ -138,7 +138,7 @@ async def test_several_look_and_nobody_steers(make_bench: MakeBench, watch: Watc
                 assert (status["status"]["paused"], status["status"]["accepting"]) == (False, True)
                 assert status["slots"][0]["state"] == "running"
                 two.seen = ""
-                await two.until("WRITING")
+                await two.until("/4")
                 left = (lambda: len(list(_dashboards(process.pid))) == 1, "the dashboard of the browser that left ends")
                 await asyncio.to_thread(wait_for, *left)
         await asyncio.to_thread(wait_for, lambda: not list(_dashboards(process.pid)), "no dashboards")

@@ -1,1 +1,1 @@
-"""One file a screen."""
+"""The screens: the one at the bench, and the questions that come over it."""

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from station.dashboard.drawing import draw
+from station.dashboard.drawing import Row, draw
 from station.dashboard.face import Face
 from station.dashboard.language import tr
 from station.dashboard.palette import Colours, palette
@@ -44,12 +44,14 @@ class SlotGrid(Widget, can_focus=True):
         super().__init__()
         self.faces: tuple[Face, ...] = ()
         self.selected = 0
-        self._strips: dict[int, list[Strip]] = {}
+        self._tiles: dict[int, list[Row]] = {}
         self._lines: dict[int, Strip] = {}
         """Rows of the terminal as they were joined, for `_lines_size`."""
         self._lines_size = Size(0, 0)
         self._lit: set[int] = set()
         self._colours: dict[str, Colours] = {}
+        self._ground = Style()
+        """What the theme makes of the widget itself; Textual works it out anew whenever it is asked."""
 
     # --- what it shows ----------------------------------------------------------------------------------------------
 
@@ -73,17 +75,23 @@ class SlotGrid(Widget, can_focus=True):
         self._draw_again(numbers)
 
     def _draw_again(self, numbers: Sequence[int]) -> None:
+        """Draw tiles again, and refresh the rows in which they look different now: of a busy tile, two or three."""
+        regions: list[Region] = []
         for number in numbers:
-            self._strips.pop(number, None)
-        regions = [region for number in numbers if (region := self._region(number)) is not None]
+            before = self._tiles.pop(number, None)
+            region = self._region(number)
+            if region is not None and region.size:
+                now = self._tile(number, region.width, region.height)
+                same_size = before is not None and len(before) == len(now)
+                rows = [row for row, strip in enumerate(now) if before is None or not same_size or strip != before[row]]
+                regions += [Region(region.x, region.y + row, region.width, 1) for row in rows]
         for region in regions:
-            for y in range(region.y, region.bottom):
-                self._lines.pop(y, None)
+            self._lines.pop(region.y, None)
         if regions:
             self.refresh(*regions)
 
     def _draw_all_again(self) -> None:
-        self._strips.clear()
+        self._tiles.clear()
         self._lines.clear()
         self.refresh()
 
@@ -127,26 +135,29 @@ class SlotGrid(Widget, can_focus=True):
         if row is None:
             return self._blank(y, size)
         height, first = down[row + 1] - down[row], (row + self._first_row(plan)) * plan.columns
-        strips = [
+        columns = min(plan.columns, len(self.faces) - first)
+        rows = (
             self._tile(first + column, across[column + 1] - across[column], height)[y - down[row]]
-            for column in range(min(plan.columns, len(self.faces) - first))
-        ]
-        return Strip.join(strips).adjust_cell_length(size.width).apply_style(self.rich_style)
+            for column in range(columns)
+        )
+        drawn = Strip([segment for row in rows for segment in row], across[columns])
+        return drawn.adjust_cell_length(size.width, self._ground)
 
     def _blank(self, y: int, size: Size) -> Strip:
         text = tr("No camera yet: plug one in.") if not self.faces and y == size.height // 2 else ""
         return Strip([_centred(text, size.width)]).apply_style(self.rich_style)
 
-    def _tile(self, number: int, width: int, height: int) -> list[Strip]:
-        drawn = self._strips.get(number)
+    def _tile(self, number: int, width: int, height: int) -> list[Row]:
+        drawn = self._tiles.get(number)
         # After a change of size the first rows may be asked for before the news of it has come.
-        if drawn is None or (len(drawn), drawn[0].cell_length) != (height, width):
+        if drawn is None or (len(drawn), _width(drawn)) != (height, width):
             face = self.faces[number]
             if not self._colours:
-                self._colours = palette(self.app.theme_variables)
-            strips = draw(face, width, height, self._colours[face.look.tone], selected=number == self.selected)
-            self._strips[number] = [_lit(strip) for strip in strips] if number in self._lit else strips
-        return self._strips[number]
+                self._take_colours()
+            colours, selected = self._colours[face.look.tone], number == self.selected
+            drawn = draw(face, width, height, colours, self._ground, selected=selected)
+            drawn = self._tiles[number] = [_lit(row) for row in drawn] if number in self._lit else drawn
+        return drawn
 
     def on_resize(self, _event: events.Resize) -> None:
         """Everything moves."""
@@ -156,8 +167,12 @@ class SlotGrid(Widget, can_focus=True):
         """Another theme: other colours."""
         super().notify_style_update()
         self._colours = {}
-        self._strips.clear()
+        self._tiles.clear()
         self._lines.clear()
+
+    def _take_colours(self) -> None:
+        self._colours = palette(self.app.theme_variables)
+        self._ground = self.rich_style
 
     # --- the selection ----------------------------------------------------------------------------------------------
 
@@ -184,8 +199,12 @@ class SlotGrid(Widget, can_focus=True):
                 self.select(number)
 
 
-def _lit(strip: Strip) -> Strip:
-    return Strip([Segment(part.text, (part.style or Style()) + Style(reverse=True)) for part in strip])
+def _width(rows: list[Row]) -> int:
+    return sum(segment.cell_length for segment in rows[0])
+
+
+def _lit(row: Row) -> Row:
+    return [Segment(part.text, (part.style or Style()) + Style(reverse=True)) for part in row]
 
 
 def _centred(text: str, width: int) -> Segment:

@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
 from station.dashboard.language import tr
+from station.dashboard.pages.page import Page
 from station.dashboard.said import said
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.widgets.rows import Rows
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
 
@@ -20,40 +21,35 @@ LOOKS_BACK = timedelta(days=7)
 LISTED = 500
 
 
-class FailuresScreen(StationScreen):
+class FailuresPage(Page):
     """The list to re-run. Enter runs the camera again that is in the row's slot, where it is still that unit."""
 
     DEFAULT_CSS = """
-    FailuresScreen DataTable { height: 1fr; }
-    FailuresScreen #hint { height: 3; padding: 0 1; background: $panel; }
+    FailuresPage Rows { height: 1fr; }
+    FailuresPage #hint { height: 3; padding: 0 1; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "rerun_all", "Re-run failed")]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._units: list[FailedUnit] = []
         self._rows: list[tuple[str | int, ...]] = []
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """The table, and what to do with the unit under the cursor."""
-        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Rows()
         yield Static(id="hint", markup=False)
 
     def on_mount(self) -> None:
-        """Name the columns and ask the log."""
+        """Name the columns."""
         self.words_changed()
-        self.facts_changed()
 
     def words_changed(self) -> None:
         """Name the columns."""
-        table = self.query_one(DataTable)
+        table = self.query_one(Rows)
         table.clear(columns=True)
         table.add_columns(tr("serial"), tr("slot"), tr("code"), tr("runs"), tr("failed at"), tr("now in"))
         self._rows = []
-
-    def on_screen_resume(self) -> None:
-        """The screen is looked at again."""
-        self.facts_changed()
 
     def facts_changed(self) -> None:
         """Ask the log for the list, in a thread."""
@@ -66,11 +62,11 @@ class FailuresScreen(StationScreen):
         rows = [self._cells(unit) for unit in units]
         # Filling a table means to measure every cell: the same rows are left as they stand.
         if rows != self._rows:
-            table = self.query_one(DataTable)
+            table = self.query_one(Rows)
             row = table.cursor_row
             table.clear()
             self._rows = rows
-            table.add_rows(rows)
+            table.append(rows)
             if rows:
                 table.move_cursor(row=min(row, len(rows) - 1))
         self._show_hint()
@@ -85,7 +81,7 @@ class FailuresScreen(StationScreen):
 
     @property
     def _unit(self) -> FailedUnit | None:
-        row = self.query_one(DataTable).cursor_row
+        row = self.query_one(Rows).cursor_row
         return self._units[row] if 0 <= row < len(self._units) else None
 
     def _show_hint(self) -> None:

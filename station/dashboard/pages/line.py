@@ -10,15 +10,15 @@ from textual.binding import Binding, BindingType
 
 from station.dashboard.face import FINISHED, face_of
 from station.dashboard.language import tr
+from station.dashboard.pages.page import Page
 from station.dashboard.screens.asking import Question
-from station.dashboard.screens.base import StationScreen
 from station.dashboard.widgets.grid import SlotGrid
 from station.model.slots import SlotState, SlotView
 
 RUNNING = frozenset({SlotState.HOLDING, SlotState.WAITING, SlotState.RUNNING})
 
 
-class LineScreen(StationScreen):
+class LinePage(Page):
     """All slots at once: which are done, which are running, which camera to take out."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,17 +29,16 @@ class LineScreen(StationScreen):
         Binding("R", "rerun_all", "All failed"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._before: dict[str, SlotState] = {}
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """The grid of tiles."""
         yield SlotGrid()
 
     def show_state(self) -> None:
         """Show the newest state of the line."""
-        super().show_state()
         state, now_s = self.dashboard.state, time.monotonic()
         slots = state.slots
         grid = self.query_one(SlotGrid)

@@ -10,7 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
 from station.dashboard.language import tr
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.pages.page import Page
 from station.dashboard.wrapping import pad
 from station.model.yields import HourCount, YieldReport
 
@@ -22,35 +22,24 @@ HOUR = timedelta(hours=1)
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-class YieldScreen(StationScreen):
+class YieldPage(Page):
     """First-pass and final yield, what passed in each hour, each slot, and what failed most."""
 
     DEFAULT_CSS = """
-    YieldScreen Container { height: auto; }
-    YieldScreen.-wide Container { layout: horizontal; }
-    YieldScreen Static { height: auto; padding: 1 0 0 1; }
-    YieldScreen.-wide #line, YieldScreen.-wide #parts { width: 1fr; }
+    YieldPage Container { height: auto; }
+    YieldPage Static { height: auto; padding: 1 0 0 1; }
     """
-    AUTO_FOCUS = "VerticalScroll"
+    FOCUS = "VerticalScroll"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._shown: YieldReport | None = None
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """Two texts of bars, beside each other where there is room: the line as a whole, and its parts."""
         with VerticalScroll(), Container():
-            yield Static(id="line", markup=False)
+            yield Static(id="whole", markup=False)
             yield Static(id="parts", markup=False)
-
-    def on_mount(self) -> None:
-        """Draw what is known."""
-        self.facts_changed()
-
-    def on_screen_resume(self) -> None:
-        """The screen is looked at again."""
-        self.facts_changed()
 
     def words_changed(self) -> None:
         """Draw it again in other words."""
@@ -61,7 +50,7 @@ class YieldScreen(StationScreen):
         report = self.dashboard.state.report
         if report is not None and report is not self._shown:
             self._shown = report
-            self.query_one("#line", Static).update("\n".join(line_lines(report)))
+            self.query_one("#whole", Static).update("\n".join(line_lines(report)))
             self.query_one("#parts", Static).update("\n".join(part_lines(report)))
 
 

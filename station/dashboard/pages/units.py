@@ -11,9 +11,10 @@ from textual.widgets import DataTable, Input, Static
 
 from station.dashboard.face import OUTCOMES, PHASES
 from station.dashboard.language import tr, tr_count
+from station.dashboard.pages.page import Page
 from station.dashboard.records import Records
 from station.dashboard.said import said
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.widgets.rows import Rows
 from station.model.runs import AttemptRecord
 from station.model.units import RunLine, UnitStory
 
@@ -21,46 +22,46 @@ PAGE = 200
 """So many of the newest runs are listed; where the cursor comes to their end, so many more."""
 
 
-class UnitsScreen(StationScreen):
+class UnitsPage(Page):
     """The newest runs of this line's batch; typing looks through the whole log, Enter shows one unit's story."""
 
     DEFAULT_CSS = """
-    UnitsScreen DataTable { height: 1fr; }
-    UnitsScreen VerticalScroll { height: 1fr; border-top: solid $primary; }
-    UnitsScreen #story { padding: 0 1; }
+    UnitsPage Rows { height: 1fr; }
+    UnitsPage VerticalScroll { height: 1fr; border-top: solid $primary; }
+    UnitsPage #story { padding: 0 1; }
     """
-    AUTO_FOCUS = "Input"
+    FOCUS = "Input"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._listed: list[RunLine] = []
         self._limit = PAGE
         self._story: UnitStory | None = None
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """The search, the runs that fit it, and the story of one unit."""
         yield Input()
-        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Rows()
         with VerticalScroll():
             yield Static(id="story", markup=False)
 
     def on_mount(self) -> None:
-        """Name the columns and ask the log."""
+        """Name the columns."""
         self.words_changed()
-        self._list()
 
     def words_changed(self) -> None:
         """Name the columns and what the field is for; tell the story that is shown once more."""
         self.query_one(Input).placeholder = tr("serial, or its end: type or scan it, Enter shows its story")
-        table = self.query_one(DataTable)
+        table = self.query_one(Rows)
         table.clear(columns=True)
         table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), tr("started"))
         self._listed = []
         if self._story is not None:
             self._show_story(self._story)
 
-    def on_screen_resume(self) -> None:
-        """The screen is looked at again."""
+    def come_up(self) -> None:
+        """The page is looked at: its list is asked for at once."""
+        super().come_up()
         self._list()
 
     def facts_changed(self) -> None:
@@ -81,13 +82,13 @@ class UnitsScreen(StationScreen):
     def _show_runs(self, runs: list[RunLine]) -> None:
         if runs == self._listed:
             return
-        table, more = self.query_one(DataTable), runs[: len(self._listed)] == self._listed
+        table, more = self.query_one(Rows), runs[: len(self._listed)] == self._listed
         shown = len(self._listed) if more else 0
         looked_at = self._listed[table.cursor_row].run_id if 0 < table.cursor_row < len(self._listed) else None
         if not more:
             table.clear()
         self._listed = runs
-        table.add_rows(_cells(run) for run in runs[shown:])
+        table.append(_cells(run) for run in runs[shown:])
         # Runs come in above: the cursor stays on the one that it was moved to.
         if not more and (row := next((row for row, run in enumerate(runs) if run.run_id == looked_at), None)):
             table.move_cursor(row=row)

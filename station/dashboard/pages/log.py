@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.widgets import DataTable, Input
+from textual.widgets import Input
 
 from station.dashboard.face import OUTCOMES
 from station.dashboard.language import tr
+from station.dashboard.pages.page import Page
 from station.dashboard.said import said
-from station.dashboard.screens.base import StationScreen
 from station.dashboard.state import Event
+from station.dashboard.widgets.rows import Rows
 
 
-class LogScreen(StationScreen):
+class LogPage(Page):
     """Finished runs as they came; what is typed narrows them."""
 
-    DEFAULT_CSS = "LogScreen DataTable { height: 1fr; }"
-    AUTO_FOCUS = "DataTable"
+    DEFAULT_CSS = "LogPage Rows { height: 1fr; }"
+    FOCUS = "Rows"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._rows: list[tuple[str, ...]] = []
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """The filter and the events."""
         yield Input()
-        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Rows()
 
     def on_mount(self) -> None:
         """Name the columns."""
         self.words_changed()
-        self.facts_changed()
 
     def words_changed(self) -> None:
         """Name the columns and what the field is for."""
         self.query_one(Input).placeholder = tr("show only what contains this (Tab comes here)")
-        table = self.query_one(DataTable)
+        table = self.query_one(Rows)
         table.clear(columns=True)
         table.add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
         self._rows = []
-
-    def on_screen_resume(self) -> None:
-        """The screen is looked at again."""
-        self.facts_changed()
 
     def on_input_changed(self, _event: Input.Changed) -> None:
         """Another filter."""
@@ -58,12 +54,12 @@ class LogScreen(StationScreen):
 
     def _show(self, rows: list[tuple[str, ...]]) -> None:
         """Filling a table means to measure every cell: only what came since is added, where nothing else changed."""
-        table, shown = self.query_one(DataTable), len(self._rows)
+        table, shown = self.query_one(Rows), len(self._rows)
         if rows[:shown] != self._rows:
             table.clear()
             shown = 0
         self._rows = rows
-        table.add_rows(rows[shown:])
+        table.append(rows[shown:])
         table.move_cursor(row=table.row_count - 1)
 
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from station.dashboard.face import LOOKS
 from station.dashboard.language import mark, tr
-from station.dashboard.screens.base import StationScreen
+from station.dashboard.pages.page import Page
 from station.dashboard.wrapping import pad
 from station.errors import HINTS
 
@@ -38,19 +38,19 @@ MEANINGS = (
 AT_THE_BENCH = ("usb.", "dfu.", "verify.", "boot.", "identity.", "mram.", "unit.", "operator.", "worker.", "ledger.")
 
 
-class HelpScreen(StationScreen):
+class HelpPage(Page):
     """What the keys do, what the words mean, and what to do for each code."""
 
-    AUTO_FOCUS = "VerticalScroll"
+    FOCUS = "VerticalScroll"
 
-    def body(self) -> ComposeResult:
+    def compose(self) -> ComposeResult:
         """One long text."""
         with VerticalScroll():
-            yield Static("\n".join(help_lines()), id="help", markup=False)
+            yield Static("\n".join(help_lines()), id="help-text", markup=False)
 
     def words_changed(self) -> None:
         """Write the text again."""
-        self.query_one("#help", Static).update("\n".join(help_lines()))
+        self.query_one("#help-text", Static).update("\n".join(help_lines()))
 
 
 def help_lines() -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""What the operator switches between: the line, the units, the failures, the yield, the log, the help."""

@@ -1,0 +1,97 @@
+"""Changing between the pages, the keys at the foot, and rows of any text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from station.dashboard.app import Dashboard
+from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.widgets.keys_line import KeysLine, rows_of
+from station.dashboard.widgets.rows import Rows
+from station.model.live import LineStatus
+from station.model.runs import RunRecord
+from tests.dashboard.driving import Operator
+from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, listed, scripted_line
+
+STRANGE = ("[/dev/bus/usb/001/004] is gone", "[red]", "[/]", "a\\[b]", "[link=x]")
+"""What a camera, a path or a system may say, and what reads like Textual's own marks."""
+
+
+@asynccontextmanager
+async def looking(
+    tmp_path: Path, size: tuple[int, int] = (120, 40), runs: tuple[RunRecord, ...] = RUNS[-8:]
+) -> AsyncIterator[Operator]:
+    """A dashboard of the scripted line."""
+    records = replace(RECORDS, newest=lambda batch, since, limit: listed(runs))
+    app = Dashboard(tmp_path, records, now=lambda: NOON)
+    with scripted_line(tmp_path, EVERY_STATE, LineStatus(), runs=runs):
+        async with app.run_test(size=size) as pilot:
+            operator = Operator(app, pilot)
+            await operator.until(lambda: app.state.report is not None and operator.faces, "the line")
+            yield operator
+
+
+@pytest.mark.parametrize("key", ["f2", "f5"])
+async def test_rows_show_any_text_as_it_is(tmp_path: Path, key: str) -> None:
+    said = [replace(RUNS[-1], run_id=f"s{number}", slot=text, message=text) for number, text in enumerate(STRANGE)]
+    async with looking(tmp_path, (200, 40), tuple(said)) as operator:
+        await operator.press(key)
+        for text in STRANGE:
+            await operator.until_text(text)
+
+
+async def test_keys_come_back_to_where_they_went_on_a_page(tmp_path: Path) -> None:
+    async with looking(tmp_path) as operator:
+        app = operator.app
+        assert isinstance(app.focused, SlotGrid)
+        await operator.press("right", "right", "5", "tab")
+        assert isinstance(app.focused, Input)
+        await operator.press("f3")
+        assert isinstance(app.focused, Rows)
+        await operator.press("f5")
+        assert isinstance(app.focused, Input)
+        await operator.press(*"boot")
+        await operator.until(lambda: app.screen.query_one("#log Rows", Rows).row_count == 2, "the filter's rows")
+        await operator.press("f1")
+        assert isinstance(app.focused, SlotGrid)
+        assert app.focused.selected == 2
+
+
+async def test_a_row_is_chosen_with_the_mouse(tmp_path: Path) -> None:
+    async with looking(tmp_path) as operator:
+        await operator.press("2")
+        table = operator.app.screen.query_one("#units Rows", Rows)
+        await operator.until(lambda: table.row_count == 8, "the runs")
+        await operator.pilot.click(table, offset=(5, 4))
+        await operator.until(lambda: table.cursor_row == 3, "the fourth row, below the header")
+
+
+async def test_a_key_at_the_foot_is_clicked(tmp_path: Path) -> None:
+    async with looking(tmp_path, (80, 24)) as operator:
+        foot = operator.app.screen.query_one(KeysLine)
+        rows = operator.text().split("\n")[foot.region.y : foot.region.bottom]
+        y, x = next((y, row.index("Yield")) for y, row in enumerate(rows) if "Yield" in row)
+        await operator.pilot.click(foot, offset=(x, y))
+        await operator.until_text("What failed most")
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+async def test_every_key_stands_at_the_foot(tmp_path: Path, width: int) -> None:
+    async with looking(tmp_path, (width, 24)) as operator:
+        for name in ("p Pause", "R All failed", "? Help", "1 Line", "5 Log", "l 中文"):
+            await operator.until_text(name)
+
+
+def test_keys_are_spread_over_rows_that_they_fit_in() -> None:
+    keys = tuple((letter, letter, letter * 7) for letter in "abcdef")
+    assert [len(row) for row in rows_of(keys, 30)] == [3, 3]
+    assert [len(row) for row in rows_of(keys, 29)] == [3, 3]
+    assert [len(row) for row in rows_of(keys, 28)] == [2, 2, 2]
+    assert [len(row) for row in rows_of(keys, 1)] == [1] * 6
+    assert rows_of((), 80) == []
