@@ -225,9 +225,7 @@ class Dashboard(App[Leaving]):
 
     def action_batch(self) -> None:
         """Begin a batch, change it or end it."""
-        if self.read_only:
-            self.notify(tr("This screen may only look."), severity="warning")
-        elif not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
+        if not self.state.snapshot.status.ended and isinstance(self.screen, StationScreen):
             self._batch.open()
 
     def action_theme(self) -> None:

@@ -36,8 +36,8 @@ class StationScreen(Screen[None]):
         return translated(super().active_bindings)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where one may only look, keys that steer do nothing and are not shown."""
-        return not (action in STEERING and self.dashboard.read_only)
+        """As for the program's own keys; Textual asks only the one of both that has the action."""
+        return self.dashboard.check_action(action, parameters)
 
     @property
     def dashboard(self) -> Dashboard:
