@@ -1,4 +1,4 @@
-"""Reading that cannot hang and writing that a power cut cannot halve."""
+"""Reading that cannot hang; folders that are made, removed again, and held against others."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import contextlib
 import fcntl
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-INCOMING = ".incoming-"
-"""How the name of a file begins that is not whole yet."""
+from station.durable import sync_folder
 
 _LOCK_POLL_S = 0.05
 
@@ -40,32 +38,6 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
     """A regular file's bytes, at most one more than the limit, so that the caller sees that it was passed."""
     with open(open_regular(path), "rb") as file:
         return file.read(limit_bytes + 1)
-
-
-def write_durably(target: Path, content: bytes, mode: int) -> None:
-    """Put a file in place, whole and on the disk, or leave things as they were; OSError where that fails."""
-    descriptor, name = tempfile.mkstemp(prefix=INCOMING, dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path, undo: ExitStack) -> None:

@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from station.bundle import manifest
-from station.bundle.files import INCOMING, locked, make_folder, open_regular, read_regular, write_durably
+from station.bundle.files import locked, make_folder, open_regular, read_regular
 from station.bundle.release import FoundImage, Note, read_release
+from station.durable import INCOMING, write_durably
 from station.errors import BundleError, BusyError
 from station.model.bundles import Bundle, Image
 

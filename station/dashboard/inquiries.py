@@ -43,6 +43,11 @@ class Inquiries:
         self._waiting: dict[str, _Inquiry] = {}
         self._rests_until_s: dict[str, float] = {}
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every question has its answer."""
+        return not (self._working or self._resting or self._waiting)
+
     def ask(
         self, kind: str, question: Callable[[Records], Answer], show: Callable[[Answer], None], *, at_once: bool
     ) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from station.durable import sync_folder
 from station.errors import LedgerError, UsageError
 from station.ledger import sqlite
 from station.ledger.database import as_ledger_error, log_file
@@ -60,12 +61,3 @@ def _put_in_place(partial: Path, file: Path) -> None:
         os.fsync(stream.fileno())
     partial.replace(file)
     sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new and renamed names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

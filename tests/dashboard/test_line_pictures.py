@@ -12,6 +12,7 @@ from station.dashboard.app import Dashboard
 from station.dashboard.widgets.grid import SlotGrid
 from station.model.live import LineStatus
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, STOPPED, scripted_line
+from tests.dashboard.settling import until, until_begun, until_still
 
 Compare = Callable[..., bool]
 
@@ -61,9 +62,8 @@ def settled(app: Dashboard, theme: str, count: int) -> Callable[[Pilot[None]], A
     """Waits until the picture is whole."""
 
     async def settle(pilot: Pilot[None]) -> None:
-        app.theme = theme
-        while app.state.report is None or [len(grid.faces) for grid in app.screen.query(SlotGrid)] != [count]:
-            await pilot.pause(0.02)
-        await pilot.pause(0.3)
+        await until_begun(pilot, app, theme)
+        await until(pilot, lambda: len(app.screen.query_one(SlotGrid).faces) == count, f"{count} tiles")
+        await until_still(pilot, app)
 
     return settle

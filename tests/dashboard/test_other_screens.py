@@ -19,6 +19,7 @@ from station.model.yields import HourCount
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
+from tests.dashboard.settling import until, until_begun, until_still
 from tests.integration.conftest import MakeBench, camera, serial
 
 
@@ -110,23 +111,13 @@ def test_screen(
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
     async def settle(pilot: Pilot[None]) -> None:
-        app.theme = theme
-        while app.state.report is None or not app.state.slots:
-            await pilot.pause(0.02)
+        await until_begun(pilot, app, theme)
         await pilot.press(key)
-        while seen not in str(app.export_screenshot()):
-            await pilot.pause(0.05)
-        await until_still(pilot)
+        await until(pilot, lambda: seen in app.export_screenshot(), seen)
+        await until_still(pilot, app)
 
     with scripted_line(tmp_path, EVERY_STATE[:4], LineStatus(), runs=RUNS[-8:]):
         assert snap_compare(app, terminal_size=size, run_before=settle)
-
-
-async def until_still(pilot: Pilot[None]) -> None:
-    """Until nothing changes any more on the screen."""
-    for field in pilot.app.screen.query(Input):
-        field.cursor_blink = False
-    await pilot.pause(0.3)
 
 
 BATCHLESS = replace(ABOUT, batch=None, planned=None)
@@ -161,13 +152,10 @@ def test_dialog(
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
     async def settle(pilot: Pilot[None]) -> None:
-        app.theme = theme
-        while app.state.report is None or not app.state.slots:
-            await pilot.pause(0.02)
+        await until_begun(pilot, app, theme)
         await pilot.press(*keys)
-        while not isinstance(app.screen, ModalScreen) or seen not in app.export_screenshot():
-            await pilot.pause(0.05)
-        await until_still(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ModalScreen) and seen in app.export_screenshot(), seen)
+        await until_still(pilot, app)
 
     with scripted_line(tmp_path, EVERY_STATE[:4], status, about):
         assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -30,6 +30,7 @@ GOLDEN = Path(__file__).with_name("full_flash.trace")
 HOLD_GOAL_S = 0.75
 UDEV_LATE_S = 1.0
 """A camera that udev announces later than this after its configuration can hardly be held within its 1.5 s."""
+ARRIVALS_AT_MOST = 3
 FULL = ("HP", "HE", "ROMFS1", "ROMFS0")
 QUIET_S = 20.0
 APPLICATION = "16e3"
@@ -58,11 +59,10 @@ class Arrival:
 
 def hotplug(bench: Workbench) -> None:
     """Sixteen cameras come at once; again where the machine was so busy that udev itself was late."""
-    arrival = _sixteen_at_once(bench)
-    for _ in range(2):
-        if max(arrival.announced_s()) < UDEV_LATE_S:
-            break
-        arrival = _sixteen_at_once(bench)
+    arrivals = [_sixteen_at_once(bench)]
+    while max(arrivals[-1].announced_s()) >= UDEV_LATE_S and len(arrivals) < ARRIVALS_AT_MOST:
+        arrivals.append(_sixteen_at_once(bench))
+    arrival = arrivals[-1]
     runs, states, lives = arrival.runs, arrival.states, arrival.lives
     with bench.case("sixteen_arrive_by_hotplug_and_pass"):
         for path in bench.paths:
@@ -70,6 +70,7 @@ def hotplug(bench: Workbench) -> None:
             bench.prove(runs[path][0])
         assert (arrival.code, arrival.rest) == (130, [])
     with bench.case("held_before_their_window_ends") as facts:
+        facts["arrivals_tried"] = len(arrivals)
         facts["announced_s"] = _spread(arrival.announced_s())
         held = {path: life for path, life in lives.items() if life["attached_s"]}
         facts["from_configuration_s"] = _spread([life["held_latency_s"] for life in held.values()])
