@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 from station.errors import LedgerError
 from station.ledger import schema, sqlite, writes
@@ -132,7 +132,7 @@ class Recorder:
                     _complete(item)
         self._engine.dispose()
 
-    def _try_early(self, work: Callable[[Session], None]) -> None:
+    def _try_early(self, work: Callable[[Connection], None]) -> None:
         """An open run or its attempt, brought again by the finished run; a batch, whose name the runs have."""
         try:
             self._transact(work)
@@ -163,13 +163,13 @@ class Recorder:
         except Exception:  # the listener's mistake must not stop the log
             _log.exception("a reply of the log was not taken")
 
-    def _transact(self, work: Callable[[Session], _T]) -> _T:
-        """One session, one transaction; waits for a lock, but not again and again while the log is stuck."""
+    def _transact(self, work: Callable[[Connection], _T]) -> _T:
+        """One transaction; waits for a lock, but not again and again while the log is stuck."""
         deadline_s = time.monotonic() + (0.0 if self._stuck else self._write_limit_s)
         while True:
             try:
-                with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                    result = work(session)
+                with self._engine.begin() as connection:
+                    result = work(connection)
             except Exception as error:
                 if sqlite.is_busy(error) and time.monotonic() < deadline_s:
                     continue
@@ -218,8 +218,8 @@ def release_unit(data_dir: Path, release: Release) -> None:
     schema.require_current(data_dir)
     engine = open_writer(data_dir, BUSY_TIMEOUT_S)
     try:
-        with translated(data_dir), Session(engine) as session, session.begin():
-            writes.put_release(session, release)
+        with translated(data_dir), engine.begin() as connection:
+            writes.put_release(connection, release)
     finally:
         with suppress(Exception):
             engine.dispose()
