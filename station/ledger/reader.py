@@ -117,7 +117,8 @@ class Reader:
     def report(self, selection: RunFilter = _EVERYTHING) -> YieldReport:
         """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
         with translated(self._data_dir), self._engine.connect() as connection:
-            return report_of(yields.count(connection, replace(selection, serial=None)), selection)
+            counts = yields.count(connection, replace(selection, serial=None))
+            return report_of(counts, selection, _planned(connection, selection.whole_batch))
 
     def open_batch(self, station_id: str) -> Batch | None:
         """The batch that was begun last at a station's bench and is not ended; None where there is none."""
@@ -126,16 +127,9 @@ class Reader:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None
 
-    def planned(self, batch: str) -> int | None:
-        """How many units are planned for a batch, at all stations; None where nobody said."""
-        query = select(func.sum(BATCHES.c.planned)).where(BATCHES.c.name == batch)
-        with translated(self._data_dir), self._engine.connect() as connection:
-            planned: int | None = connection.scalar(query)
-            return planned
-
     def batch_summary(self, batch: str) -> BatchSummary:
         """The balance of a batch: where its units are."""
-        return summary_of(batch, self.planned(batch), self.summary(batch))
+        return summary_of(batch, self.summary(batch))
 
     def counted_units(self, station_id: str, batch: str) -> set[str]:
         """The units with a counted run in a batch at a station, by `unit_key`."""
@@ -165,6 +159,12 @@ def _known_spelling(connection: Connection, serial: str) -> str:
         if spelling and connection.scalar(select(UNITS.c.unit_id).where(UNITS.c.serial == spelling).limit(1)):
             return spelling
     return asked
+
+
+def _planned(connection: Connection, batch: str | None) -> int | None:
+    """How many units are planned for a batch, at all stations; None where nobody said, and for no batch."""
+    planned: int | None = connection.scalar(select(func.sum(BATCHES.c.planned)).where(BATCHES.c.name == batch))
+    return planned
 
 
 def _failed_query(selection: RunFilter) -> Select[Any]:
