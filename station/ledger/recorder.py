@@ -14,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -91,13 +90,13 @@ class Recorder:
         """Take a fact; never waits for the log. Errors: LedgerError ledger.write_failed after `close`."""
         self._put(fact)
 
-    def close_interrupted(self, station_id: str) -> Recovery:
-        """At start-up: bring journaled runs into the log and close what this station left open. Waits until done.
+    def close_interrupted(self) -> Recovery:
+        """At start-up: bring journaled runs into the log and close what was left open. Waits until done.
 
         To be called before this station's first run, and only by who holds the data folder. May be repeated, and
         interrupted at any point. Errors: LedgerError.
         """
-        job = _Job(partial(self._recover, station_id), Future())
+        job = _Job(self._recover, Future())
         self._put(job)
         with translated(self._data_dir):
             return job.result.result()
@@ -180,9 +179,9 @@ class Recorder:
             self._stuck = False
             return result
 
-    def _recover(self, station_id: str) -> Recovery:
+    def _recover(self) -> Recovery:
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
-        interrupted = self._transact(partial(writes.close_open_runs, station_id=station_id, now=datetime.now(UTC)))
+        interrupted = self._transact(writes.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
         return Recovery(interrupted, written, unusable)
 

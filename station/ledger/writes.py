@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,12 +12,13 @@ from station.ledger import tallies
 from station.ledger.loading import attempts_of
 from station.ledger.records import Values, attempt_values, batch_values, image_values, run_values
 from station.ledger.selection import is_identified_unit
-from station.ledger.tables import ATTEMPTS, BATCHES, IMAGES, RELEASES, RUNS, UNITS
+from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
 from station.ledger.tallies import Cell
 from station.model.batches import Batch
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.units import Release, canonical_serial
+from station.model.yields import hour_of
 
 _PASS = str(Outcome.PASS)
 
@@ -60,23 +61,46 @@ def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> 
         tallies.refresh(connection, _finished_cell(row))
 
 
-def close_open_runs(connection: Connection, station_id: str, now: datetime) -> int:
-    """Close what an earlier station left open as ERROR station.interrupted; returns how many runs that were."""
-    left_open = select(RUNS).where(RUNS.c.station_id == station_id, RUNS.c.outcome.is_(None))
-    rows = connection.execute(left_open).all()
+def close_open_runs(connection: Connection) -> int:
+    """Close every run that is open as ERROR station.interrupted; returns how many that were.
+
+    To be called by who holds the data folder: nobody else works in it, so what is open was left over, also by a station
+    that had another name. Nobody saw when such a run ended. It is known to have gone on until the log last heard of its
+    station; where that was its own start, it has no duration.
+    """
+    rows = connection.execute(select(RUNS).where(RUNS.c.outcome.is_(None))).all()
+    if not rows:
+        return 0
     attempts = attempts_of(connection, [row.run_id for row in rows])
+    heard_at = _last_heard(connection, rows, attempts)
     for row in rows:
-        known = attempts[row.run_id]
+        finished_at = heard_at[row.station_id]
         values = {
             "outcome": str(Outcome.ERROR),
             "code": "station.interrupted",
-            "message": f"the station stopped during this run, after {len(known)} finished attempts",
-            "finished_at": now,
-            "duration_s": _known_duration_s(row.started_at, known),
+            "message": f"the station stopped during this run, after {len(attempts[row.run_id])} finished attempts",
+            "finished_at": finished_at,
+            "duration_s": (finished_at - row.started_at).total_seconds() or None,
         }
         _update_run(connection, row.run_id, values)
     tallies.refresh(connection, {tallies.cell_of(row) for row in rows})
     return len(rows)
+
+
+def _last_heard(
+    connection: Connection, open_rows: Sequence[Any], attempts: Mapping[str, list[AttemptRecord]]
+) -> dict[str, datetime]:
+    """When the log last heard of the stations of these runs: the last start or end of a run, or end of an attempt."""
+    heard_at: dict[str, datetime] = {}
+    for row in open_rows:
+        ends = [attempt.started_at + timedelta(seconds=attempt.duration_s) for attempt in attempts[row.run_id]]
+        heard_at[row.station_id] = max(heard_at.get(row.station_id, row.started_at), row.started_at, *ends)
+    first_hour = hour_of(min(row.started_at for row in open_rows))
+    finished = select(HOUR_RUNS.c.station_id, func.max(HOUR_RUNS.c.last_ended_at)).group_by(HOUR_RUNS.c.station_id)
+    for station_id, ended_at in connection.execute(finished.where(HOUR_RUNS.c.hour_at >= first_hour)):
+        if station_id in heard_at:
+            heard_at[station_id] = max(heard_at[station_id], ended_at)
+    return heard_at
 
 
 def put_release(connection: Connection, release: Release) -> None:
@@ -125,12 +149,6 @@ def _add_attempts(connection: Connection, run_id: str, attempts: list[AttemptRec
 def _finished_cell(run: Any) -> set[Cell]:
     """The hour in which a finished run is counted; none for a run still open."""
     return {tallies.cell_of(run)} if run.outcome is not None else set()
-
-
-def _known_duration_s(started_at: datetime, attempts: list[AttemptRecord]) -> float | None:
-    """From the start to the end of the last attempt that is known; when the run itself stopped, nobody saw."""
-    ends = [attempt.started_at + timedelta(seconds=attempt.duration_s) for attempt in attempts]
-    return max((max(ends) - started_at).total_seconds(), 0.0) if ends else None
 
 
 def _unit_id(connection: Connection, run: RunRecord) -> str:
