@@ -5,14 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from station.ledger.rows import Base
+from station.ledger.tables import METADATA
 
 
 def migrate(connection: Connection) -> None:
     """Run the migrations that were asked for."""
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         # The caller's BEGIN covers schema changes in SQLite too, so all migrations happen or none.
         transactional_ddl=True,

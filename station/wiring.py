@@ -289,7 +289,7 @@ def _open_log(settings: Settings, setup: LineSetup, line: Line, opened: ExitStac
     schema.create_or_check(data_dir)
     recorder = Recorder(data_dir, line.ledger_replied)
     opened.callback(recorder.close, RECORDER_CLOSE_S)
-    recorder.close_interrupted(settings.station.id)
+    recorder.close_interrupted()
     reader = opened.enter_context(closing(Reader(data_dir)))
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
     return OpenLog(recorder.submit, reader.history, reader.counted_units, begun)

@@ -16,4 +16,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 50)
     from station.cli.dispatch import dispatch
 
-    sys.exit(dispatch(sys.argv[1:]))
+    code = dispatch(sys.argv[1:])
+    # All memory goes with the process: taking it apart object by object would be another fifth of that time.
+    gc.freeze()
+    sys.exit(code)

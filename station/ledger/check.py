@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from station.ledger import schema, sqlite
 from station.ledger.database import log_file, open_reader, translated
 from station.ledger.journal import journal_files
-from station.ledger.rows import RunRow
+from station.ledger.tables import RUNS
 
 _MANY = 20
 """So many problems of one kind are named."""
@@ -91,8 +91,8 @@ def _schema_differences(connection: Connection) -> list[str]:
 def _report(data_dir: Path, connection: Connection, problems: list[str]) -> LedgerCheck:
     runs, open_runs = 0, 0
     try:
-        runs = connection.scalar(select(func.count()).select_from(RunRow)) or 0
-        open_runs = connection.scalar(select(func.count()).where(RunRow.outcome.is_(None))) or 0
+        runs = connection.scalar(select(func.count()).select_from(RUNS)) or 0
+        open_runs = connection.scalar(select(func.count()).where(RUNS.c.outcome.is_(None))) or 0
     except SQLAlchemyError as error:
         problems = [*problems, f"runs cannot be counted: {sqlite.reason_of(error)}"]
     return LedgerCheck(

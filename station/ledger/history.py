@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Engine, Select, bindparam, func, or_, sele
 from sqlalchemy.pool import PoolProxiedConnection
 
 from station.ledger.columns import storable
-from station.ledger.rows import NEWEST_FIRST, ReleaseRow, RunRow, UnitRow
 from station.ledger.selection import touched
+from station.ledger.tables import NEWEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.events import UnitHistory
 from station.model.runs import Outcome
 from station.model.units import canonical_serial
@@ -93,22 +93,22 @@ class _Prepared:
 
 def _of_unit() -> ColumnElement[bool]:
     """Runs of the unit of the parameter `serial`."""
-    unit = select(UnitRow.unit_id).where(UnitRow.serial == bindparam("serial"), UnitRow.identified)
-    return RunRow.unit_id == unit.scalar_subquery()
+    unit = select(UNITS.c.unit_id).where(UNITS.c.serial == bindparam("serial"), UNITS.c.identified)
+    return RUNS.c.unit_id == unit.scalar_subquery()
 
 
 def _of_batch() -> Select[Any]:
-    in_batch = or_(ReleaseRow.batch == bindparam("batch"), ReleaseRow.batch.is_(None))
-    return _question(RunRow.batch == bindparam("batch"), in_batch)
+    in_batch = or_(RELEASES.c.batch == bindparam("batch"), RELEASES.c.batch.is_(None))
+    return _question(RUNS.c.batch == bindparam("batch"), in_batch)
 
 
 def _of_no_batch() -> Select[Any]:
-    return _question(RunRow.batch.is_(None), ReleaseRow.batch.is_(None))
+    return _question(RUNS.c.batch.is_(None), RELEASES.c.batch.is_(None))
 
 
 def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:
     """The newest run that touched the unit, and how often the unit failed in the batch since it was last good."""
-    columns = (RunRow.outcome, RunRow.bundle_sha256, RunRow.recipe, RunRow.verified, RunRow.boot_confirmed)
+    columns = (RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed)
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
     return select(*columns, failed).where(_of_unit(), touched()).order_by(*NEWEST_FIRST).limit(1)
@@ -116,14 +116,14 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) ->
 
 def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:
     """FAIL runs of the unit in a batch that started after its last PASS and after its last release there."""
-    passed = select(func.max(RunRow.started_at)).where(_of_unit(), RunRow.outcome == str(Outcome.PASS))
-    released = select(func.max(ReleaseRow.released_at)).where(ReleaseRow.serial == bindparam("serial"), release_batch)
+    passed = select(func.max(RUNS.c.started_at)).where(_of_unit(), RUNS.c.outcome == str(Outcome.PASS))
+    released = select(func.max(RELEASES.c.released_at)).where(RELEASES.c.serial == bindparam("serial"), release_batch)
     after_pass = passed.correlate(None).scalar_subquery()
     after_release = released.correlate(None).scalar_subquery()
     return select(func.count()).where(
         _of_unit(),
         batch,
-        RunRow.outcome == str(Outcome.FAIL),
-        or_(after_pass.is_(None), RunRow.started_at > after_pass),
-        or_(after_release.is_(None), RunRow.started_at > after_release),
+        RUNS.c.outcome == str(Outcome.FAIL),
+        or_(after_pass.is_(None), RUNS.c.started_at > after_pass),
+        or_(after_release.is_(None), RUNS.c.started_at > after_release),
     )

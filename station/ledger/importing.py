@@ -9,13 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from station.errors import UsageError
 from station.ledger import schema, sqlite, writes
 from station.ledger.database import is_refused, open_writer, translated
-from station.ledger.rows import RunRow
+from station.ledger.tables import RUNS
 from station.model.runs import RunRecord
 
 _CHUNK = 100
@@ -47,22 +46,22 @@ def import_runs(data_dir: Path, runs: Iterable[RunRecord]) -> Imported:
     source = iter(runs)
     try:
         while chunk := list(islice(source, _CHUNK)):
-            with _refusals_named(chunk), translated(data_dir), Session(engine) as session, session.begin():
-                done = _put(session, chunk)
+            with _refusals_named(chunk), translated(data_dir), engine.begin() as connection:
+                done = _put(connection, chunk)
             total = Imported(total.new + done.new, total.known + done.known, total.still_open + done.still_open)
     finally:
         engine.dispose()
     return total
 
 
-def _put(session: Session, runs: list[RunRecord]) -> Imported:
+def _put(connection: Connection, runs: list[RunRecord]) -> Imported:
     keys = {run.run_id for run in runs}
-    query = select(RunRow.run_id).where(RunRow.run_id.in_(keys), RunRow.outcome.is_not(None))
-    known = set(session.scalars(query))
+    query = select(RUNS.c.run_id).where(RUNS.c.run_id.in_(keys), RUNS.c.outcome.is_not(None))
+    known = set(connection.scalars(query))
     still_open = sum(run.outcome is None for run in runs)
     # A file may have a run twice, as two exports put together have.
     new = {run.run_id: run for run in runs if run.outcome is not None and run.run_id not in known}
-    writes.put_runs(session, new.values())
+    writes.put_runs(connection, new.values())
     return Imported(len(new), len(runs) - still_open - len(new), still_open)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from station.ledger.rows import NEWEST_FIRST, RunRow, UnitRow
 from station.ledger.selection import conditions_of
+from station.ledger.tables import NEWEST_FIRST, RUNS, UNITS
 from station.model.runs import Outcome
 from station.model.units import RunFilter, RunLine, canonical_serial, reversed_serial
 
@@ -16,7 +16,7 @@ PREFIX_LENGTH = 8
 """A text at least so long that serials begin with is not looked for inside of others: that is no chance."""
 _LAST = "\U0010ffff"
 
-_COLUMNS = (RunRow.run_id, RunRow.serial, RunRow.outcome, RunRow.code, RunRow.slot, RunRow.started_at)
+_COLUMNS = (RUNS.c.run_id, RUNS.c.serial, RUNS.c.outcome, RUNS.c.code, RUNS.c.slot, RUNS.c.started_at)
 
 
 def newest_runs(connection: Connection, selection: RunFilter, limit: int) -> list[RunLine]:
@@ -27,24 +27,24 @@ def newest_runs(connection: Connection, selection: RunFilter, limit: int) -> lis
 def runs_of_units(connection: Connection, text: str, limit: int) -> list[RunLine]:
     """The runs of units whose serial is, begins with or contains a text, newest first."""
     unit_ids = _units(connection, canonical_serial(text), reversed_serial(text), limit)
-    return _lines(connection, [RunRow.unit_id.in_(unit_ids)], limit) if unit_ids else []
+    return _lines(connection, [RUNS.c.unit_id.in_(unit_ids)], limit) if unit_ids else []
 
 
 def _units(connection: Connection, asked: str, reversed_: str | None, limit: int) -> Sequence[str]:
     """The keys of the units that a text means: the first reading of it that means any, by an index where there is."""
     if not asked:
         return ()
-    query = select(UnitRow.unit_id).limit(limit)
-    whole = query.where(or_(UnitRow.serial == asked, UnitRow.serial == reversed_))
+    query = select(UNITS.c.unit_id).limit(limit)
+    whole = query.where(or_(UNITS.c.serial == asked, UNITS.c.serial == reversed_))
     if found := connection.execute(whole).scalars().all():
         return found
     if len(asked) >= PREFIX_LENGTH:
-        begins = query.where(UnitRow.serial >= asked, UnitRow.serial < asked + _LAST)
+        begins = query.where(UNITS.c.serial >= asked, UNITS.c.serial < asked + _LAST)
         found = connection.execute(begins).scalars().all()
         if 0 < len(found) < limit:
             return found
     # Read from the newest unit back: a text that many serials contain has its limit soon.
-    contains = query.where(UnitRow.serial.contains(asked, autoescape=True)).order_by(UnitRow.unit_id.desc())
+    contains = query.where(UNITS.c.serial.contains(asked, autoescape=True)).order_by(UNITS.c.unit_id.desc())
     return connection.execute(contains).scalars().all()
 
 

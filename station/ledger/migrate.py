@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from station.ledger.database import open_writer
-from station.ledger.rows import Base
+from station.ledger.tables import METADATA
 
 
 def folder() -> Path:
@@ -54,7 +54,7 @@ def run(connection: Connection, revision: str) -> None:
 def differences(connection: Connection) -> list[str]:
     """What the database and the rows disagree on, one line each; empty where they are the same."""
     context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
-    return [_line(difference) for difference in compare_metadata(context, Base.metadata)]
+    return [_line(difference) for difference in compare_metadata(context, METADATA)]
 
 
 def _config() -> Config:

@@ -8,22 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from station.ledger import lists, schema, yields
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
-from station.ledger.records import batch_record, release_record, run_record
-from station.ledger.rows import OLDEST_FIRST, AttemptRow, BatchRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.loading import load_runs
+from station.ledger.records import batch_record, release_record
 from station.ledger.selection import conditions_of, counted, touched
+from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.balance import BatchSummary, summary_of
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunRecord
 from station.model.units import (
     FailedUnit,
-    Release,
     RunFilter,
     RunLine,
     UnitStory,
@@ -32,9 +31,6 @@ from station.model.units import (
     unit_key,
 )
 from station.model.yields import Rates, YieldReport, rates_of, report_of
-
-_CHUNK = 500
-"""So many runs are in memory at once while all are read."""
 
 _EVERYTHING = RunFilter()
 
@@ -61,11 +57,9 @@ class Reader:
 
         Read in chunks, all of one moment: a million runs need no more memory than a few hundred.
         """
-        query = select(RunRow).where(*conditions_of(selection)).order_by(*OLDEST_FIRST)
-        with translated(self._data_dir), Session(self._engine) as session:
-            loaded = query.options(selectinload(RunRow.attempts).selectinload(AttemptRow.images))
-            for row in session.scalars(loaded.execution_options(yield_per=_CHUNK)):
-                yield run_record(row)
+        query = select(RUNS).where(*conditions_of(selection)).order_by(*OLDEST_FIRST)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            yield from load_runs(connection, query)
 
     def newest(self, selection: RunFilter, limit: int) -> list[RunLine]:
         """The newest runs of a selection, newest first, at most `limit`."""
@@ -86,17 +80,12 @@ class Reader:
         The serial may be in either case and either byte order; the bootloader's order is tried first. A serial that the
         log does not know gives a story without runs.
         """
-        with translated(self._data_dir), Session(self._engine) as session:
-            known = self._known_spelling(session, serial)
-            rows = session.scalars(
-                select(RunRow)
-                .join(UnitRow)
-                .where(UnitRow.serial == known)
-                .order_by(*OLDEST_FIRST)
-                .options(selectinload(RunRow.attempts).selectinload(AttemptRow.images))
-            )
-            runs = tuple(run_record(row) for row in rows)
-            return UnitStory(known, runs, self._releases(session, known))
+        with translated(self._data_dir), self._engine.connect() as connection:
+            known = _known_spelling(connection, serial)
+            runs = select(RUNS).join(UNITS).where(UNITS.c.serial == known).order_by(*OLDEST_FIRST)
+            released = select(RELEASES).where(RELEASES.c.serial == known).order_by(RELEASES.c.released_at)
+            releases = tuple(release_record(row) for row in connection.execute(released))
+            return UnitStory(known, tuple(load_runs(connection, runs)), releases)
 
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
@@ -128,29 +117,24 @@ class Reader:
     def report(self, selection: RunFilter = _EVERYTHING) -> YieldReport:
         """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
         with translated(self._data_dir), self._engine.connect() as connection:
-            return report_of(yields.count(connection, replace(selection, serial=None)), selection)
+            counts = yields.count(connection, replace(selection, serial=None))
+            return report_of(counts, selection, _planned(connection, selection.whole_batch))
 
     def open_batch(self, station_id: str) -> Batch | None:
         """The batch that was begun last at a station's bench and is not ended; None where there is none."""
-        query = select(BatchRow).where(BatchRow.station_id == station_id, BatchRow.ended_at.is_(None))
-        with translated(self._data_dir), Session(self._engine) as session:
-            row = session.scalar(query.order_by(BatchRow.begun_at.desc()).limit(1))
-            return batch_record(row) if row else None
-
-    def planned(self, batch: str) -> int | None:
-        """How many units are planned for a batch, at all stations; None where nobody said."""
-        query = select(func.sum(BatchRow.planned)).where(BatchRow.name == batch)
+        query = select(BATCHES).where(BATCHES.c.station_id == station_id, BATCHES.c.ended_at.is_(None))
         with translated(self._data_dir), self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
+            return batch_record(row) if row else None
 
     def batch_summary(self, batch: str) -> BatchSummary:
         """The balance of a batch: where its units are."""
-        return summary_of(batch, self.planned(batch), self.summary(batch))
+        return summary_of(batch, self.summary(batch))
 
     def counted_units(self, station_id: str, batch: str) -> set[str]:
         """The units with a counted run in a batch at a station, by `unit_key`."""
-        chosen = (RunRow.batch == batch, RunRow.station_id == station_id, counted())
-        query = select(RunRow.serial, RunRow.identified, RunRow.run_id).where(*chosen)
+        chosen = (RUNS.c.batch == batch, RUNS.c.station_id == station_id, counted())
+        query = select(RUNS.c.serial, RUNS.c.identified, RUNS.c.run_id).where(*chosen)
         with translated(self._data_dir), self._engine.connect() as connection:
             return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
 
@@ -161,25 +145,26 @@ class Reader:
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""
-        query = select(func.count()).select_from(RunRow).where(RunRow.outcome.is_(None))
+        query = select(func.count()).select_from(RUNS).where(RUNS.c.outcome.is_(None))
         if station_id is not None:
-            query = query.where(RunRow.station_id == station_id)
+            query = query.where(RUNS.c.station_id == station_id)
         with translated(self._data_dir), self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
-    @staticmethod
-    def _known_spelling(session: Session, serial: str) -> str:
-        """The serial's spelling in the log; the canonical form of what was asked where the log knows neither."""
-        asked = canonical_serial(serial)
-        for spelling in (asked, reversed_serial(serial)):
-            if spelling and session.scalar(select(UnitRow.unit_id).where(UnitRow.serial == spelling).limit(1)):
-                return spelling
-        return asked
 
-    @staticmethod
-    def _releases(session: Session, serial: str) -> tuple[Release, ...]:
-        rows = session.scalars(select(ReleaseRow).where(ReleaseRow.serial == serial).order_by(ReleaseRow.released_at))
-        return tuple(release_record(row) for row in rows)
+def _known_spelling(connection: Connection, serial: str) -> str:
+    """The serial's spelling in the log; the canonical form of what was asked where the log knows neither."""
+    asked = canonical_serial(serial)
+    for spelling in (asked, reversed_serial(serial)):
+        if spelling and connection.scalar(select(UNITS.c.unit_id).where(UNITS.c.serial == spelling).limit(1)):
+            return spelling
+    return asked
+
+
+def _planned(connection: Connection, batch: str | None) -> int | None:
+    """How many units are planned for a batch, at all stations; None where nobody said, and for no batch."""
+    planned: int | None = connection.scalar(select(func.sum(BATCHES.c.planned)).where(BATCHES.c.name == batch))
+    return planned
 
 
 def _failed_query(selection: RunFilter) -> Select[Any]:
@@ -187,16 +172,16 @@ def _failed_query(selection: RunFilter) -> Select[Any]:
 
     A failed run is the latest where no later one is counted: asked of the few that failed, not of all that ran.
     """
-    later, other = aliased(RunRow), aliased(RunRow)
+    later, other = RUNS.alias().c, RUNS.alias().c
     after = or_(
-        later.started_at > RunRow.started_at,
-        and_(later.started_at == RunRow.started_at, later.run_id > RunRow.run_id),
+        later.started_at > RUNS.c.started_at,
+        and_(later.started_at == RUNS.c.started_at, later.run_id > RUNS.c.run_id),
     )
-    newer = select(1).where(later.unit_id == RunRow.unit_id, counted(later), after, *conditions_of(selection, later))
-    runs = select(func.count()).where(other.unit_id == RunRow.unit_id, touched(other), *conditions_of(selection, other))
+    newer = select(1).where(later.unit_id == RUNS.c.unit_id, counted(later), after, *conditions_of(selection, later))
+    runs = select(func.count()).where(other.unit_id == RUNS.c.unit_id, touched(other), *conditions_of(selection, other))
     return (
-        select(*RunRow.__table__.columns, runs.correlate(RunRow).scalar_subquery().label("runs"))
-        .where(RunRow.outcome == str(Outcome.FAIL), *conditions_of(selection), ~newer.correlate(RunRow).exists())
+        select(RUNS, runs.correlate(RUNS).scalar_subquery().label("runs"))
+        .where(RUNS.c.outcome == str(Outcome.FAIL), *conditions_of(selection), ~newer.correlate(RUNS).exists())
         .order_by(*OLDEST_FIRST)
     )
 

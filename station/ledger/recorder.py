@@ -14,12 +14,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 from station.errors import LedgerError
 from station.ledger import schema, sqlite, writes
@@ -91,13 +90,13 @@ class Recorder:
         """Take a fact; never waits for the log. Errors: LedgerError ledger.write_failed after `close`."""
         self._put(fact)
 
-    def close_interrupted(self, station_id: str) -> Recovery:
-        """At start-up: bring journaled runs into the log and close what this station left open. Waits until done.
+    def close_interrupted(self) -> Recovery:
+        """At start-up: bring journaled runs into the log and close what was left open. Waits until done.
 
         To be called before this station's first run, and only by who holds the data folder. May be repeated, and
         interrupted at any point. Errors: LedgerError.
         """
-        job = _Job(partial(self._recover, station_id), Future())
+        job = _Job(self._recover, Future())
         self._put(job)
         with translated(self._data_dir):
             return job.result.result()
@@ -132,7 +131,7 @@ class Recorder:
                     _complete(item)
         self._engine.dispose()
 
-    def _try_early(self, work: Callable[[Session], None]) -> None:
+    def _try_early(self, work: Callable[[Connection], None]) -> None:
         """An open run or its attempt, brought again by the finished run; a batch, whose name the runs have."""
         try:
             self._transact(work)
@@ -163,13 +162,13 @@ class Recorder:
         except Exception:  # the listener's mistake must not stop the log
             _log.exception("a reply of the log was not taken")
 
-    def _transact(self, work: Callable[[Session], _T]) -> _T:
-        """One session, one transaction; waits for a lock, but not again and again while the log is stuck."""
+    def _transact(self, work: Callable[[Connection], _T]) -> _T:
+        """One transaction; waits for a lock, but not again and again while the log is stuck."""
         deadline_s = time.monotonic() + (0.0 if self._stuck else self._write_limit_s)
         while True:
             try:
-                with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                    result = work(session)
+                with self._engine.begin() as connection:
+                    result = work(connection)
             except Exception as error:
                 if sqlite.is_busy(error) and time.monotonic() < deadline_s:
                     continue
@@ -180,9 +179,9 @@ class Recorder:
             self._stuck = False
             return result
 
-    def _recover(self, station_id: str) -> Recovery:
+    def _recover(self) -> Recovery:
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
-        interrupted = self._transact(partial(writes.close_open_runs, station_id=station_id, now=datetime.now(UTC)))
+        interrupted = self._transact(writes.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
         return Recovery(interrupted, written, unusable)
 
@@ -218,8 +217,8 @@ def release_unit(data_dir: Path, release: Release) -> None:
     schema.require_current(data_dir)
     engine = open_writer(data_dir, BUSY_TIMEOUT_S)
     try:
-        with translated(data_dir), Session(engine) as session, session.begin():
-            writes.put_release(session, release)
+        with translated(data_dir), engine.begin() as connection:
+            writes.put_release(connection, release)
     finally:
         with suppress(Exception):
             engine.dispose()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from station.ledger.rows import AttemptRow, BatchRow, ImageRow, ReleaseRow, RunRow
+from collections.abc import Sequence
+from typing import Any
+
 from station.model.batches import Batch
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.units import Release
@@ -48,60 +50,68 @@ _IMAGE_FIELDS = (
     "write_s",
     "verify_s",
 )
-
 _BATCH_FIELDS = ("station_id", "name", "planned", "operator", "begun_at", "continued_at", "ended_at")
 
-
-def fill_batch(row: BatchRow, batch: Batch) -> None:
-    """Everything of `batch` but its key goes into `row`."""
-    for name in _BATCH_FIELDS:
-        setattr(row, name, getattr(batch, name))
+Values = dict[str, Any]
+"""A row to be written, by column."""
 
 
-def batch_record(row: BatchRow) -> Batch:
+def batch_values(batch: Batch) -> Values:
+    """Everything of a batch but its key."""
+    return _values(batch, _BATCH_FIELDS)
+
+
+def batch_record(row: Any) -> Batch:
     """The record of a batch."""
-    return Batch(row.batch_id, **{name: getattr(row, name) for name in _BATCH_FIELDS})
+    return Batch(row.batch_id, **_values(row, _BATCH_FIELDS))
 
 
-def fill_run(row: RunRow, run: RunRecord) -> None:
-    """Everything of `run` but its key, its unit and its attempts goes into `row`."""
-    for name in _RUN_FIELDS:
-        setattr(row, name, getattr(run, name))
-    row.outcome = None if run.outcome is None else str(run.outcome)
+def run_values(run: RunRecord) -> Values:
+    """Everything of a run but its key, its unit and its attempts."""
+    return {**_values(run, _RUN_FIELDS), "outcome": None if run.outcome is None else str(run.outcome)}
 
 
-def attempt_row(run_id: str, attempt: AttemptRecord) -> AttemptRow:
-    """A new row for an attempt, its images included."""
-    row = AttemptRow(run_id=run_id, outcome=str(attempt.outcome), notes=list(attempt.notes))
-    for name in _ATTEMPT_FIELDS:
-        setattr(row, name, getattr(attempt, name))
-    row.images = [_image_row(position, image) for position, image in enumerate(attempt.images)]
-    return row
+def attempt_values(run_id: str, attempt: AttemptRecord) -> Values:
+    """An attempt of a run, without its images."""
+    outcome, notes = str(attempt.outcome), list(attempt.notes)
+    return {**_values(attempt, _ATTEMPT_FIELDS), "run_id": run_id, "outcome": outcome, "notes": notes}
 
 
-def _image_row(position: int, image: ImageRecord) -> ImageRow:
-    return ImageRow(position=position, **{name: getattr(image, name) for name in _IMAGE_FIELDS})
+def image_values(attempt: AttemptRecord) -> list[Values]:
+    """The images of an attempt."""
+    key = attempt.attempt_id
+    return [
+        {**_values(image, _IMAGE_FIELDS), "attempt_id": key, "position": position}
+        for position, image in enumerate(attempt.images)
+    ]
 
 
-def run_record(row: RunRow) -> RunRecord:
-    """The record of a row that was loaded with its attempts and images."""
+def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
+    """The record of a run and its attempts."""
     return RunRecord(
         run_id=row.run_id,
         outcome=None if row.outcome is None else Outcome(row.outcome),
-        attempts=tuple(_attempt_record(attempt) for attempt in row.attempts),
-        **{name: getattr(row, name) for name in _RUN_FIELDS},
+        attempts=tuple(attempts),
+        **_values(row, _RUN_FIELDS),
     )
 
 
-def _attempt_record(row: AttemptRow) -> AttemptRecord:
+def attempt_record(row: Any, images: Sequence[ImageRecord]) -> AttemptRecord:
+    """The record of an attempt and its images."""
     return AttemptRecord(
-        outcome=Outcome(row.outcome),
-        images=tuple(ImageRecord(**{name: getattr(image, name) for name in _IMAGE_FIELDS}) for image in row.images),
-        notes=tuple(row.notes),
-        **{name: getattr(row, name) for name in _ATTEMPT_FIELDS},
+        outcome=Outcome(row.outcome), images=tuple(images), notes=tuple(row.notes), **_values(row, _ATTEMPT_FIELDS)
     )
 
 
-def release_record(row: ReleaseRow) -> Release:
+def image_record(row: Any) -> ImageRecord:
+    """The record of an image."""
+    return ImageRecord(**_values(row, _IMAGE_FIELDS))
+
+
+def release_record(row: Any) -> Release:
     """The record of a release."""
     return Release(row.serial, row.batch, row.released_at, row.released_by)
+
+
+def _values(of: Any, names: Sequence[str]) -> Values:
+    return {name: getattr(of, name) for name in names}

@@ -6,27 +6,31 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
-from station.ledger.rows import RunRow, UnitRow
+from station.ledger.tables import RUNS, UNITS
 from station.ledger.tallies import HOUR, PLACE
-from station.ledger.writes import is_identified_unit
 from station.model.runs import Outcome
-from station.model.units import RunFilter
+from station.model.units import RunFilter, canonical_serial
 from station.model.yields import hour_of
 
 
-def conditions_of(selection: RunFilter, runs: Any = RunRow) -> list[ColumnElement[bool]]:
-    """The conditions of a selection, on runs or an alias of them."""
+def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElement[bool]]:
+    """The conditions of a selection, on the columns of runs or of an alias of them."""
     conditions = at_places(selection, runs)
     if selection.since is not None:
         conditions.append(runs.started_at >= selection.since)
     if selection.until is not None:
         conditions.append(runs.started_at < selection.until)
     if selection.serial is not None:
-        unit = select(UnitRow.unit_id).where(is_identified_unit(selection.serial))
+        unit = select(UNITS.c.unit_id).where(is_identified_unit(selection.serial))
         conditions.append(runs.unit_id == unit.scalar_subquery())
     return conditions
+
+
+def is_identified_unit(serial: str) -> ColumnElement[bool]:
+    """The condition for the one unit of a serial."""
+    return and_(UNITS.c.serial == canonical_serial(serial), UNITS.c.identified)
 
 
 def at_places(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:
@@ -36,12 +40,12 @@ def at_places(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:
     ]
 
 
-def counted(runs: Any = RunRow) -> ColumnElement[bool]:
+def counted(runs: Any = RUNS.c) -> ColumnElement[bool]:
     """The condition for runs that count in a yield."""
     return runs.outcome.in_((str(Outcome.PASS), str(Outcome.FAIL)))  # type: ignore[no-any-return]
 
 
-def touched(runs: Any = RunRow) -> ColumnElement[bool]:
+def touched(runs: Any = RUNS.c) -> ColumnElement[bool]:
     """The condition for runs that may have changed their camera."""
     return or_(runs.outcome.is_(None), runs.outcome != str(Outcome.SKIPPED))
 

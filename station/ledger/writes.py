@@ -2,150 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, select, update
 
 from station.ledger import tallies
-from station.ledger.records import attempt_row, fill_batch, fill_run
-from station.ledger.rows import AttemptRow, BatchRow, ReleaseRow, RunRow, UnitRow
+from station.ledger.loading import attempts_of
+from station.ledger.records import Values, attempt_values, batch_values, image_values, run_values
+from station.ledger.selection import is_identified_unit
+from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
 from station.ledger.tallies import Cell
 from station.model.batches import Batch
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.units import Release, canonical_serial
+from station.model.yields import hour_of
+
+_PASS = str(Outcome.PASS)
 
 
-def is_identified_unit(serial: str) -> ColumnElement[bool]:
-    """The condition for the one unit of a serial."""
-    return and_(UnitRow.serial == canonical_serial(serial), UnitRow.identified)
-
-
-def put_run(session: Session, run: RunRecord) -> None:
+def put_run(connection: Connection, run: RunRecord) -> None:
     """The run, its unit and all its attempts are in the log, as `run` tells them; attempts already there stay."""
-    put_runs(session, (run,))
+    put_runs(connection, (run,))
 
 
-def put_runs(session: Session, runs: Iterable[RunRecord]) -> None:
+def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
     """The same for several runs, whose hours are summed up once."""
     cells: set[Cell] = set()
     for run in runs:
-        cells |= _store_run(session, run)
-    tallies.refresh(session, cells)
+        cells |= _store_run(connection, run)
+    tallies.refresh(connection, cells)
 
 
-def _store_run(session: Session, run: RunRecord) -> set[Cell]:
+def _store_run(connection: Connection, run: RunRecord) -> set[Cell]:
     """Store the run; returns the hours whose sums it changes. A run still open changes none."""
-    row = session.get(RunRow, run.run_id)
     changed: set[Cell] = set()
+    row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None:
-        row = RunRow(run_id=run.run_id, unit_id=_unit_id(session, run))
-        fill_run(row, run)
-        session.add(row)
+        unit_id = _unit_id(connection, run)
+        connection.execute(insert(RUNS), {"run_id": run.run_id, "unit_id": unit_id, **run_values(run)})
     else:
         changed = _finished_cell(row)
-        _correct_unit(session, row, run)
-        fill_run(row, run)
-    session.flush()
-    stored = set(session.scalars(select(AttemptRow.attempt_id).where(AttemptRow.run_id == run.run_id)))
-    session.add_all(attempt_row(run.run_id, attempt) for attempt in run.attempts if attempt.attempt_id not in stored)
-    _note_first_attempt(session, row)
-    return changed | _finished_cell(row)
+        _update_run(connection, run.run_id, run_values(run))
+        _correct_unit(connection, row.unit_id, run)
+    query = select(ATTEMPTS.c.attempt_id).where(ATTEMPTS.c.run_id == run.run_id)
+    stored = set(connection.scalars(query))
+    _add_attempts(connection, run.run_id, [attempt for attempt in run.attempts if attempt.attempt_id not in stored])
+    return changed | _finished_cell(run)
 
 
-def put_attempt(session: Session, run_id: str, attempt: AttemptRecord) -> None:
+def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> None:
     """The attempt is in the log, if its run is. Where it is not, the finished run brings its attempts along."""
-    row = session.get(RunRow, run_id)
-    if row is not None and session.get(AttemptRow, attempt.attempt_id) is None:
-        session.add(attempt_row(run_id, attempt))
-        _note_first_attempt(session, row)
-        tallies.refresh(session, _finished_cell(row))
+    row = _find(connection, RUNS, RUNS.c.run_id == run_id)
+    if row is not None and _find(connection, ATTEMPTS, ATTEMPTS.c.attempt_id == attempt.attempt_id) is None:
+        _add_attempts(connection, run_id, [attempt])
+        tallies.refresh(connection, _finished_cell(row))
 
 
-def close_open_runs(session: Session, station_id: str, now: datetime) -> int:
-    """Close what an earlier station left open as ERROR station.interrupted; returns how many runs that were."""
-    rows = session.scalars(
-        select(RunRow)
-        .where(RunRow.station_id == station_id, RunRow.outcome.is_(None))
-        .options(selectinload(RunRow.attempts))
-    ).all()
+def close_open_runs(connection: Connection) -> int:
+    """Close every run that is open as ERROR station.interrupted; returns how many that were.
+
+    To be called by who holds the data folder: nobody else works in it, so what is open was left over, also by a station
+    that had another name. Nobody saw when such a run ended. It is known to have gone on until the log last heard of its
+    station; where that was its own start, it has no duration.
+    """
+    rows = connection.execute(select(RUNS).where(RUNS.c.outcome.is_(None))).all()
+    if not rows:
+        return 0
+    attempts = attempts_of(connection, [row.run_id for row in rows])
+    heard_at = _last_heard(connection, rows, attempts)
     for row in rows:
-        row.outcome = str(Outcome.ERROR)
-        row.code = "station.interrupted"
-        row.message = f"the station stopped during this run, after {len(row.attempts)} finished attempts"
-        row.finished_at = now
-        row.duration_s = _known_duration_s(row)
-    session.flush()
-    tallies.refresh(session, {tallies.cell_of(row) for row in rows})
+        finished_at = heard_at[row.station_id]
+        values = {
+            "outcome": str(Outcome.ERROR),
+            "code": "station.interrupted",
+            "message": f"the station stopped during this run, after {len(attempts[row.run_id])} finished attempts",
+            "finished_at": finished_at,
+            "duration_s": (finished_at - row.started_at).total_seconds() or None,
+        }
+        _update_run(connection, row.run_id, values)
+    tallies.refresh(connection, {tallies.cell_of(row) for row in rows})
     return len(rows)
 
 
-def put_release(session: Session, release: Release) -> None:
+def _last_heard(
+    connection: Connection, open_rows: Sequence[Any], attempts: Mapping[str, list[AttemptRecord]]
+) -> dict[str, datetime]:
+    """When the log last heard of the stations of these runs: the last start or end of a run, or end of an attempt."""
+    heard_at: dict[str, datetime] = {}
+    for row in open_rows:
+        ends = [attempt.started_at + timedelta(seconds=attempt.duration_s) for attempt in attempts[row.run_id]]
+        heard_at[row.station_id] = max(heard_at.get(row.station_id, row.started_at), row.started_at, *ends)
+    first_hour = hour_of(min(row.started_at for row in open_rows))
+    finished = select(HOUR_RUNS.c.station_id, func.max(HOUR_RUNS.c.last_ended_at)).group_by(HOUR_RUNS.c.station_id)
+    for station_id, ended_at in connection.execute(finished.where(HOUR_RUNS.c.hour_at >= first_hour)):
+        if station_id in heard_at:
+            heard_at[station_id] = max(heard_at[station_id], ended_at)
+    return heard_at
+
+
+def put_release(connection: Connection, release: Release) -> None:
     """The unit is released from being set aside in the batch."""
-    session.add(
-        ReleaseRow(
-            release_id=new_id(),
-            serial=canonical_serial(release.serial),
-            batch=release.batch,
-            released_at=release.released_at,
-            released_by=release.released_by,
-        )
-    )
+    values = {
+        "release_id": new_id(),
+        "serial": canonical_serial(release.serial),
+        "batch": release.batch,
+        "released_at": release.released_at,
+        "released_by": release.released_by,
+    }
+    connection.execute(insert(RELEASES), values)
 
 
-def put_batch(session: Session, batch: Batch) -> None:
+def put_batch(connection: Connection, batch: Batch) -> None:
     """The batch is in the log as `batch` tells it. One of that name that is there keeps its beginning."""
-    named = select(BatchRow).where(BatchRow.station_id == batch.station_id, BatchRow.name == batch.name)
-    row = session.scalar(named)
+    row = _find(connection, BATCHES, and_(BATCHES.c.station_id == batch.station_id, BATCHES.c.name == batch.name))
+    values = batch_values(batch)
     if row is None:
-        row = BatchRow(batch_id=batch.batch_id)
-        session.add(row)
+        connection.execute(insert(BATCHES), {"batch_id": batch.batch_id, **values})
     else:
-        batch = replace(batch, begun_at=row.begun_at)
-    fill_batch(row, batch)
+        values["begun_at"] = row.begun_at
+        connection.execute(update(BATCHES).where(BATCHES.c.batch_id == row.batch_id).values(values))
 
 
-def _note_first_attempt(session: Session, row: RunRow) -> None:
-    """Keep whether the run passed at its first attempt, as the attempts in the log tell."""
-    session.flush()
-    first = select(AttemptRow.outcome).where(AttemptRow.run_id == row.run_id).order_by(AttemptRow.number).limit(1)
-    passed = str(Outcome.PASS)
-    row.passed_at_once = row.outcome == passed and (session.scalar(first) or passed) == passed
-    session.flush()
+def _find(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Any:
+    """The one row of a condition; None where there is none."""
+    return connection.execute(select(table).where(condition)).one_or_none()
 
 
-def _finished_cell(row: RunRow) -> set[Cell]:
+def _update_run(connection: Connection, run_id: str, values: Values) -> None:
+    connection.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(values))
+
+
+def _add_attempts(connection: Connection, run_id: str, attempts: list[AttemptRecord]) -> None:
+    """Add attempts with their images, and keep whether the run passed at its first one."""
+    if attempts:
+        connection.execute(insert(ATTEMPTS), [attempt_values(run_id, attempt) for attempt in attempts])
+    if images := [image for attempt in attempts for image in image_values(attempt)]:
+        connection.execute(insert(IMAGES), images)
+    first = select(ATTEMPTS.c.outcome).where(ATTEMPTS.c.run_id == run_id).order_by(ATTEMPTS.c.number).limit(1)
+    at_once = and_(RUNS.c.outcome == _PASS, func.coalesce(first.scalar_subquery(), _PASS) == _PASS)
+    _update_run(connection, run_id, {"passed_at_once": case((at_once, True), else_=False)})
+
+
+def _finished_cell(run: Any) -> set[Cell]:
     """The hour in which a finished run is counted; none for a run still open."""
-    return {tallies.cell_of(row)} if row.outcome is not None else set()
+    return {tallies.cell_of(run)} if run.outcome is not None else set()
 
 
-def _known_duration_s(row: RunRow) -> float | None:
-    """From the start to the end of the last attempt that is known; when the run itself stopped, nobody saw."""
-    ends = [attempt.started_at + timedelta(seconds=attempt.duration_s) for attempt in row.attempts]
-    return max((max(ends) - row.started_at).total_seconds(), 0.0) if ends else None
-
-
-def _unit_id(session: Session, run: RunRecord) -> str:
+def _unit_id(connection: Connection, run: RunRecord) -> str:
     """The unit of a run; a new one for a serial not seen before, and always for a serial that names no unit."""
     if run.identified:
-        found = session.scalar(select(UnitRow.unit_id).where(is_identified_unit(run.serial)))
+        found = _find(connection, UNITS, is_identified_unit(run.serial))
         if found is not None:
-            return found
-    unit = UnitRow(unit_id=new_id(), serial=canonical_serial(run.serial), identified=run.identified)
-    session.add(unit)
-    session.flush()
-    return unit.unit_id
+            return str(found.unit_id)
+    unit_id = new_id()
+    values = {"unit_id": unit_id, "serial": canonical_serial(run.serial), "identified": run.identified}
+    connection.execute(insert(UNITS), values)
+    return unit_id
 
 
-def _correct_unit(session: Session, row: RunRow, run: RunRecord) -> None:
+def _correct_unit(connection: Connection, unit_id: str, run: RunRecord) -> None:
     """Another unit where the run turned out to be of another, or of none (its serial appeared a second time)."""
-    unit = session.get_one(UnitRow, row.unit_id)
+    unit = connection.execute(select(UNITS).where(UNITS.c.unit_id == unit_id)).one()
     if (unit.serial, unit.identified) == (canonical_serial(run.serial), run.identified):
         return
-    row.unit_id = _unit_id(session, run)
-    session.flush()
-    if not session.scalar(select(exists().where(RunRow.unit_id == unit.unit_id))):
-        session.delete(unit)
+    _update_run(connection, run.run_id, {"unit_id": _unit_id(connection, run)})
+    if not connection.scalar(select(exists().where(RUNS.c.unit_id == unit_id))):
+        connection.execute(delete(UNITS).where(UNITS.c.unit_id == unit_id))

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
-from station.ledger.rows import HOUR_IMAGES, HOUR_RUNS, OLDEST_FIRST, ImageRow, RunRow, UnitRow
 from station.ledger.selection import at_places, broken_hours, conditions_of, counted, touched, whole_hours
+from station.ledger.tables import HOUR_IMAGES, HOUR_RUNS, IMAGES, OLDEST_FIRST, RUNS, UNITS
 from station.ledger.tallies import image_sums, run_sums
 from station.model.runs import Outcome
 from station.model.units import RunFilter
@@ -36,7 +36,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
     open_unit_ids = _add_units(connection, selection, counts)
     for first in range(0, len(open_unit_ids), _CHUNK):
         counts.open_details += _open_units(connection, selection, open_unit_ids[first : first + _CHUNK])
-    still_open = select(func.count()).where(RunRow.outcome.is_(None), *conditions_of(selection))
+    still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
     counts.open_runs = connection.execute(still_open).scalar_one()
     return counts
 
@@ -55,7 +55,7 @@ def _add_runs(connection: Connection, selection: RunFilter, counts: Counts) -> N
     summed = (func.sum(sums.runs), func.sum(sums.timed_runs), func.sum(sums.duration_s))
     span = (func.min(sums.first_started_at), func.max(sums.last_ended_at))
     whole = _of_whole_hours(selection, HOUR_RUNS, select(*keys, *summed, *span).group_by(*keys))
-    row_keys = (RunRow.slot, RunRow.outcome, RunRow.code)
+    row_keys = (RUNS.c.slot, RUNS.c.outcome, RUNS.c.code)
     rest = [run_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
     for slot, outcome, code, runs, timed_runs, duration_s, start, end in _rows(connection, [*whole, *rest]):
         counts.runs[slot, Outcome(outcome), code or ""].add(runs, timed_runs, duration_s)
@@ -71,7 +71,7 @@ def _add_hours(connection: Connection, selection: RunFilter, counts: Counts) -> 
             counts.hours[hour_at, outcome == _PASS] += runs
     for part in broken_hours(selection):
         assert part.since is not None  # a part of one hour begins somewhere in it
-        within = select(RunRow.outcome, func.count()).where(counted(), *conditions_of(part)).group_by(RunRow.outcome)
+        within = select(RUNS.c.outcome, func.count()).where(counted(), *conditions_of(part)).group_by(RUNS.c.outcome)
         for outcome, runs in connection.execute(within):
             counts.hours[hour_of(part.since), outcome == _PASS] += runs
 
@@ -82,7 +82,7 @@ def _add_images(connection: Connection, selection: RunFilter, counts: Counts) ->
     columns = (sums.images, sums.total_s, sums.write_s, sums.written_bytes, sums.retries)
     summed = [func.sum(column) for column in columns]
     whole = _of_whole_hours(selection, HOUR_IMAGES, select(*keys, *summed).group_by(*keys))
-    rest = [image_sums((ImageRow.partition, RunRow.slot), conditions_of(part)) for part in broken_hours(selection)]
+    rest = [image_sums((IMAGES.c.partition, RUNS.c.slot), conditions_of(part)) for part in broken_hours(selection)]
     for partition, slot, *values in _rows(connection, [*whole, *rest]):
         counts.images[partition, slot].add(*values)
 
@@ -108,9 +108,9 @@ def _rows(connection: Connection, queries: list[Select[Any]]) -> Iterator[Any]:
 
 def _add_units(connection: Connection, selection: RunFilter, counts: Counts) -> list[str]:
     """Count what each unit did first and last; returns the keys of those that are still to pass."""
-    columns = (RunRow.unit_id, RunRow.outcome, RunRow.passed_at_once, RunRow.slot, RunRow.duration_s, RunRow.code)
+    columns = (RUNS.c.unit_id, RUNS.c.outcome, RUNS.c.passed_at_once, RUNS.c.slot, RUNS.c.duration_s, RUNS.c.code)
     query = select(*columns).where(touched(), *conditions_of(selection))
-    result = connection.execute(query.order_by(RunRow.unit_id, RunRow.started_at, RunRow.run_id))
+    result = connection.execute(query.order_by(RUNS.c.unit_id, RUNS.c.started_at, RUNS.c.run_id))
     walk = _Walk()
     # The driver's own rows: wrapping a million of them would take as long again as reading them.
     walk.through(result.cursor)
@@ -172,10 +172,10 @@ class _Walk:
 def _open_units(connection: Connection, selection: RunFilter, unit_ids: list[str]) -> Iterator[OpenUnit]:
     """Where and how these units ended up."""
     query = (
-        select(UnitRow.unit_id, UnitRow.serial, RunRow.started_at, RunRow.outcome, RunRow.code, RunRow.slot)
-        .join(UnitRow, UnitRow.unit_id == RunRow.unit_id)
-        .where(RunRow.unit_id.in_(unit_ids), touched(), *conditions_of(selection))
-        .order_by(RunRow.unit_id, *OLDEST_FIRST)
+        select(UNITS.c.unit_id, UNITS.c.serial, RUNS.c.started_at, RUNS.c.outcome, RUNS.c.code, RUNS.c.slot)
+        .join(UNITS, UNITS.c.unit_id == RUNS.c.unit_id)
+        .where(RUNS.c.unit_id.in_(unit_ids), touched(), *conditions_of(selection))
+        .order_by(RUNS.c.unit_id, *OLDEST_FIRST)
     )
     for _, group in groupby(connection.execute(query), key=lambda row: row.unit_id):
         runs = list(group)

@@ -37,9 +37,9 @@ class BatchSummary:
         return self.unfinished + self.not_run
 
 
-def summary_of(name: str, planned: int | None, report: YieldReport) -> BatchSummary:
+def summary_of(name: str, report: YieldReport) -> BatchSummary:
     """The balance of a batch from its yield report."""
-    begun = report.units_started
+    begun, planned = report.units_started, report.planned
     plan = begun if planned is None else planned
     return BatchSummary(
         name=name,

@@ -13,6 +13,8 @@ from station.model.units import hint_for
 DEFINITIONS: dict[str, str] = {
     "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
     "counted run": "A run that ended PASS or FAIL. ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
+    "units planned": "How many units the batch is to have, as was said at the bench; only where all of one batch is "
+    "reported.",
     "units started": "Units with at least one run that touched them (any but SKIPPED).",
     "units passed": "Units whose latest counted run passed.",
     "open units": "Units started that did not pass: the latest counted run failed, or none was counted yet. "
@@ -181,7 +183,10 @@ class OpenUnit:
 
 @dataclass(frozen=True, slots=True)
 class YieldReport:
-    """The figures of a selection of runs. Yields are None where no run was counted."""
+    """The figures of a selection of runs. Yields are None where no run was counted.
+
+    `planned` is how many units the batch is to have; None where nobody said, or where not all of one batch is selected.
+    """
 
     batch: str | None
     since: datetime | None
@@ -189,6 +194,7 @@ class YieldReport:
     bundle: str | None
     slot: str | None
     operator: str | None
+    planned: int | None
     units_started: int
     units_counted: int
     units_passed: int
@@ -247,6 +253,7 @@ class YieldReport:
         """The report as `report --format json` prints it."""
         return {
             **self._selection_json(),
+            "planned": self.planned,
             "units_started": self.units_started,
             "units_counted": self.units_counted,
             "units_passed": self.units_passed,

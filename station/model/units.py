@@ -42,6 +42,11 @@ class RunFilter:
     operator: str | None = None
     bundle: str | None = None
 
+    @property
+    def whole_batch(self) -> str | None:
+        """The batch, where all runs of one are meant and no others; else None."""
+        return self.batch if self == RunFilter(batch=self.batch) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

@@ -150,8 +150,8 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return _percentile_of_sorted(sorted(values), share)
 
 
-def report_of(counts: Counts, selection: RunFilter) -> YieldReport:
-    """The report of what was counted."""
+def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) -> YieldReport:
+    """The report of what was counted, beside how many units were planned."""
     durations_s = sorted(counts.durations_s)
     outcomes: Counter[Outcome] = Counter()
     for (_, outcome, _), runs in counts.runs.items():
@@ -163,6 +163,7 @@ def report_of(counts: Counts, selection: RunFilter) -> YieldReport:
         bundle=selection.bundle,
         slot=selection.slot,
         operator=selection.operator,
+        planned=planned,
         units_started=counts.units_started,
         units_counted=counts.firsts.total(),
         units_passed=counts.units_passed,

@@ -29,6 +29,7 @@ def report_csv(report: YieldReport) -> str:
 
 
 _TOTALS = (
+    "planned",
     "units_started",
     "units_counted",
     "units_passed",

@@ -46,6 +46,7 @@ def _head(report: YieldReport) -> list[str]:
     return [
         f"Batch {printable(report.batch) if report.batch else '(all)'}"
         f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}",
+        *_plan(report),
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
         f"First-pass yield  {share(report.first_pass_yield)}  ({at_once} of {counted})  95 %: {first}",
@@ -57,6 +58,10 @@ def _head(report: YieldReport) -> list[str]:
         f"Runs              {outcomes}  open {report.open_runs}",
         *suspicions(report),
     ]
+
+
+def _plan(report: YieldReport) -> list[str]:
+    return [] if report.planned is None else [f"Units planned     {report.planned}"]
 
 
 def _narrower(report: YieldReport) -> str:

@@ -18,8 +18,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from station.ledger import schema, tallies
 from station.ledger.database import log_file, open_writer
 
@@ -71,8 +69,8 @@ def make(data_dir: Path, runs: int = 1_000_000) -> None:
                 add.into(rows)
             _insert(connection, rows)
     engine = open_writer(data_dir)
-    with Session(engine) as session, session.begin():
-        tallies.rebuild(session)
+    with engine.begin() as connection:
+        tallies.rebuild(connection)
     with engine.connect() as connection_:
         connection_.exec_driver_sql("COMMIT")
         connection_.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

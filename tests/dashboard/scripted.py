@@ -116,7 +116,7 @@ RECORDS = Records(
     summary=lambda batch, since: summarize(RUNS, batch=batch),
     unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
     failed=lambda batch, since: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
-    batch_summary=lambda batch: summary_of(batch, PLANNED, summarize(RUNS)),
+    batch_summary=lambda batch: summary_of(batch, replace(summarize(RUNS), planned=PLANNED)),
     rates=lambda since: Rates(summarize(RUNS).images, 28.0),
     newest=lambda batch, since, limit: listed(RUNS)[:limit],
     found=lambda text, limit: listed([run for run in RUNS if text.upper() in run.serial])[:limit],

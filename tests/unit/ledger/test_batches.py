@@ -19,6 +19,7 @@ from station.model.batches import Batch
 from station.model.events import BatchNoted, RunFinished, RunOpened
 from station.model.ids import new_id
 from station.model.runs import Outcome
+from station.model.units import RunFilter
 from tests.unit.ledger.builders import OTHER_SERIAL, START, a_run, opened
 
 BATCH = Batch(new_id(), "bench-1", "2026-47", 5, "Ada", START)
@@ -28,7 +29,7 @@ def note(recorder: Recorder, *batches: Batch) -> None:
     """Tell the recorder; when a job is done, so is all that was told before."""
     for batch in batches:
         recorder.submit(BatchNoted(batch))
-    recorder.close_interrupted("nobody")
+    recorder.close_interrupted()
 
 
 def test_the_open_batch_of_a_station_is_the_last_begun_and_comes_back_whole(recorder: Recorder, reader: Reader) -> None:
@@ -52,14 +53,31 @@ def test_a_batch_that_is_begun_again_is_the_same_batch(recorder: Recorder, reade
     again = replace(BATCH, batch_id=new_id(), planned=8, begun_at=START + timedelta(1))
     note(recorder, BATCH, replace(BATCH, ended_at=START + timedelta(hours=1)), again)
     assert reader.open_batch("bench-1") == replace(BATCH, planned=8)
-    assert reader.planned("2026-47") == 8
+    assert reader.summary("2026-47").planned == 8
 
 
 def test_the_plan_is_the_sum_of_what_the_stations_planned(recorder: Recorder, reader: Reader) -> None:
-    assert reader.planned("2026-47") is None
+    assert reader.summary("2026-47").planned is None
     note(recorder, BATCH, replace(BATCH, batch_id=new_id(), station_id="bench-2", planned=7))
-    assert reader.planned("2026-47") == 12
-    assert reader.planned("2026-48") is None
+    assert reader.summary("2026-47").planned == 12
+    assert reader.summary("2026-48").planned is None
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        RunFilter(),
+        RunFilter(batch="2026-48"),
+        RunFilter(batch="2026-47", slot="A1"),
+        RunFilter(batch="2026-47", since=START - timedelta(1)),
+    ],
+)
+def test_only_the_report_of_one_whole_batch_has_its_plan(
+    recorder: Recorder, reader: Reader, selection: RunFilter
+) -> None:
+    note(recorder, BATCH)
+    assert reader.report(RunFilter(batch="2026-47")).planned == 5
+    assert reader.report(selection).planned is None
 
 
 def test_no_batch_is_planned_to_be_empty(recorder: Recorder, reader: Reader) -> None:

@@ -37,7 +37,7 @@ def test_sigkill_loses_no_committed_run(data_dir: Path, new_recorder: Callable[.
     left_open = {run_id for run_id, run in before.items() if run.outcome is None}
     assert left_open
 
-    recovery = new_recorder().close_interrupted("bench-1")
+    recovery = new_recorder().close_interrupted()
     assert recovery.interrupted_runs == len(left_open)
     after = {run.run_id: run for run in reader.runs()}
     assert {run_id for run_id, run in after.items() if run.code == "station.interrupted"} == left_open

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -226,7 +227,7 @@ def test_the_start_writes_the_journal_as_what_the_operator_was_told(
     (file,) = journal_files(data_dir)
     kept = file.read_bytes()
     again = new_recorder()
-    assert again.close_interrupted("bench-1") == Recovery(interrupted_runs=0, journaled_runs=1)
+    assert again.close_interrupted() == Recovery(interrupted_runs=0, journaled_runs=1)
     _, found = reader.runs()
     assert (found.outcome, found.code) == (Outcome.ERROR, "ledger.write_failed")
     assert "was PASS" in found.message
@@ -235,9 +236,9 @@ def test_the_start_writes_the_journal_as_what_the_operator_was_told(
     assert journal_files(data_dir) == []
     # The power goes between the commit and the removal: the same once more.
     file.write_bytes(kept)
-    assert again.close_interrupted("bench-1").journaled_runs == 1
+    assert again.close_interrupted().journaled_runs == 1
     assert list(reader.runs()) == [first, found]
-    assert again.close_interrupted("bench-1") == Recovery()
+    assert again.close_interrupted() == Recovery()
 
 
 def test_a_journal_with_a_torn_line_is_used_and_put_aside(recorder: Recorder, data_dir: Path, reader: Reader) -> None:
@@ -246,10 +247,10 @@ def test_a_journal_with_a_torn_line_is_used_and_put_aside(recorder: Recorder, da
     folder = data_dir / FOLDER
     folder.mkdir()
     (folder / "0.jsonl").write_text(f"{lines[0][:200]}\n{lines[1]}\n\n{lines[0]}\n\xff{{")
-    assert recorder.close_interrupted("bench-1") == Recovery(0, 1, 3)
+    assert recorder.close_interrupted() == Recovery(0, 1, 3)
     assert [run.run_id for run in reader.runs()] == [good.run_id]
     assert [path.name for path in folder.iterdir()] == ["0.jsonl.unusable"]
-    assert recorder.close_interrupted("bench-1") == Recovery()
+    assert recorder.close_interrupted() == Recovery()
 
 
 def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
@@ -269,7 +270,7 @@ def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
     assert all(run.outcome is None for run in reader.runs())
     assert check(data_dir).ok
     again = new_recorder()
-    assert again.close_interrupted("bench-1").journaled_runs == 3
+    assert again.close_interrupted().journaled_runs == 3
     found = list(reader.runs())
     assert [run.run_id for run in found] == [run.run_id for run in runs]
     assert {run.code for run in found} == {"ledger.write_failed"}
@@ -331,36 +332,87 @@ def test_a_listener_that_fails_does_not_stop_the_log(data_dir: Path, replies: Re
     assert recorder.close(LIMIT_S)
 
 
-def test_interrupted_runs_of_this_station_are_closed(new_recorder: NewRecorder, data_dir: Path, reader: Reader) -> None:
+def test_what_was_left_open_is_closed_with_what_is_known_of_it(
+    new_recorder: NewRecorder, reader: Reader, replies: Replies
+) -> None:
     before = new_recorder()
-    mine = a_run(minute=0)
-    fresh = a_run(minute=1, serial=OTHER_SERIAL)
-    elsewhere = a_run(minute=2, station_id="bench-2", serial="")
-    for run in (mine, fresh, elsewhere):
-        before.submit(RunOpened(opened(run)))
+    held = a_run(minute=2, serial=OTHER_SERIAL)
+    tried = a_run(minute=0)
     attempt = an_attempt(1, Outcome.FAIL)
-    before.submit(AttemptFinished(mine.run_id, attempt))
+    for run in (tried, held):
+        before.submit(RunOpened(opened(run)))
+    before.submit(AttemptFinished(tried.run_id, attempt))
     assert before.close(LIMIT_S)
-    assert new_recorder().close_interrupted("bench-1") == Recovery(interrupted_runs=2)
-    first, second, other = reader.runs()
+    assert new_recorder().close_interrupted() == Recovery(interrupted_runs=2)
+    first, second = reader.runs()
     for run in (first, second):
         assert (run.outcome, run.code) == (Outcome.ERROR, "station.interrupted")
-        assert run.finished_at is not None
         assert "stopped" in run.message
-    expected_s = (attempt.started_at - mine.started_at).total_seconds() + attempt.duration_s
-    assert first.duration_s == pytest.approx(expected_s)
-    assert first.attempts == (attempt,)
-    assert second.duration_s is None
-    assert other == opened(elsewhere)
-    assert reader.open_runs() == reader.open_runs("bench-2") == 1
-    assert new_recorder().close_interrupted("bench-1") == Recovery()
-    assert next(reader.runs()) == first
+        # The station was last heard of when it held the second camera, and both were under way then.
+        assert run.finished_at == held.started_at
+    assert (first.duration_s, first.attempts) == (120.0, (attempt,))
+    assert (second.duration_s, second.attempts) == (None, ())
+    assert new_recorder().close_interrupted() == Recovery()
+    assert list(reader.runs()) == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("heard_by", "known_s"),
+    [
+        ("an attempt of its own", 13.25),
+        ("a run that ended", 90.0),
+        ("a run that ended and began an hour earlier", None),
+        ("another station", None),
+    ],
+)
+def test_an_interrupted_run_went_on_until_its_station_was_last_heard_of(
+    recorder: Recorder, reader: Reader, replies: Replies, heard_by: str, known_s: float | None
+) -> None:
+    run = opened(a_run(minute=0))
+    recorder.submit(RunOpened(run))
+    ended = a_run(minute=0.5, serial=OTHER_SERIAL)
+    match heard_by:
+        case "an attempt of its own":
+            recorder.submit(AttemptFinished(run.run_id, an_attempt(1, Outcome.FAIL)))
+        case "a run that ended":
+            recorder.submit(RunFinished(ended))
+        case "a run that ended and began an hour earlier":
+            recorder.submit(RunFinished(a_run(minute=-60, serial=OTHER_SERIAL)))
+        case "another station":
+            recorder.submit(RunFinished(replace(ended, station_id="bench-2")))
+    assert recorder.close_interrupted().interrupted_runs == 1
+    (found,) = (each for each in reader.runs() if each.run_id == run.run_id)
+    assert found.duration_s == known_s
+    assert found.finished_at == run.started_at + timedelta(seconds=known_s or 0)
+
+
+def test_what_a_station_of_another_name_left_open_is_closed_too(new_recorder: NewRecorder, reader: Reader) -> None:
+    before = new_recorder()
+    renamed = a_run(minute=0, station_id="the-old-name")
+    before.submit(RunOpened(opened(renamed)))
+    before.submit(RunOpened(opened(a_run(minute=1, serial=OTHER_SERIAL))))
+    assert before.close(LIMIT_S)
+    assert new_recorder().close_interrupted() == Recovery(interrupted_runs=2)
+    assert reader.open_runs() == 0
+    found = next(reader.runs())
+    assert (found.station_id, found.code) == ("the-old-name", "station.interrupted")
+
+
+def test_a_night_between_a_crash_and_the_next_start_does_not_slow_the_line(
+    recorder: Recorder, reader: Reader, replies: Replies
+) -> None:
+    for minute in (0, 2):
+        recorder.submit(RunFinished(a_run(minute=minute, serial=str(minute))))
+    recorder.submit(RunOpened(opened(a_run(minute=4))))
+    recorder.close_interrupted()
+    # Two units in the four minutes that are known of; the runs are long past.
+    assert reader.report().units_per_hour == pytest.approx(30)
 
 
 def test_close_interrupted_tells_what_is_wrong(new_recorder: NewRecorder, data_dir: Path) -> None:
     recorder = new_recorder(write_limit_s=0.1)
     with locked(data_dir), pytest.raises(LedgerError, match="locked"):
-        recorder.close_interrupted("bench-1")
+        recorder.close_interrupted()
 
 
 def test_close_writes_what_is_queued_and_then_takes_no_more(

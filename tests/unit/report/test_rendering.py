@@ -47,6 +47,18 @@ def test_the_text_has_figures_with_their_counts_and_definitions(report: YieldRep
     assert all(meaning in text for meaning in DEFINITIONS.values())
 
 
+def test_what_was_planned_stands_beside_what_was_started(report: YieldReport) -> None:
+    planned = replace(report, planned=12)
+    assert "Units planned     12" in render_report(planned, "text").splitlines()
+    assert json.loads(render_report(planned, "json"))["planned"] == 12
+    assert "total,,planned,12" in render_report(planned, "csv").splitlines()
+    of_plan = 'units started of <span data-figure="planned" data-value="12">12</span> planned'
+    assert of_plan in render_report(planned, "html")
+    assert json.loads(render_report(report, "json"))["planned"] is None
+    for report_format in ("text", "html"):
+        assert "planned" not in render_report(report, report_format).partition("Definitions")[0]
+
+
 def test_an_empty_report_divides_by_nothing() -> None:
     empty = summarize([])
     for report_format in FORMATS:

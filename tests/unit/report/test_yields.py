@@ -148,7 +148,7 @@ def test_an_image_without_blocks_or_time_does_no_harm() -> None:
 def test_the_json_has_the_promised_names() -> None:
     data = summarize(runs_of(FAIL, PASS), batch="x", since=START, until=START + timedelta(days=1)).to_json()
     assert {
-        "batch", "since", "until", "units_started", "units_passed", "first_pass_yield", "final_yield",
+        "batch", "since", "until", "planned", "units_started", "units_passed", "first_pass_yield", "final_yield",
         "units_per_hour", "duration_s", "outcomes", "failures", "slots", "images", "open_units",
     } <= set(data)  # fmt: skip
     assert data["since"] == "2026-11-22T08:00:00.123456+00:00"

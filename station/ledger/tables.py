@@ -1,0 +1,230 @@
+"""The tables.
+
+    units     one row per camera, by serial; a run whose serial names no single camera has a row of its own here
+    runs      one row per insertion, from the moment that the camera is held; `outcome` is null while it is open
+    attempts  one row per pass through the phases
+    images    one row per image of an attempt, in the order in which they were written
+    releases  units released from being set aside
+    batches   one row per batch that was begun at a station's bench, with the quantity planned
+
+Two more hold sums by the hour, made from the runs by `tallies` and never a source:
+
+    hour_runs    runs by hour, place (station, batch, bundle, slot, operator), outcome and code
+    hour_images  images by hour, place and partition
+
+Keys are time-ordered UUIDs, so rows of many stations can meet in one database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.types import JSON
+
+from station.ledger.columns import Key, UtcTime, Words
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Every constraint has a name, so that a later migration can drop it in any database."""
+
+_OUTCOMES = "outcome IN ('PASS', 'FAIL', 'ERROR', 'ABORTED', 'SKIPPED')"
+# Only this database's words: naming another dialect's would load it on every start. The migrations, which make the
+# tables, name them all.
+_ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text("identified = 1")}
+_ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL")}
+
+
+HISTORY_COLUMNS = (
+    "unit_id",
+    "started_at",
+    "run_id",
+    "outcome",
+    "batch",
+    "slot",
+    "passed_at_once",
+    "code",
+    "duration_s",
+    "bundle",
+    "operator",
+    "station_id",
+)
+
+
+METADATA = MetaData(naming_convention=NAMING)
+
+UNITS = Table(
+    "units",
+    METADATA,
+    Column("unit_id", Key, primary_key=True),
+    Column("serial", Words, nullable=False),
+    Column("identified", Boolean, nullable=False),
+    Index("uq_units_serial", "serial", unique=True, **_ONLY_IDENTIFIED),
+    Index(None, "serial"),
+)
+"""Cameras. `serial` is canonical; where `identified` is false it names no camera and the row has one run only."""
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("run_id", Key, primary_key=True),
+    Column("unit_id", Key, ForeignKey("units.unit_id"), nullable=False),
+    Column("station_id", Words, nullable=False),
+    Column("serial", Words, nullable=False),
+    Column("identified", Boolean, nullable=False),
+    Column("slot", Words, nullable=False),
+    Column("port_path", Words, nullable=False),
+    Column("batch", Words),
+    Column("operator", Words),
+    Column("recipe", Words, nullable=False),
+    Column("bundle", Words, nullable=False),
+    Column("bundle_sha256", Words, nullable=False),
+    Column("bootloader", Words),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("duration_s", Double),
+    Column("outcome", Words),
+    Column("code", Words),
+    Column("message", Words, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("boot_confirmed", Boolean, nullable=False),
+    # PASS at the first attempt. Kept beside the attempts that it follows from, so that a yield need not read them.
+    Column("passed_at_once", Boolean, nullable=False, server_default=false()),
+    CheckConstraint(_OUTCOMES, name="outcome"),
+    # Has all that the interlock, the list to re-run and the yields ask of a unit's runs, in each unit's order: a
+    # report over a million runs reads this alone, once, and sorts nothing.
+    Index("ix_runs_history", *HISTORY_COLUMNS),
+    Index(None, "batch", "started_at", "run_id"),
+    Index(None, "started_at", "run_id"),
+    Index("ix_runs_open", "station_id", **_ONLY_OPEN),
+)
+"""Insertions of a camera."""
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("attempt_id", Key, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("code", Words),
+    Column("phase", Words, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("mram_initialized", Boolean, nullable=False),
+    Column("notes", JSON, nullable=False),
+    CheckConstraint(_OUTCOMES, name="outcome"),
+    UniqueConstraint("run_id", "number"),
+)
+"""Passes through the phases. `notes` is a JSON list of text."""
+
+IMAGES = Table(
+    "images",
+    METADATA,
+    Column("attempt_id", Key, ForeignKey("attempts.attempt_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("partition", Words, nullable=False),
+    Column("alt", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", Words, nullable=False),
+    Column("readback_sha256", Words),
+    Column("blocks_total", Integer, nullable=False),
+    Column("blocks_written", Integer, nullable=False),
+    Column("write_s", Double, nullable=False),
+    Column("verify_s", Double, nullable=False),
+)
+"""Images of an attempt; `position` counts from 0 in the order of writing."""
+
+RELEASES = Table(
+    "releases",
+    METADATA,
+    Column("release_id", Key, primary_key=True),
+    Column("serial", Words, nullable=False),
+    Column("batch", Words),
+    Column("released_at", UtcTime, nullable=False),
+    Column("released_by", Words, nullable=False),
+    Index(None, "serial", "released_at"),
+)
+"""Units released from being set aside, in one batch or (null) in every; earlier failures count no more."""
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("batch_id", Key, primary_key=True),
+    Column("station_id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("planned", Integer),
+    Column("operator", Words),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("continued_at", UtcTime),
+    Column("ended_at", UtcTime),
+    CheckConstraint("planned > 0", name="planned"),
+    UniqueConstraint("station_id", "name"),
+)
+"""Batches that were begun at a bench; `ended_at` is null while one is open. A run may name one that has no row."""
+
+
+def _place_columns() -> tuple[Column[Any], ...]:
+    """Where and when runs were, by the hour in which they started."""
+    return (
+        Column("hour_at", UtcTime, nullable=False),
+        Column("station_id", Words, nullable=False),
+        Column("batch", Words),
+        Column("bundle", Words, nullable=False),
+        Column("slot", Words, nullable=False),
+        Column("operator", Words),
+    )
+
+
+HOUR_RUNS = Table(
+    "hour_runs",
+    METADATA,
+    *_place_columns(),
+    Column("outcome", Words, nullable=False),
+    Column("code", Words),
+    Column("runs", Integer, nullable=False),
+    Column("timed_runs", Integer, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("first_started_at", UtcTime, nullable=False),
+    Column("last_ended_at", UtcTime, nullable=False),
+    Index("ix_hour_runs_hour_at", "hour_at"),
+    Index("ix_hour_runs_batch_hour_at", "batch", "hour_at"),
+)
+"""Finished runs; `duration_s` is the sum over the `timed_runs` that passed."""
+
+HOUR_IMAGES = Table(
+    "hour_images",
+    METADATA,
+    *_place_columns(),
+    Column("partition", Words, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("total_s", Double, nullable=False),
+    Column("write_s", Double, nullable=False),
+    Column("written_bytes", Double, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Index("ix_hour_images_hour_at", "hour_at"),
+    Index("ix_hour_images_batch_hour_at", "batch", "hour_at"),
+)
+"""Images of which blocks were written in an attempt that passed; `retries` counts those after a first attempt."""
+
+NEWEST_FIRST = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+OLDEST_FIRST = (RUNS.c.started_at, RUNS.c.run_id)
