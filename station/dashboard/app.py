@@ -88,7 +88,7 @@ class Dashboard(App[Leaving]):
         Binding("l", "language", "Language"),
         Binding("f8", "language", "Language"),
         Binding("t", "theme", "Light/dark", show=False),
-        Binding("s", "sound", "Sound", show=False),
+        Binding("s", "signals", "Sound, flash", show=False),
     ]
 
     def __init__(
@@ -105,7 +105,7 @@ class Dashboard(App[Leaving]):
         self.now = now
         self.state = State()
         self.records = records
-        self.sound = True
+        self.signals = True
         self.read_only = read_only
         self._stale = True
         self._desk = Desk(kind(name) for name, kind in PAGES.items())
@@ -152,7 +152,7 @@ class Dashboard(App[Leaving]):
         elif name == "run":
             self.state.events.append(event_of_run(fact))
             self._stale = True
-            self._sound(fact["outcome"])
+            self._signal(fact["outcome"])
         elif name == "refused":
             self.notify(str(fact["text"]), severity="error", markup=False)
         self._facts_changed()
@@ -161,9 +161,9 @@ class Dashboard(App[Leaving]):
         with suppress(NoMatches):  # it is being taken down
             self._desk.facts_changed()
 
-    def _sound(self, outcome: str) -> None:
-        """One sound for a pass, two for what is none."""
-        if self.sound:
+    def _signal(self, outcome: str) -> None:
+        """One sound for a pass, two for what is none; its tile flashes as often."""
+        if self.signals:
             self.bell()
             if outcome not in ("PASS", "SKIPPED"):
                 self.set_timer(0.3, self.bell)
@@ -244,10 +244,10 @@ class Dashboard(App[Leaving]):
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder=tr("type the name of a command"), id="--command-palette"))
 
-    def action_sound(self) -> None:
-        """Sounds on or off."""
-        self.sound = not self.sound
-        self.notify(tr("Sounds are on.") if self.sound else tr("Sounds are off."))
+    def action_signals(self) -> None:
+        """Sounds and flashes on or off."""
+        self.signals = not self.signals
+        self.notify(tr("Sounds and flashes are on.") if self.signals else tr("Sounds and flashes are off."))
 
     # --- leaving ----------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
+from station.dashboard.app import Dashboard
 from station.dashboard.bridge import is_served
 from station.dashboard.leaving import Leaving
 from station.dashboard.screens.asking import Question
+from station.dashboard.widgets.grid import SlotGrid
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard
 from tests.integration.conftest import MakeBench, camera, serial
@@ -35,6 +41,38 @@ async def test_plug_watch_fail_and_re_run(make_bench: MakeBench) -> None:
             again = await operator.until_word("1-1.1", "PASS")
             assert again.serial == serial(1)[-6:]
             await operator.until_text("✓ 2 passed  ✗ 0 failed")
+        running.interrupt()
+        running.end()
+
+
+async def test_a_pass_and_a_failure_sound_and_flash_differently_or_not_at_all(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench([camera(1), camera(2, faults=(Fault("err_write", "WRITE", alt=1, times=4),)), camera(3)])
+    given: list[str] = []
+    put_out = SlotGrid._put_out
+
+    def flashed(grid: SlotGrid, numbers: Sequence[int], times: int) -> None:
+        given.append("flash")
+        put_out(grid, numbers, times)
+
+    monkeypatch.setattr(Dashboard, "bell", lambda app: given.append("bell"))
+    monkeypatch.setattr(SlotGrid, "_put_out", flashed)
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("No camera yet")
+            bench.line.plug(serial(1))
+            await operator.until(lambda: sorted(given) == ["bell", "flash"], "one of each for a pass")
+            given.clear()
+            bench.line.plug(serial(2))
+            await operator.until(lambda: sorted(given) == ["bell", "bell", "flash", "flash"], "two for a failure")
+            given.clear()
+            await operator.press("s")
+            await operator.until_text("are off")
+            bench.line.plug(serial(3))
+            await operator.until_word("1-1.3", "PASS")
+            await operator.until_text("2 passed")
+            assert given == []
         running.interrupt()
         running.end()
 

@@ -22,7 +22,7 @@ KEYS = (
     ("r", mark("re-run the camera in the selected slot")),
     ("R", mark("re-run every camera that failed and is still in its slot")),
     ("b", mark("begin, change or end a batch: type or scan its name, the operator, the quantity planned")),
-    ("s", mark("sounds on or off: one for a pass, two for a failure")),
+    ("s", mark("sound and flash on or off: one for a pass, two for a failure")),
     ("t", mark("light or dark")),
     ("l", mark("another language")),
     ("Ctrl+P", mark("every command by name")),

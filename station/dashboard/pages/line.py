@@ -15,6 +15,7 @@ from station.dashboard.screens.asking import Question
 from station.dashboard.widgets.grid import SlotGrid
 from station.model.slots import SlotState, SlotView
 
+AS_WISHED = frozenset({SlotState.PASSED, SlotState.SKIPPED})
 RUNNING = frozenset({SlotState.HOLDING, SlotState.WAITING, SlotState.RUNNING})
 
 
@@ -45,8 +46,9 @@ class LinePage(Page):
         grid.show([face_of(view, state.pace, state.images, now_s) for view in slots])
         finished = [number for number, view in enumerate(slots) if self._has_finished(view)]
         self._before = {view.port_path: view.state for view in slots}
-        if finished:
-            grid.light_up(finished)
+        if self.dashboard.signals:
+            grid.light_up([number for number in finished if slots[number].state in AS_WISHED])
+            grid.light_up([number for number in finished if slots[number].state not in AS_WISHED], times=2)
 
     def _has_finished(self, view: SlotView) -> bool:
         before = self._before.get(view.port_path)

@@ -23,7 +23,7 @@ from station.dashboard.widgets.layout import Layout, edges, layout
 from station.dashboard.wrapping import pad
 
 FLASH_S = 0.5
-"""How long a tile that just finished is lit up."""
+"""How long a tile that just finished is lit up, and how long it is dark between two flashes."""
 
 
 class SlotGrid(Widget, can_focus=True):
@@ -64,15 +64,18 @@ class SlotGrid(Widget, can_focus=True):
         changed = [number for number, face in enumerate(self.faces) if face != before[number]]
         self._draw_again(changed)
 
-    def light_up(self, numbers: Sequence[int]) -> None:
-        """Light tiles up for a moment."""
-        self._lit.update(numbers)
-        self._draw_again(numbers)
-        self.set_timer(FLASH_S, lambda: self._put_out(numbers))
+    def light_up(self, numbers: Sequence[int], times: int = 1) -> None:
+        """Light tiles up for a moment, once or more often."""
+        if numbers:
+            self._lit.update(numbers)
+            self._draw_again(numbers)
+            self.set_timer(FLASH_S, lambda: self._put_out(numbers, times - 1))
 
-    def _put_out(self, numbers: Sequence[int]) -> None:
+    def _put_out(self, numbers: Sequence[int], times: int) -> None:
         self._lit.difference_update(numbers)
         self._draw_again(numbers)
+        if times:
+            self.set_timer(FLASH_S, lambda: self.light_up(numbers, times))
 
     def _draw_again(self, numbers: Sequence[int]) -> None:
         """Draw tiles again, and refresh the rows in which they look different now: of a busy tile, two or three."""
