@@ -232,7 +232,11 @@ def open_records(data_dir: Path) -> Iterator[Records]:
 
 @contextmanager
 def running_line(
-    settings: Settings, bench: Bench, setup: LineSetup, on_run: Callable[[RunRecord], None]
+    settings: Settings,
+    bench: Bench,
+    setup: LineSetup,
+    on_run: Callable[[RunRecord], None],
+    on_plan_reached: Callable[[Batch], None],
 ) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
@@ -249,7 +253,7 @@ def running_line(
     def tell_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
 
-    line = Line(setup, bench.access, bench.watcher, tell, tell_batch)
+    line = Line(setup, bench.access, bench.watcher, tell, tell_batch, on_plan_reached)
     with ExitStack() as opened:
         failures: list[Exception] = []
 

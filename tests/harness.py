@@ -132,8 +132,8 @@ class Station:
         code = self.process.wait(limit_s)
         for thread in self._threads:
             thread.join(limit_s)
-        self.rest = [] if self._ended else list(iter(self._runs.get, None))
-        self._ended = True
+        if not self._ended:
+            self.rest, self._ended = list(iter(self._runs.get, None)), True
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe
             pipe.close()

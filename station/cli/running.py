@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from station.cli.output import say
 from station.cli.progress import progress_bars
 from station.errors import HINTS
+from station.model.batches import Batch
 from station.model.runs import Outcome, RunRecord
 
 if TYPE_CHECKING:
@@ -116,11 +118,21 @@ def _ready(bench: Bench) -> None:
     bench.ready()
 
 
+def _plan_reached(data_dir: Path, batch: Batch) -> None:
+    """Cameras wait from now on, and only a screen can ask how to go on: who has none is told here."""
+    say(
+        f"batch {batch.name} has its planned quantity ({batch.planned}): new cameras are held and wait. "
+        f"To go on with it or end it: station dashboard --data-dir {data_dir}; "
+        "to let them run in another batch, start again with: station run --batch NAME"
+    )
+
+
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.wiring import running_line
 
-    with running_line(settings, bench, setup, printer) as line, interruptions(line) as heard, progress_bars(line.views):
+    running = running_line(settings, bench, setup, printer, partial(_plan_reached, settings.data_dir))
+    with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = line.run(on_ready=partial(_ready, bench))
     if reason is not None:
         raise reason

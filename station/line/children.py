@@ -7,6 +7,7 @@ not load is time in which cameras are not yet held.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 
@@ -41,7 +42,15 @@ def start_fork_server() -> None:
 
     Returns at once. It ends with this process, whether or not it was used. May be called again.
     """
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     fork_context()
-    forkserver.ensure_running()
+    # Starts a process of its own, and allows SIGINT again afterwards: it has to be there first.
+    resource_tracker.ensure_running()
+    # Ctrl-C reaches every process of a terminal, and one that is still loading its code would show a traceback. A
+    # child begins with what is blocked here; for this process the signal waits.
+    allowed = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, allowed)

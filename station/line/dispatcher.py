@@ -13,26 +13,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
-from station.ae3.identity import is_identity
-from station.errors import StationError, UsbAccessError
+from station.errors import StationError
+from station.line.arrivals import Arrivals
 from station.line.batching import Batching
-from station.line.clock import monotonic_s
-from station.line.interlock import Skip, interlock
-from station.line.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
 from station.line.pool import Child, Pool
-from station.line.port import BOOTED_S, Port
+from station.line.port import Port
 from station.line.runs import Runs
 from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.batches import Batch
-from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.model.devices import DeviceEvent, DeviceMode
 from station.model.events import LedgerReply, RunOpened
 from station.model.live import LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
 
-HOLD_FIRST_S = 1.5
-"""For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
 TICK_S = 0.25
 
 
@@ -45,9 +40,11 @@ class Dispatcher:
         pool: Pool,
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None],
+        on_plan_reached: Callable[[Batch], None],
     ) -> None:
         self._on_batch = on_batch
-        self._unread: list[CameraHeld | CameraNotHeld] = []
+        self._on_plan_reached = on_plan_reached
+        self._plan_was_reached = False
         self._pool = pool
         self._ports: dict[str, Port] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -57,6 +54,7 @@ class Dispatcher:
         self.stopping = Stopping(setup)
         self.batching = Batching(setup)
         self._runs = Runs(setup, pool, self.stopping, self.batching, on_run)
+        self._arrivals = Arrivals(self._ports, pool, self._runs, self.stopping)
         for path, _ in setup.slots.names:
             self._ports[path] = Port(path, setup.slots.slot_at(path))
 
@@ -78,8 +76,8 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         busy = self._runs.busy or not self._inbox.empty()
-        waits_for_log = self._unread and self.stopping.reason is None
-        return self.stopping.stopped and not busy and not waits_for_log and not self._holding()
+        waits_for_log = self._arrivals.wait_for_log and self.stopping.reason is None
+        return self.stopping.stopped and not busy and not waits_for_log and not self._arrivals.holding
 
     def _step(self) -> None:
         holder = [self._pool.holder.connection] if self._pool.holder else []
@@ -89,14 +87,15 @@ class Dispatcher:
             if ready is self._bell_out:
                 self._bell_out.recv(4096)
             elif holder and ready is holder[0]:
-                self._read_holder()
+                self._arrivals.read_holder()
             elif isinstance(ready, Connection) and ready in self._runs.workers:
                 port = self._runs.workers[ready]
                 self._runs.read(ready)
-                self._take_newcomer(port)
+                self._arrivals.take_newcomer(port)
             elif isinstance(ready, Connection) and ready in idle:
                 self._read_idle(idle[ready])
         self._take_in()
+        self._notice_plan()
         self._start_waiting()
         self._runs.kill_overdue()
 
@@ -112,151 +111,13 @@ class Dispatcher:
 
     def device_event(self, event: DeviceEvent) -> None:
         """A device arrived or left."""
-        if isinstance(event, DeviceLeft):
-            port = self._ports.get(event.port_path)
-            if port and port.device:
-                self._left(port)
-        elif isinstance(event, DeviceArrived):
-            self._arrived(event.device)
+        self._arrivals.device_event(event)
 
     def listing_done(self) -> None:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
         if self._runs.setup.only_present:
             self.stopping.refuse_new()
-
-    def _arrived(self, device: Device) -> None:
-        port = self._ports.get(device.port_path)
-        if port is None:
-            port = Port(device.port_path, self._runs.setup.slots.slot_at(device.port_path))
-            self._ports[device.port_path] = port
-        known = port.device
-        if known and (known.bus, known.address, known.product_id) == (device.bus, device.address, device.product_id):
-            return
-        if known:
-            self._left(port)
-        port.device = device
-        if port.slot is None:
-            port.show(SlotState.NOT_A_SLOT, message="this port is not a slot: the camera is left alone")
-        elif port.run is not None:
-            self._came_back(port, device)
-        else:
-            self._came_new(port, device)
-
-    def _came_new(self, port: Port, device: Device) -> None:
-        if device.mode is DeviceMode.DFU:
-            self._inserted(port, device)
-        elif device.mode is DeviceMode.APPLICATION:
-            self._booted(port)
-
-    def _left(self, port: Port) -> None:
-        port.device, port.left_at_s, port.hold_since_s, port.newcomer = None, monotonic_s(), None, False
-        if port.run is None:
-            port.show(SlotState.EMPTY)
-        elif port.worker is not None:
-            port.worker.send(PortChanged(None))
-        else:
-            self._runs.close_unrun(
-                port, Outcome.ABORTED, "operator.unplugged", "the camera was unplugged before its run"
-            )
-
-    def _came_back(self, port: Port, device: Device) -> None:
-        if port.worker is None:
-            return
-        if device.mode is not DeviceMode.OTHER and port.runs_another_than(device):
-            # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
-            port.newcomer = True
-            text = "the camera was unplugged during the run, and another one plugged in"
-            port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
-            return
-        port.worker.send(PortChanged(device))
-        if twins := self._twins(port, device):
-            self._refuse_twins([port, *twins], device.serial)
-            return
-        if device.mode is DeviceMode.DFU and port.hold_wanted:
-            self._hold(port, device)
-
-    def _take_newcomer(self, port: Port) -> None:
-        """The run that was in the way of another camera has ended: now it is that camera's turn."""
-        if port.newcomer and port.run is None and port.device is not None:
-            port.newcomer = False
-            self._came_new(port, port.device)
-
-    def _booted(self, port: Port) -> None:
-        if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:
-            port.show_last()
-        else:
-            port.show(SlotState.APPLICATION, message="it runs its application: replug it to flash it")
-
-    def _inserted(self, port: Port, device: Device) -> None:
-        """A camera in DFU mode that has no run yet: skip it, leave it alone, or hold it."""
-        if not self._runs.setup.accepts(device) or not self.stopping.accepting:
-            port.show(SlotState.WAITING, message="the line takes no new cameras now")
-            return
-        if port.came_back_by_itself(self._runs.setup.options.return_window_s):
-            port.show_last()
-            return
-        port.history_due = self._runs.log is None
-        if skip := self._interlock(port, device):
-            self._runs.skip(port, device, skip)
-        else:
-            port.show(SlotState.HOLDING)
-            self._hold(port, device)
-
-    def _interlock(self, port: Port, device: Device) -> Skip | None:
-        """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit."""
-        if self._runs.log is None or not is_identity(device.serial) or self._twins(port, device):
-            return None
-        try:
-            history = self._runs.log.history(device.serial, self._runs.setup.batch)
-        except StationError as error:
-            self.stopping.stop_because(error)
-            return Skip(error.code, str(error))
-        return interlock(
-            history, self._runs.setup.options, self._runs.setup.bundle_sha256, self._runs.setup.recipe.name
-        )
-
-    def _twins(self, port: Port, device: Device) -> list[Port]:
-        """Other ports whose device has the same serial now: then the serial names no unit."""
-        if not is_identity(device.serial):
-            return []
-        return [other for other in self._ports.values() if other is not port and other.has_unit_of(device)]
-
-    # --- holding ----------------------------------------------------------------------------------------------------
-
-    def _hold(self, port: Port, device: Device) -> None:
-        port.hold_since_s = monotonic_s()
-        self._pool.hold(device)
-
-    def _holding(self) -> bool:
-        return any(port.hold_since_s is not None for port in self._ports.values())
-
-    def _read_holder(self) -> None:
-        assert self._pool.holder is not None
-        try:
-            answer = self._pool.holder.connection.recv()
-        except (EOFError, OSError):
-            self._holder_died()
-            return
-        port = self._ports.get(answer.device.port_path)
-        if port is None or port.device != answer.device or port.hold_since_s is None:
-            return
-        port.hold_since_s = None
-        self._holder_answered(port, answer)
-
-    def _holder_answered(self, port: Port, answer: CameraHeld | CameraNotHeld) -> None:
-        """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long."""
-        if self._runs.log is None:
-            self._unread.append(answer)
-            return
-        # Asked once an insertion: a camera that is held again comes back in the middle of its own run.
-        due, port.history_due = port.history_due, False
-        if due and (skip := self._interlock(port, answer.device)):
-            self._runs.skip(port, answer.device, skip)
-        elif isinstance(answer, CameraHeld):
-            self._held(port, answer)
-        else:
-            self._not_held(port, answer)
 
     def log_opened(self, log: OpenLog) -> None:
         """The log can be asked and written: what came before that goes on."""
@@ -266,73 +127,22 @@ class Dispatcher:
         except StationError as error:
             self.stopping.stop_because(error)
         self._runs.setup = self.batching.applied_to(self._runs.setup)
-        unread, self._unread = self._unread, []
-        for answer in unread:
-            port = self._ports[answer.device.port_path]
-            if port.device == answer.device and port.run is None:
-                self._holder_answered(port, answer)
-
-    def _holder_died(self) -> None:
-        """Whatever it was holding is asked for again; cameras that it held already stay held."""
-        self._pool.replace_holder()
-        for port in self._ports.values():
-            if port.hold_since_s is not None and port.device is not None:
-                self._hold(port, port.device)
-
-    def _held(self, port: Port, answer: CameraHeld) -> None:
-        port.bootloader = answer.bootloader
-        if port.run is not None:
-            if port.worker is not None:
-                port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
-            return
-        twins = self._twins(port, answer.device)
-        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
-        if twins:
-            self._refuse_twins([port, *twins], answer.device.serial)
-        elif not is_identity(answer.device.serial):
-            text = f"the serial {answer.device.serial!r} names no single unit"
-            self._runs.close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
-        elif answer.bad_boot_header:
-            text = "block 1 of BOOT holds no bootloader header"
-            self._runs.close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
-        else:
-            self._runs.waiting.append(port)
-
-    def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
-        if answer.code == "usb.access_denied":
-            self.stopping.stop_because(UsbAccessError(answer.code, answer.message))
-        if port.run is not None:
-            return
-        if answer.gone:
-            port.show(SlotState.EMPTY, "usb.not_held", "it left its bootloader before it could be held: replug it")
-            return
-        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial))
-        self._runs.close_unrun(port, answer.outcome, answer.code, answer.message)
-
-    def _refuse_twins(self, ports: list[Port], serial: str) -> None:
-        """Two cameras with one serial: neither result could be told from the other's, so neither is green."""
-        places = " and ".join(sorted(port.name for port in ports))
-        text = f"the serial {serial} is plugged in more than once: {places}"
-        for port in ports:
-            if port.run is None:
-                continue
-            port.run = replace(port.run, identified=False)
-            if port.worker is not None:
-                port.worker.send(CancelRun(Outcome.FAIL, "identity.duplicate_serial", text))
-            else:
-                self._runs.close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)
+        self._arrivals.log_opened()
 
     # --- runs -------------------------------------------------------------------------------------------------------
 
     def _start_waiting(self) -> None:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._runs.waiting and not self._paused and not self.batching.asks and not self._holds_come_first():
+        while self._runs.waiting and not self._paused and not self.batching.asks and not self._arrivals.come_first:
             self._runs.start(self._runs.waiting.pop(0))
             self._take_in()
 
-    def _holds_come_first(self) -> bool:
-        since_s = monotonic_s() - HOLD_FIRST_S
-        return any(port.hold_since_s is not None and port.hold_since_s > since_s for port in self._ports.values())
+    def _notice_plan(self) -> None:
+        """Tell it once, whichever way it came about: the last unit, a smaller quantity, a batch that goes on."""
+        reached, batch = self.batching.asks, self.batching.batch
+        if reached and not self._plan_was_reached and batch is not None:
+            self._on_plan_reached(batch)
+        self._plan_was_reached = reached
 
     def _read_idle(self, child: Child) -> None:
         try:
@@ -353,10 +163,7 @@ class Dispatcher:
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
         self.stopping.refuse_new()
-        self._unread.clear()
-        for port in self._ports.values():
-            if port.run is None:
-                port.hold_since_s = None
+        self._arrivals.forget()
         for port in list(self._runs.waiting):
             self._runs.close_unrun(
                 port, Outcome.ABORTED, "operator.cancelled", "the station was stopped before the run"
@@ -425,7 +232,7 @@ class Dispatcher:
             return
         if port.device.mode is DeviceMode.DFU:
             port.fickle = False
-            self._inserted(port, port.device)
+            self._arrivals.inserted(port, port.device)
         else:
             port.message = "it is out of its bootloader: unplug it and plug it in again, that runs it"
 

@@ -29,14 +29,16 @@ class Line:
         watcher: Watcher,
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None,
+        on_plan_reached: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
 
-        `on_batch` is told the batch and the operator of the next runs where they change.
+        `on_batch` is told the batch and the operator of the next runs where they change, `on_plan_reached` the batch
+        that has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
         self._pool = Pool(access, setup.workers_spare)
-        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch)
+        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch, on_plan_reached)
 
     def start(self) -> None:
         """Start the child processes; cameras may arrive from now on."""

@@ -11,7 +11,7 @@ from station.line.line import Line
 from station.line.requests import carry_out
 from tests.dashboard.conftest import Watch
 from tests.dashboard.screenless import Screenless
-from tests.harness import Bench, wait_for
+from tests.harness import Bench, Station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 SLOW = {"profile": "mram", "scale": 6.0}
@@ -91,6 +91,43 @@ def test_a_quantity_reached_holds_new_cameras_until_somebody_says_how_to_go_on(
         serial(3): ("L2", "bob", "PASS"),
         serial(4): (None, "bob", "PASS"),
     }
+
+
+def test_a_line_without_a_screen_says_why_cameras_wait_and_how_to_let_them_on(
+    make_bench: MakeBench, watch: Watch
+) -> None:
+    bench = make_bench([camera(1), camera(2)])
+    with bench.station(plug=False) as running:
+        screen = watch(bench)
+        screen.fact("about")
+        _begin(screen, "L42", "ann", 1)
+        bench.line.plug(serial(1))
+        running.run()
+        wait_for(lambda: _said(running, "L42"), "that the quantity is reached")
+        running.interrupt()
+        running.end()
+    bench.line.unplug(serial(1))
+    with bench.station(plug=False) as running:
+        wait_for(lambda: _said(running, "L42"), "that the quantity had been reached before")
+        bench.line.plug(serial(2))
+        wait_for(lambda: bench.held(serial(2)), "held")
+        running.interrupt()
+        assert running.end() == 130
+    (line,) = _said(running, "L42")
+    assert "(1)" in line
+    assert f"station dashboard --data-dir {bench.data_dir}" in line
+    assert "station run --batch NAME" in line
+    assert all(run["outcome"] == "ABORTED" for run in running.rest), "stdout has runs, and nothing else"
+    assert bench.blocks_written(serial(2)) == 0
+    bench.line.unplug(serial(2))
+    with bench.station("--batch", "L43", "--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(2))
+        run = running.run()
+        assert (run["batch"], run["outcome"]) == ("L43", "PASS")
+
+
+def _said(running: Station, text: str) -> list[str]:
+    return [line for line in running.talk if text in line]
 
 
 def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBench, watch: Watch) -> None:

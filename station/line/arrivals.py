@@ -1,0 +1,256 @@
+"""From a device that is announced to a run that waits for its worker: held at once, or left alone, or refused.
+
+A camera that comes back in the middle of its run is told to the run's worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from station.ae3.identity import is_identity
+from station.errors import StationError, UsbAccessError
+from station.line.clock import monotonic_s
+from station.line.interlock import Skip, interlock
+from station.line.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
+from station.line.pool import Pool
+from station.line.port import BOOTED_S, Port
+from station.line.runs import Runs
+from station.line.stopping import Stopping
+from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.model.runs import Outcome
+from station.model.slots import SlotState
+
+HOLD_FIRST_S = 1.5
+"""For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
+
+
+class Arrivals:
+    """What comes and goes at the ports, and the holds under way. For the dispatcher's thread alone."""
+
+    def __init__(self, ports: dict[str, Port], pool: Pool, runs: Runs, stopping: Stopping) -> None:
+        self._ports = ports
+        self._pool = pool
+        self._runs = runs
+        self._stopping = stopping
+        self._unread: list[CameraHeld | CameraNotHeld] = []
+
+    @property
+    def wait_for_log(self) -> bool:
+        """Whether cameras were held, or not, before the log could be asked of them."""
+        return bool(self._unread)
+
+    def forget(self) -> None:
+        """Nothing that has no run yet gets one any more."""
+        self._unread.clear()
+        for port in self._ports.values():
+            if port.run is None:
+                port.hold_since_s = None
+
+    def device_event(self, event: DeviceEvent) -> None:
+        """A device arrived or left."""
+        if isinstance(event, DeviceLeft):
+            port = self._ports.get(event.port_path)
+            if port and port.device:
+                self._left(port)
+        elif isinstance(event, DeviceArrived):
+            self._arrived(event.device)
+
+    def _arrived(self, device: Device) -> None:
+        port = self._ports.get(device.port_path)
+        if port is None:
+            port = Port(device.port_path, self._runs.setup.slots.slot_at(device.port_path))
+            self._ports[device.port_path] = port
+        known = port.device
+        if known and (known.bus, known.address, known.product_id) == (device.bus, device.address, device.product_id):
+            return
+        if known:
+            self._left(port)
+        port.device = device
+        if port.slot is None:
+            port.show(SlotState.NOT_A_SLOT, message="this port is not a slot: the camera is left alone")
+        elif port.run is not None:
+            self._came_back(port, device)
+        else:
+            self._came_new(port, device)
+
+    def _came_new(self, port: Port, device: Device) -> None:
+        if device.mode is DeviceMode.DFU:
+            self.inserted(port, device)
+        elif device.mode is DeviceMode.APPLICATION:
+            self._booted(port)
+
+    def _left(self, port: Port) -> None:
+        port.device, port.left_at_s, port.hold_since_s, port.newcomer = None, monotonic_s(), None, False
+        if port.run is None:
+            port.show(SlotState.EMPTY)
+        elif port.worker is not None:
+            port.worker.send(PortChanged(None))
+        else:
+            self._runs.close_unrun(
+                port, Outcome.ABORTED, "operator.unplugged", "the camera was unplugged before its run"
+            )
+
+    def _came_back(self, port: Port, device: Device) -> None:
+        if port.worker is None:
+            return
+        if device.mode is not DeviceMode.OTHER and port.runs_another_than(device):
+            # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
+            port.newcomer = True
+            text = "the camera was unplugged during the run, and another one plugged in"
+            port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
+            return
+        port.worker.send(PortChanged(device))
+        if twins := self._twins(port, device):
+            self._refuse_twins([port, *twins], device.serial)
+            return
+        if device.mode is DeviceMode.DFU and port.hold_wanted:
+            self._hold(port, device)
+
+    def take_newcomer(self, port: Port) -> None:
+        """The run that was in the way of another camera has ended: now it is that camera's turn."""
+        if port.newcomer and port.run is None and port.device is not None:
+            port.newcomer = False
+            self._came_new(port, port.device)
+
+    def _booted(self, port: Port) -> None:
+        if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:
+            port.show_last()
+        else:
+            port.show(SlotState.APPLICATION, message="it runs its application: replug it to flash it")
+
+    def inserted(self, port: Port, device: Device) -> None:
+        """A camera in DFU mode that has no run yet: skip it, leave it alone, or hold it."""
+        if not self._runs.setup.accepts(device) or not self._stopping.accepting:
+            port.show(SlotState.WAITING, message="the line takes no new cameras now")
+            return
+        if port.came_back_by_itself(self._runs.setup.options.return_window_s):
+            port.show_last()
+            return
+        port.history_due = self._runs.log is None
+        if skip := self._interlock(port, device):
+            self._runs.skip(port, device, skip)
+        else:
+            port.show(SlotState.HOLDING)
+            self._hold(port, device)
+
+    def _interlock(self, port: Port, device: Device) -> Skip | None:
+        """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit."""
+        if self._runs.log is None or not is_identity(device.serial) or self._twins(port, device):
+            return None
+        try:
+            history = self._runs.log.history(device.serial, self._runs.setup.batch)
+        except StationError as error:
+            self._stopping.stop_because(error)
+            return Skip(error.code, str(error))
+        return interlock(
+            history, self._runs.setup.options, self._runs.setup.bundle_sha256, self._runs.setup.recipe.name
+        )
+
+    def _twins(self, port: Port, device: Device) -> list[Port]:
+        """Other ports whose device has the same serial now: then the serial names no unit."""
+        if not is_identity(device.serial):
+            return []
+        return [other for other in self._ports.values() if other is not port and other.has_unit_of(device)]
+
+    # --- holding ----------------------------------------------------------------------------------------------------
+
+    def _hold(self, port: Port, device: Device) -> None:
+        port.hold_since_s = monotonic_s()
+        self._pool.hold(device)
+
+    @property
+    def holding(self) -> bool:
+        """Whether any hold is under way."""
+        return any(port.hold_since_s is not None for port in self._ports.values())
+
+    def read_holder(self) -> None:
+        """Take what the holder tells, or its death."""
+        assert self._pool.holder is not None
+        try:
+            answer = self._pool.holder.connection.recv()
+        except (EOFError, OSError):
+            self._holder_died()
+            return
+        port = self._ports.get(answer.device.port_path)
+        if port is None or port.device != answer.device or port.hold_since_s is None:
+            return
+        port.hold_since_s = None
+        self._holder_answered(port, answer)
+
+    def _holder_answered(self, port: Port, answer: CameraHeld | CameraNotHeld) -> None:
+        """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long."""
+        if self._runs.log is None:
+            self._unread.append(answer)
+            return
+        # Asked once an insertion: a camera that is held again comes back in the middle of its own run.
+        due, port.history_due = port.history_due, False
+        if due and (skip := self._interlock(port, answer.device)):
+            self._runs.skip(port, answer.device, skip)
+        elif isinstance(answer, CameraHeld):
+            self._held(port, answer)
+        else:
+            self._not_held(port, answer)
+
+    def log_opened(self) -> None:
+        """The log can be asked: what the holder answered before that is taken now."""
+        unread, self._unread = self._unread, []
+        for answer in unread:
+            port = self._ports[answer.device.port_path]
+            if port.device == answer.device and port.run is None:
+                self._holder_answered(port, answer)
+
+    def _holder_died(self) -> None:
+        """Whatever it was holding is asked for again; cameras that it held already stay held."""
+        self._pool.replace_holder()
+        for port in self._ports.values():
+            if port.hold_since_s is not None and port.device is not None:
+                self._hold(port, port.device)
+
+    def _held(self, port: Port, answer: CameraHeld) -> None:
+        port.bootloader = answer.bootloader
+        if port.run is not None:
+            if port.worker is not None:
+                port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
+            return
+        twins = self._twins(port, answer.device)
+        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
+        if twins:
+            self._refuse_twins([port, *twins], answer.device.serial)
+        elif not is_identity(answer.device.serial):
+            text = f"the serial {answer.device.serial!r} names no single unit"
+            self._runs.close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
+        elif answer.bad_boot_header:
+            text = "block 1 of BOOT holds no bootloader header"
+            self._runs.close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
+        else:
+            self._runs.waiting.append(port)
+
+    def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
+        if answer.code == "usb.access_denied":
+            self._stopping.stop_because(UsbAccessError(answer.code, answer.message))
+        if port.run is not None:
+            return
+        if answer.gone:
+            port.show(SlotState.EMPTY, "usb.not_held", "it left its bootloader before it could be held: replug it")
+            return
+        self._runs.open(port, answer.device, identified=is_identity(answer.device.serial))
+        self._runs.close_unrun(port, answer.outcome, answer.code, answer.message)
+
+    @property
+    def come_first(self) -> bool:
+        """Whether a hold is under way that must not be made slower."""
+        since_s = monotonic_s() - HOLD_FIRST_S
+        return any(port.hold_since_s is not None and port.hold_since_s > since_s for port in self._ports.values())
+
+    def _refuse_twins(self, ports: list[Port], serial: str) -> None:
+        """Two cameras with one serial: neither result could be told from the other's, so neither is green."""
+        places = " and ".join(sorted(port.name for port in ports))
+        text = f"the serial {serial} is plugged in more than once: {places}"
+        for port in ports:
+            if port.run is None:
+                continue
+            port.run = replace(port.run, identified=False)
+            if port.worker is not None:
+                port.worker.send(CancelRun(Outcome.FAIL, "identity.duplicate_serial", text))
+            else:
+                self._runs.close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)

@@ -1,0 +1,63 @@
+"""A log that turns out to be unusable when cameras are held already: they are let go as they were."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Bench, descendants, station, wait_for
+from tests.integration.conftest import MakeBench, camera, serial
+
+NUMBERS = (1, 2, 3)
+
+
+def _set_revision(file: Path, revision: str) -> str:
+    """Have the log say that its schema is of this revision; returns what it said before."""
+    with closing(sqlite3.connect(file)) as log, log:
+        (before,) = log.execute("SELECT version_num FROM alembic_version").fetchone()
+        log.execute("UPDATE alembic_version SET version_num = ?", [revision])
+    return str(before)
+
+
+def _lock(file: Path) -> sqlite3.Connection:
+    """Nobody can read or write the log until this is closed: who opens it waits for some seconds, and gives up."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN EXCLUSIVE")
+    return other
+
+
+@pytest.mark.parametrize("code", ["ledger.schema_outdated", "ledger.write_failed"])
+def test_cameras_that_are_held_already_are_let_go_as_they_were(make_bench: MakeBench, code: str) -> None:
+    bench = make_bench([camera(number) for number in NUMBERS])
+    assert station("db", "upgrade", "--data-dir", bench.data_dir).returncode == 0
+    file = bench.data_dir / "station.sqlite3"
+    current = _set_revision(file, "0001")
+    with closing(_lock(file)) as lock, bench.station() as running:
+        for number in NUMBERS:
+            wait_for(partial(bench.held, serial(number)), f"camera {number} is held")
+        children = descendants(running.process.pid)
+        if code == "ledger.schema_outdated":
+            lock.close()
+        assert running.end() == 4
+    assert running.rest == []
+    assert [line.split(":")[0] for line in running.talk if line.startswith("ledger.")] == [code]
+    assert "Traceback" not in "".join(running.talk)
+    assert children
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "its processes are gone")
+    for number in NUMBERS:
+        _is_as_it_was(bench, serial(number))
+    _set_revision(file, current)
+    with bench.station("--stop-after", str(len(NUMBERS)), plug=False) as again:
+        assert {run["outcome"] for run in again.runs(len(NUMBERS))} == {"PASS"}
+        assert again.end() == 0
+
+
+def _is_as_it_was(bench: Bench, camera: str) -> None:
+    (life,) = bench.line.state(camera)["sessions"]
+    assert (life["mode"], life["detached_s"], life["left_s"]) == ("bootloader", None, None)
+    assert bench.blocks_written(camera) == 0
