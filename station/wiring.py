@@ -256,6 +256,7 @@ def running_line(
     line = Line(setup, bench.access, bench.watcher, tell, tell_batch, on_plan_reached)
     with ExitStack() as opened:
         failures: list[Exception] = []
+        refusals: list[StationError] = []
 
         def open_log() -> None:
             try:
@@ -266,6 +267,7 @@ def running_line(
                 line.log_opened(log)
                 opened.enter_context(service.serving(line))
             except StationError as error:
+                refusals.append(error)
                 line.stop_because(error)
             except Exception as error:
                 failures.append(error)
@@ -281,6 +283,9 @@ def running_line(
                 opening.join()
         if failures:
             raise failures[0]
+        if refusals and line.status().code is None:
+            # The line had nothing to do, and ended before it could hear it.
+            raise refusals[0]
 
 
 def _open_log(settings: Settings, setup: LineSetup, line: Line, opened: ExitStack) -> OpenLog:

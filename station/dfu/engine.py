@@ -226,6 +226,10 @@ class Engine:
                 return
             if status.state == State.DFU_ERROR:
                 yield from self._leave_error(status.status)
+            if status.poll_timeout_ms > limit_s * 1000:
+                # Waited for as far as allowed, block after block, it would keep the slot for days.
+                wanted_s = status.poll_timeout_ms / 1000
+                raise protocol_error(f"the camera wants {wanted_s:g} s, {limit_s:g} s is the limit", self._place)
             if status.poll_timeout_ms:
                 left_s = yield from self._wait(status.poll_timeout_ms / 1000, left_s)
         raise protocol_error(f"still {state_name(status.state) if status else 'silent'}, without end", self._place)

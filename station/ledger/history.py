@@ -10,11 +10,12 @@ from contextlib import closing, suppress
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, bindparam, exists, func, or_, select
 from sqlalchemy.pool import PoolProxiedConnection
 
 from station.ledger.columns import storable
 from station.ledger.selection import touched
+from station.ledger.sqlite import recorded_at
 from station.ledger.tables import NEWEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.events import UnitHistory
 from station.model.runs import Outcome
@@ -40,9 +41,15 @@ class HistoryQuestion:
             row = self._fetch(self._statement(in_batch=batch is not None), values)
         if row is None:
             return UnitHistory()
-        outcome, bundle_sha256, recipe, verified, boot_confirmed, failed_runs = row
+        outcome, bundle_sha256, recipe, verified, boot_confirmed, outlived, failed_runs = row
         return UnitHistory(
-            outcome or OPEN, bundle_sha256, recipe, bool(verified), bool(boot_confirmed), int(failed_runs)
+            outcome or OPEN,
+            bundle_sha256,
+            recipe,
+            bool(verified),
+            bool(boot_confirmed),
+            int(failed_runs),
+            touched_is_newest=not outlived,
         )
 
     def _statement(self, *, in_batch: bool) -> _Prepared:
@@ -111,7 +118,18 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) ->
     columns = (RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed)
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
-    return select(*columns, failed).where(_of_unit(), touched()).order_by(*NEWEST_FIRST).limit(1)
+    return select(*columns, _outlived(), failed).where(_of_unit(), touched()).order_by(*NEWEST_FIRST).limit(1)
+
+
+def _outlived() -> ColumnElement[bool]:
+    """Whether the run that seems the newest is not: its station's clock was set back, and another recorded later."""
+    later = RUNS.alias("later")
+    return exists().where(
+        later.c.unit_id == RUNS.c.unit_id,
+        later.c.station_id == RUNS.c.station_id,
+        touched(later.c),
+        recorded_at(later) > recorded_at(RUNS),
+    )
 
 
 def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:

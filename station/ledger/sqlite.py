@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, create_engine, event, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -83,3 +83,8 @@ def reason_of(error: BaseException) -> str:
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     lines = str(original).splitlines()
     return lines[0] if lines else type(original).__name__
+
+
+def recorded_at(table: FromClause) -> ColumnElement[int]:
+    """A number that grows with each row that is inserted, whatever the clock says; for a table or an alias of one."""
+    return literal_column(f"{table.name}.rowid", Integer)  # type: ignore[attr-defined]

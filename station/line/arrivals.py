@@ -78,6 +78,8 @@ class Arrivals:
             self.inserted(port, device)
         elif device.mode is DeviceMode.APPLICATION:
             self._booted(port)
+            if twins := self._twins(port, device):
+                self._refuse_twins([port, *twins], device.serial)
 
     def _left(self, port: Port) -> None:
         port.device, port.left_at_s, port.hold_since_s, port.newcomer = None, monotonic_s(), None, False
@@ -111,6 +113,13 @@ class Arrivals:
         if port.newcomer and port.run is None and port.device is not None:
             port.newcomer = False
             self._came_new(port, port.device)
+
+    def _end_where_it_was(self, device: Device) -> None:
+        """A camera was pulled out while it started, and is in another slot: its application will not come back."""
+        for port in self._ports.values():
+            if is_identity(device.serial) and port.waits_for(device) and port.worker is not None:
+                text = "the camera was unplugged before its application came, and is in another slot"
+                port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
 
     def _booted(self, port: Port) -> None:
         if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:
@@ -212,6 +221,7 @@ class Arrivals:
             if port.worker is not None:
                 port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
             return
+        self._end_where_it_was(answer.device)
         twins = self._twins(port, answer.device)
         self._runs.open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
         if twins:

@@ -53,13 +53,15 @@ class Attempt:
         self._enter("identify")
         identify(self.session)
         with ExitStack() as files:
+            # All of them before the first write: a damaged one must not leave the camera with half a release.
+            contents = {image.partition: files.enter_context(opened(image)) for image in self.plan.images}
             for step in self.plan.recipe.steps:
                 if step.kind is StepKind.INITIALIZE_MRAM:
                     self._initialize_mram()
                 elif step.kind is StepKind.ERASE_FILESYSTEM:
                     self._erase_filesystem()
                 else:
-                    self._write(step.partition, files)
+                    self._write(step.partition, contents[step.partition])
             self._verify()
         self._boot()
 
@@ -83,12 +85,12 @@ class Attempt:
         progress(0)
         return tick
 
-    def _write(self, name: str, files: ExitStack) -> None:
+    def _write(self, name: str, content: mmap.mmap) -> None:
         plan = next(image for image in self.plan.images if image.partition == name)
         partition = partition_named(name)
         if partition is ROMFS0 and self.plan.options.mram == "always":
             self._initialize_mram()
-        job = self._begin(plan, partition, files.enter_context(opened(plan)))
+        job = self._begin(plan, partition, content)
         try:
             self._write_image(job, only_changed=self.plan.options.write == "changed")
         except DfuError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from station.ae3.partitions import BLOCK_BYTES, Partition
 from station.dfu.engine import ShortFrame
-from station.errors import DfuError, VerifyError
+from station.errors import BundleError, DfuError, VerifyError
 from station.line import compare
 from station.line.clock import monotonic_s
 from station.line.session import DfuSession
@@ -93,6 +93,9 @@ class ImageJob:
                 self._refuse(wrong)
         finally:
             self.verify_s += monotonic_s() - started_s
+        if self.readback_sha256 != self._plan.sha256:
+            text = f"{self.partition.name} reads back as it was sent, but what was sent is not what was imported"
+            raise BundleError("bundle.corrupt", text)
 
     def _refuse(self, wrong: list[int]) -> None:
         blocks = ", ".join(map(str, wrong[:4])) + (" …" if len(wrong) > 4 else "")
@@ -155,8 +158,11 @@ class ImageJob:
 
 @contextmanager
 def opened(plan: ImagePlan) -> Iterator[mmap.mmap]:
-    """An image file's bytes, mapped; ValueError where its size is not the plan's."""
+    """An image file's bytes, mapped; BundleError `bundle.corrupt` where they are not the manifest's any more.
+
+    The line hashed them when it started, which may be days ago. Nothing is written of what is damaged since.
+    """
     with Path(plan.path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if len(content) != plan.size_bytes:
-            raise ValueError(f"{plan.path} has {len(content)} bytes, the manifest says {plan.size_bytes}")
+        if len(content) != plan.size_bytes or hashlib.sha256(content).hexdigest() != plan.sha256:
+            raise BundleError("bundle.corrupt", f"{plan.path} is not what was imported for {plan.partition}")
         yield content

@@ -21,7 +21,7 @@ def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, rec
 
     A unit is skipped as passed only when the newest run that may have changed it passed with this very bundle and
     recipe and with at least the proof that is asked for now: anything since then (another bundle, an aborted run, a
-    failure) means that its memory is no longer known.
+    failure) means that its memory is no longer known. So does a clock that was set back since.
     """
     if options.already_passed == "skip" and _passed(history, options, bundle_sha256, recipe):
         return Skip("unit.already_passed", "this unit already passed with this bundle and recipe")
@@ -35,6 +35,7 @@ def _passed(history: UnitHistory, options: RunOptions, bundle_sha256: str, recip
     proof_found = history.touched_verified, history.touched_boot_confirmed
     return (
         history.touched_outcome == Outcome.PASS
+        and history.touched_is_newest
         and history.touched_bundle_sha256 == bundle_sha256
         and history.touched_recipe == recipe
         and all(found or not wanted for wanted, found in zip(proof_wanted, proof_found, strict=True))

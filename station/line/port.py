@@ -118,13 +118,17 @@ class Port:
         """Whether the open run is of another unit than the camera that is here now, and was not asked to leave."""
         return self.run is not None and self.hold_wanted and not same_unit(self.run.serial, device.serial)
 
+    def waits_for(self, device: Device) -> bool:
+        """Whether the camera of the open run was asked to leave its bootloader, is nowhere, and is `device`'s unit."""
+        nowhere = self.device is None and self.worker is not None and not self.hold_wanted
+        return nowhere and self.run is not None and same_unit(self.run.serial, device.serial)
+
     def has_unit_of(self, device: Device) -> bool:
         """Whether the camera at this port, or the one of its open run, has the serial of `device` in either form.
 
-        A camera that left in the middle of its run is nowhere: it may be in another slot by now. One that was asked to
-        leave comes back here.
+        A camera that left in the middle of its run is nowhere: it may be in another slot by now.
         """
-        vanished = self.device is None and self.worker is not None and self.hold_wanted
+        vanished = self.device is None and self.worker is not None
         if self.run is not None and not vanished and same_unit(self.run.serial, device.serial):
             return True
         mine = self.device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from station.line.clock import monotonic_s, now
 from station.line.port import Port
@@ -32,18 +33,25 @@ def opened_run(setup: LineSetup, port: Port, device: Device, *, identified: bool
 
 
 def closed_run(
-    run: RunRecord, attempts: tuple[AttemptRecord, ...], outcome: Outcome, code: str | None, message: str
+    port: Port,
+    run: RunRecord,
+    attempts: tuple[AttemptRecord, ...],
+    outcome: Outcome,
+    code: str | None,
+    message: str,
 ) -> RunRecord:
-    """The run as it ended, now."""
-    finished_at = now()
-    duration_s = max(0.0, (finished_at - run.started_at).total_seconds())
+    """The port's run as it ended, now.
+
+    How long it took is measured, and its end told by its beginning: the wall clock may have been set meanwhile.
+    """
+    duration_s = _measured_s(port)
     return replace(
         run,
         attempts=attempts,
         outcome=outcome,
         code=code,
         message=message,
-        finished_at=finished_at,
+        finished_at=run.started_at + timedelta(seconds=duration_s),
         duration_s=duration_s,
     )
 
@@ -59,6 +67,11 @@ def found_attempt(port: Port, outcome: Outcome, code: str, message: str) -> Atte
         code=code,
         phase=progress.phase if progress else "hold",
         started_at=started_at,
-        duration_s=max(0.0, monotonic_s() - (port.started_s or monotonic_s())),
+        duration_s=_measured_s(port),
         message=message,
     )
+
+
+def _measured_s(port: Port) -> float:
+    """Since the port's run began."""
+    return 0.0 if port.started_s is None else monotonic_s() - port.started_s

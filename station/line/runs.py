@@ -66,7 +66,7 @@ class Runs:
             return
         run = opened_run(self.setup, port, device, identified=True)
         port.begin(run)
-        self._finish(port, closed_run(run, (), Outcome.SKIPPED, skip.code, skip.message))
+        self._finish(port, closed_run(port, run, (), Outcome.SKIPPED, skip.code, skip.message))
 
     def start(self, port: Port) -> None:
         """Give a port's open run to a worker."""
@@ -102,7 +102,7 @@ class Runs:
         self._pool.give_back(self._release(port))
         port.fickle = ended.left_by_itself
         run = replace(port.run, verified=ended.verified, boot_confirmed=ended.boot_confirmed)
-        self._finish(port, closed_run(run, tuple(port.attempts), ended.outcome, ended.code, ended.message))
+        self._finish(port, closed_run(port, run, tuple(port.attempts), ended.outcome, ended.code, ended.message))
 
     def _worker_died(self, port: Port) -> None:
         child = self._release(port)
@@ -112,7 +112,7 @@ class Runs:
         if port.cancelled:
             outcome, code, text = Outcome.ABORTED, "operator.cancelled", "the run was cancelled"
         attempts = (*port.attempts, found_attempt(port, outcome, code, text))
-        self._finish(port, closed_run(port.run, attempts, outcome, code, text))
+        self._finish(port, closed_run(port, port.run, attempts, outcome, code, text))
 
     def _release(self, port: Port) -> Child:
         assert port.worker is not None
@@ -126,7 +126,7 @@ class Runs:
             self.waiting.remove(port)
         assert port.run is not None
         attempt = found_attempt(port, outcome, code, message)
-        self._finish(port, closed_run(port.run, (attempt,), outcome, code, message))
+        self._finish(port, closed_run(port, port.run, (attempt,), outcome, code, message))
 
     def _finish(self, port: Port, run: RunRecord) -> None:
         port.run, port.last_serial = None, run.serial

@@ -65,7 +65,9 @@ class UnitHistory:
     """What the interlock must know of a unit before it is touched.
 
     `touched_*` describe the newest run that may have changed the camera (any outcome but SKIPPED, open ones included);
-    None where there is none. `failed_runs` counts the unit's FAIL runs in the batch since its last PASS or release.
+    None where there is none. `touched_is_newest` is False where the clock was set back since, and a run that was
+    recorded after that one seems older: then what the camera holds is not known. `failed_runs` counts the unit's FAIL
+    runs in the batch since its last PASS or release.
     """
 
     touched_outcome: str | None = None
@@ -74,3 +76,4 @@ class UnitHistory:
     touched_verified: bool = False
     touched_boot_confirmed: bool = False
     failed_runs: int = 0
+    touched_is_newest: bool = True

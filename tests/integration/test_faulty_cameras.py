@@ -105,6 +105,38 @@ def test_moved_to_another_slot_in_the_middle(make_bench: MakeBench) -> None:
     assert (found["1-1.2"]["outcome"], found["1-1.2"]["identified"]) == ("PASS", True)
 
 
+def _starts(state: dict[str, Any]) -> bool:
+    """Told to leave its bootloader, and not back yet."""
+    return not state["connected"] and state["sessions"][-1]["detached_s"] is not None
+
+
+def test_moved_to_another_slot_while_it_starts(make_bench: MakeBench) -> None:
+    """The first slot waits for an application that will not come: one camera, not two of one serial."""
+    bench = make_bench([camera(1, boot_s=60.0), camera(2).with_(serial=serial(1))])
+    with bench.station("--stop-after", "2", plug=False) as running:
+        bench.line.plug("1-1.1")
+        bench.line.wait_until("1-1.1", _starts)
+        bench.line.unplug("1-1.1")
+        bench.line.plug("1-1.2")
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 0, "its newest run passed"
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("ABORTED", "operator.unplugged")
+    assert (found["1-1.2"]["outcome"], found["1-1.2"]["identified"]) == ("PASS", True)
+
+
+def test_a_twin_that_comes_while_the_first_starts_is_not_green(make_bench: MakeBench) -> None:
+    slow = {"profile": "nor", "scale": 4.0}
+    bench = make_bench([camera(1, boot_s=2.0), camera(2, **slow).with_(serial=serial(1))])
+    with bench.station("--stop-after", "2", plug=False) as running:
+        bench.line.plug("1-1.1")
+        bench.line.wait_until("1-1.1", _starts)
+        bench.line.plug("1-1.2")
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert found["1-1.1"]["outcome"] != "PASS"
+    assert (found["1-1.2"]["outcome"], found["1-1.2"]["code"]) == ("FAIL", "identity.duplicate_serial")
+
+
 def test_swapped_for_another_camera_in_the_middle(make_bench: MakeBench) -> None:
     """Within the return window: the run is not the new camera's, which gets one of its own."""
     pulled = {"do": "vanish", "at": {"request": "DNLOAD", "alt": 6, "block": 60}}

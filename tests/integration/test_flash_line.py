@@ -151,3 +151,12 @@ def test_flash_without_a_camera_says_so(make_bench: MakeBench) -> None:
     done = station("flash", bench.release, *bench.words)
     assert done.returncode == 1
     assert "no camera was flashed" in done.stderr
+
+
+def test_flash_without_a_camera_and_without_a_log_says_that_the_log_is_broken(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1)])
+    bench.data_dir.mkdir()
+    (bench.data_dir / "station.sqlite3").write_bytes(b"no log" * 1000)
+    done = station("flash", bench.release, *bench.words)
+    assert done.returncode == 4, done.stderr
+    assert "ledger.corrupt" in done.stderr

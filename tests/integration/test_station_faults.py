@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from station.sim.faults import Fault
-from tests.harness import PROGRAM, Bench, Station, station, wait_for
+from tests.harness import FILES, PROGRAM, Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 SLOW = {"profile": "nor", "scale": 0.5}
@@ -178,3 +179,40 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
     again.interrupt()
     again.end()
+
+
+@pytest.mark.parametrize("verify", ["true", "false"])
+def test_an_image_that_is_damaged_under_a_running_line_is_not_written(make_bench: MakeBench, verify: str) -> None:
+    """It was hashed when the line started. The last image of the recipe: nothing of the others is written either."""
+    bench = make_bench([camera(1), camera(2)])
+    with bench.station("--stop-after", "2", plug=False, STATION_RUN__VERIFY=verify) as running:
+        bench.line.plug(serial(1))
+        assert running.run()["outcome"] == "PASS"
+        _damage(bench, "ROMFS0")
+        bench.line.plug(serial(2))
+        run = running.run()
+        assert running.end() == 1
+    assert (run["outcome"], run["code"]) == ("ERROR", "bundle.corrupt")
+    assert bench.blocks_written(serial(2)) == 0
+
+
+def test_an_image_that_is_damaged_while_it_is_written_is_not_green(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1, **SLOW)])
+    with bench.station("--stop-after", "1") as running:
+        in_the_middle(bench, 1)
+        _damage(bench, "HP")
+        run = running.run()
+        assert running.end() == 1
+    assert run["outcome"] != "PASS"
+
+
+def _damage(bench: Bench, partition: str) -> None:
+    """Change one byte of a stored image, in place, as a bad disk does."""
+    digest = hashlib.sha256((bench.release / FILES[partition]).read_bytes()).hexdigest()
+    stored = bench.data_dir / "bundles" / "objects" / digest
+    stored.chmod(0o644)
+    with stored.open("r+b") as file:
+        file.seek(5000)
+        byte = file.read(1)[0]
+        file.seek(5000)
+        file.write(bytes([byte ^ 1]))

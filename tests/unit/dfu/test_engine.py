@@ -252,6 +252,13 @@ def test_a_poll_time_is_waited_for_but_not_beyond_the_limit() -> None:
     assert error.code == "usb.timeout"
 
 
+def test_a_poll_time_beyond_the_limit_of_the_whole_block_is_refused_and_not_waited_for() -> None:
+    """The field has room for four hours and a half; a few thousand blocks of that would never fail."""
+    error, words = fails(selected().download_block(0, BLOCK), DONE, said(State.DFU_DNBUSY, poll_ms=0xFFFFFF))
+    assert error.code == "dfu.protocol"
+    assert not [word for word in words if word.startswith("WAIT")]
+
+
 @pytest.mark.parametrize(
     ("reply", "result"),
     [

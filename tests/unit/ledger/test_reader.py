@@ -174,6 +174,21 @@ def test_the_history_is_of_the_newest_run_that_touched(store: Store, reader: Rea
     assert reader.history(SERIAL, "2026-47").touched_outcome == "OPEN"
 
 
+def test_a_clock_that_was_set_back_makes_the_history_doubtful(store: Store, reader: Reader) -> None:
+    """The camera holds what the run recorded last has written, not what the one of the latest time has."""
+    store(a_run(minute=60), a_run(Outcome.SKIPPED, minute=1))
+    assert reader.history(SERIAL, "2026-47").touched_is_newest
+    store(a_run(minute=2, bundle_sha256=sha256("another")))
+    assert not reader.history(SERIAL, "2026-47").touched_is_newest
+    store(a_run(minute=61))
+    assert reader.history(SERIAL, "2026-47").touched_is_newest
+
+
+def test_an_older_run_of_another_station_is_no_doubt(store: Store, reader: Reader) -> None:
+    store(a_run(minute=60), a_run(minute=2, station_id="bench-2", bundle_sha256=sha256("another")))
+    assert reader.history(SERIAL, "2026-47").touched_is_newest
+
+
 def test_failed_runs_count_in_their_batch_since_the_last_pass(store: Store, reader: Reader) -> None:
     def failures() -> list[int]:
         return [reader.history(SERIAL, batch).failed_runs for batch in ("2026-47", "2026-48", None)]
@@ -380,6 +395,7 @@ def _history_by_hand(runs: list[RunRecord], serial: str, batch: str | None) -> U
         newest.verified,
         newest.boot_confirmed,
         len(failed),
+        touched_is_newest=newest is [run for run in runs if run in touched][-1],
     )
 
 

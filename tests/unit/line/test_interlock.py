@@ -36,6 +36,7 @@ def test_a_unit_that_passed_with_this_bundle_and_recipe_is_skipped() -> None:
         {"touched_outcome": "ERROR"},
         {"touched_outcome": "OPEN"},
         {"touched_outcome": None},
+        {"touched_is_newest": False},
         {"touched_bundle_sha256": "b2"},
         {"touched_recipe": "hp"},
         {"touched_verified": False},
