@@ -77,9 +77,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _carried_out(words: list[str]) -> int:
     import gc
 
-    # A start makes hundreds of thousands of objects that stay: looking among them for garbage, as often as Python does
-    # by default, is a sixth of the time that a short command takes.
-    gc.set_threshold(50_000, 20, 50)
+    # A short command makes some 80,000 objects, nearly all while it loads, and they stay: it is done before anybody
+    # looks for garbage among them.
+    gc.set_threshold(100_000, 20, 50)
     from station.cli.dispatch import dispatch
 
     code = dispatch(words)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json, print_table, say
 from station.report.cells import printable
 
@@ -84,10 +84,9 @@ def use(
 
 
 def _store(config: Path | None, data_dir: Path | None) -> BundleStore:
-    settings = settings_for(config, data_dir)
     from station.bundle.store import BundleStore
 
-    return BundleStore(settings.data_dir)
+    return BundleStore(data_dir_for(config, data_dir))
 
 
 def _print(bundle: Bundle, *, as_json: bool) -> None:

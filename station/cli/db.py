@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import print_json, say
 
 EXIT_LOG = 4
@@ -18,15 +18,15 @@ app = new_app("The log's schema, its check and its backup.")
 @app.command(epilog="Example: station db upgrade")
 def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none."""
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger import schema
 
-    done = schema.upgrade(settings.data_dir)
+    done = schema.upgrade(folder)
     if as_json:
         backup_file = str(done.backup_file) if done.backup_file else None
         print_json({"before": done.before, "after": done.after, "backup_file": backup_file})
     elif done.before is None:
-        say(f"made the log in {settings.data_dir}, schema {done.after}")
+        say(f"made the log in {folder}, schema {done.after}")
     elif done.backup_file is None:
         say(f"nothing to do: the log has schema {done.after}")
     else:
@@ -36,10 +36,10 @@ def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json
 @app.command(epilog="Example: station db check --json")
 def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
     """Read the whole log and say whether it is sound. Exit code 4 if it is not."""
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.check import check as check_log
 
-    found = check_log(settings.data_dir)
+    found = check_log(folder)
     if as_json:
         print_json(found.to_json())
     else:
@@ -61,10 +61,10 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the log while the station goes on writing it."""
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.backup import backup as copy_log
 
-    copy_log(settings.data_dir, file, overwrite=overwrite)
+    copy_log(folder, file, overwrite=overwrite)
     if as_json:
         print_json({"backup_file": str(file)})
     say(f"copied the log to {file}")

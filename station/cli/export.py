@@ -15,8 +15,8 @@ from station.cli.options import (
     OutputOption,
     SinceOption,
     UntilOption,
+    data_dir_for,
     new_app,
-    settings_for,
     time_range,
 )
 from station.cli.output import text_output
@@ -45,14 +45,14 @@ def export(
     if as_json and export_format != "jsonl":
         raise UsageError("usage.format", f"--json is --format jsonl, and --format {export_format} is another one")
     first, last = time_range(since, until)
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.export import check_export_format, export_lines
 
     check_export_format(export_format)
     selection = RunFilter(batch=batch, since=first, until=last)
-    with closing(Reader(settings.data_dir)) as reader:
+    with closing(Reader(folder)) as reader:
         lines = export_lines(reader.runs(selection), export_format)
         with text_output(output) as file:
             file.writelines(lines)

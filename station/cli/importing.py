@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import print_json, say
 from station.errors import UsageError
 
@@ -30,14 +30,14 @@ def import_file(
 
     The whole file is read first: nothing of a file with a wrong line is taken. Runs that the log has stay as they are.
     """
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger import schema
     from station.ledger.importing import import_runs
 
     for _ in _runs_of(file):
         pass
-    schema.create_or_check(settings.data_dir)
-    done = import_runs(settings.data_dir, _runs_of(file))
+    schema.create_or_check(folder)
+    done = import_runs(folder, _runs_of(file))
     if as_json:
         print_json(done.to_json())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,13 @@ def new_app(help_text: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
+
+
+def data_dir_for(config: Path | None, data_dir: Path | None) -> Path:
+    """The data folder, for a command that needs no other setting: one that is named needs no configuration."""
+    if data_dir is not None and config is None:
+        return Path(os.path.abspath(data_dir.expanduser()))
+    return settings_for(config, data_dir).data_dir
 
 
 def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import BatchOption, ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import BatchOption, ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import print_json, say
 from station.errors import UsageError
 
@@ -30,17 +30,17 @@ def release(
 
     Its earlier failures stay in the log, with the release, but are not counted against it any more.
     """
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.ledger.recorder import release_unit
     from station.model.units import Release
 
-    with closing(Reader(settings.data_dir)) as reader:
+    with closing(Reader(folder)) as reader:
         story = reader.unit(serial)
     if not story.runs:
         raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")
     released = Release(story.serial, batch, datetime.now(UTC), by or _who())
-    release_unit(settings.data_dir, released)
+    release_unit(folder, released)
     if as_json:
         print_json(released.to_json())
     else:

@@ -18,8 +18,8 @@ from station.cli.options import (
     SinceOption,
     SlotSelection,
     UntilOption,
+    data_dir_for,
     new_app,
-    settings_for,
     time_range,
 )
 from station.cli.output import text_output
@@ -54,14 +54,14 @@ def report(
         raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
     report_format = report_format or ("json" if as_json else "text")
     first, last = time_range(since, until)
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.render import check_format, render_report
 
     check_format(report_format)
     selection = RunFilter(batch=batch, since=first, until=last, bundle=bundle, slot=slot, operator=operator)
-    with closing(Reader(settings.data_dir)) as reader:
+    with closing(Reader(folder)) as reader:
         text = render_report(reader.report(selection), report_format)
     with text_output(output) as file:
         file.write(text)

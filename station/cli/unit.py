@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json
 from station.errors import UsageError
 from station.report.cells import printable
@@ -26,10 +26,10 @@ def unit(
     as_json: JsonOption = False,
 ) -> None:
     """One camera's whole history: every run with its attempts and images, the oldest first."""
-    settings = settings_for(config, data_dir)
+    folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
 
-    with closing(Reader(settings.data_dir)) as reader:
+    with closing(Reader(folder)) as reader:
         story = reader.unit(serial)
     if not story.runs:
         raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")

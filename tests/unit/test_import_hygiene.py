@@ -9,14 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from station.ledger import schema
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich"}
 
-TELL = "import json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 
 def packages_after(statement: str) -> set[str]:
     """The top-level packages in memory after `statement`, in a process of its own."""
+    return {name.partition(".")[0] for name in modules_after(statement)}
+
+
+def modules_after(statement: str) -> set[str]:
+    """All modules."""
     result = subprocess.run(
         [sys.executable, "-c", f"{statement}\n{TELL}"],
         capture_output=True,
@@ -30,8 +37,12 @@ def packages_after(statement: str) -> set[str]:
 
 
 def after_command(*words: str) -> set[str]:
-    """The same after a whole command line."""
-    return packages_after(f"from station.cli.dispatch import dispatch\nassert dispatch({list(words)!r}) == 0")
+    """The packages after a whole command line."""
+    return packages_after(carried_out(*words))
+
+
+def carried_out(*words: str) -> str:
+    return f"from station.cli.dispatch import dispatch\nassert dispatch({list(words)!r}) == 0"
 
 
 @pytest.mark.parametrize("module", ["station.line", "station.line.worker", "station.usb", "station.sim"])
@@ -58,3 +69,19 @@ def test_help_loads_typer_and_nothing_else_that_is_heavy(command: str) -> None:
 @pytest.mark.parametrize("command", ["run", "demo", "flash"])
 def test_no_command_loads_the_dashboard_for_its_help(command: str) -> None:
     assert not after_command(command, "--help") & {"textual", "sqlalchemy", "alembic"}
+
+
+@pytest.mark.parametrize("words", [["report", "--batch", "x"], ["export"], ["db", "upgrade"]])
+def test_what_reads_the_log_of_a_named_folder_loads_what_that_takes(tmp_path: Path, words: list[str]) -> None:
+    schema.create_or_check(tmp_path)
+    loaded = modules_after(carried_out(*words, "--data-dir", str(tmp_path)))
+    packages = {name.partition(".")[0] for name in loaded}
+    assert {"sqlalchemy", "typer"} <= packages
+    assert not packages & (HEAVY - {"sqlalchemy", "typer"} | {"jinja2", "pygal", "usb", "pyudev", "tomlkit"})
+    assert not packages & {"multiprocessing", "http", "xml", "unittest"}
+    assert "sqlalchemy.orm" not in loaded
+
+
+def test_a_line_opens_its_log_without_the_mapper() -> None:
+    loaded = modules_after("import station.ledger.recorder, station.ledger.reader, station.ledger.schema")
+    assert not loaded & {"sqlalchemy.orm", "alembic"}
