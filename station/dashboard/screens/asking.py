@@ -18,7 +18,7 @@ from station.dashboard.keys import translated
 class Question(ModalScreen[str]):
     """Ask `text`; the result is the key of the answer, "" for none. Answers are (key, label); the first is focused."""
 
-    CSS = """
+    DEFAULT_CSS = """
     Question { align: center middle; }
     Question Vertical {
         width: 64; max-width: 95%; height: auto; padding: 1 2; background: $panel; border: heavy $primary;

@@ -29,7 +29,7 @@ class BatchWanted:
 class BatchDialog(ModalScreen[BatchWanted | None]):
     """Three fields. Enter, with which a scanner ends, moves to the next; on the last it confirms. None for no batch."""
 
-    CSS = """
+    DEFAULT_CSS = """
     BatchDialog { align: center middle; }
     BatchDialog #dialog {
         width: 64; max-width: 95%; height: auto; padding: 0 2; background: $panel; border: heavy $primary;

@@ -31,6 +31,7 @@ class KeysLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.auto_links = False  # they are keys, and are not to look like links
         self._keys: tuple[tuple[str, str, str], ...] = ()
 
     def on_mount(self) -> None:
