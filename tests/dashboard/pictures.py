@@ -88,7 +88,9 @@ class Shift:
             for field in operator.app.screen.query(Input):
                 field.cursor_blink = False
             size = operator.app.size
-            picture(operator.app.export_screenshot(), self._folder / f"{name}-{size.width}x{size.height}.png")
+            with operator.app._context():  # without it, Textual draws with the size of the other dashboard
+                svg = operator.app.export_screenshot()
+            picture(svg, self._folder / f"{name}-{size.width}x{size.height}.png")
 
 
 def _says(operator: Operator, slot: str, serial: str, words: Sequence[str]) -> bool:
