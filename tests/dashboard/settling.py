@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -15,7 +16,7 @@ from station.model.live import Snapshot
 LIMIT_S = 30.0
 
 
-async def until(pilot: Pilot[None], true: Callable[[], object], what: str) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:
     """Look until it is true; fails after the limit."""
     until_s = monotonic() + LIMIT_S
     while not true():
@@ -23,13 +24,13 @@ async def until(pilot: Pilot[None], true: Callable[[], object], what: str) -> No
         await pilot.pause(0.02)
 
 
-async def until_begun(pilot: Pilot[None], app: Dashboard, theme: str) -> None:
+async def until_begun(pilot: Pilot[Any], app: Dashboard, theme: str) -> None:
     """In this theme, until the line and the log have answered first."""
     app.theme = theme
     await until(pilot, lambda: app.state.report is not None and app.state.slots, "the line's slots and figures")
 
 
-async def until_still(pilot: Pilot[None], app: Dashboard) -> None:
+async def until_still(pilot: Pilot[Any], app: Dashboard) -> None:
     """Until nothing is under way, and a newer snapshot of the line has changed nothing on the screen."""
     for field in app.screen.query(Input):
         field.cursor_blink = False

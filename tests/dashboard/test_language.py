@@ -14,13 +14,17 @@ from textual.widgets import DataTable, Input
 
 from station.dashboard.app import Dashboard
 from station.dashboard.language import choose
+from station.dashboard.pages.help import help_lines
 from station.dashboard.pages.yields import line_lines, part_lines
+from station.dashboard.screens.batch import closing_lines
 from station.dashboard.widgets.status import figures
 from station.dashboard.wrapping import cut, pad, wrap
+from station.model.balance import summary_of
 from station.model.live import LineStatus
 from station.model.yields import summarize
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
+from tests.dashboard.settling import until_still
 
 ENGLISH = re.compile(r"(?!station )\b[A-Za-z]{3,} [a-z]{3,}")
 """Two words beside each other, but for a command; names and codes stand alone."""
@@ -51,6 +55,7 @@ async def test_the_setting_is_the_language_of_the_first_screen(tmp_path: Path) -
 
 async def test_the_key_says_the_whole_screen_again_and_comes_back_to_english(tmp_path: Path) -> None:
     async with looking(tmp_path, "en", STOPPED) as operator:
+        await until_still(operator.pilot, operator.app)
         english = operator.text()
         assert "l 中文" in english, "the key is named in the language that it leads to"
         await operator.press("l")
@@ -178,3 +183,34 @@ def test_lines_break_between_characters_and_never_before_a_closing_mark() -> Non
 def test_a_cut_text_fits_its_columns(width: int, kept: str) -> None:
     assert cut("四个汉字", width) == kept
     assert cell_len(pad(kept, 9)) == 9
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "said"),
+    [
+        ("en", 1, "1 camera still runs: it stays in this batch."),
+        ("en", 2, "2 cameras still run: they stay in this batch."),
+        ("es", 1, "Sigue en curso 1 cámara: queda en este lote."),
+        ("es", 2, "Siguen en curso 2 cámaras: quedan en este lote."),
+        ("zh_CN", 1, "还有 1 台在烧录，仍计入本批。"),  # noqa: RUF001
+    ],
+)
+def test_cameras_that_still_run_are_counted_as_the_language_counts(language: str, count: int, said: str) -> None:
+    choose(language)
+    try:
+        assert list(closing_lines(summary_of("L42", summarize(RUNS)), count))[-1].strip() == said
+    finally:
+        choose("en")
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("language", ["en", "es", "zh_CN"])
+def test_help_goes_on_below_its_own_beginning(language: str, width: int) -> None:
+    choose(language)
+    try:
+        lines = list(help_lines(width))
+    finally:
+        choose("en")
+    assert max(map(cell_len, lines)) <= width
+    headings = [line for line in lines if line and not line.startswith(" ")]
+    assert len(headings) == 3, "what goes on in the next line is indented"

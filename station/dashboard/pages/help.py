@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from textual.app import ComposeResult
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult, RenderResult
 from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.widget import Widget
 
 from station.dashboard.face import LOOKS
 from station.dashboard.language import mark, tr
 from station.dashboard.pages.page import Page
-from station.dashboard.wrapping import pad
+from station.dashboard.wrapping import pad, wrap
 from station.errors import HINTS
 
 KEYS = (
@@ -35,6 +38,8 @@ MEANINGS = (
     ("ENDED EARLY", mark("It was cancelled or pulled out: it does not count.")),
     ("SKIPPED", mark("It was left alone, untouched; the tile says why.")),
 )
+LEAST_WIDTH = 12
+"""Of what is said beside a key, however narrow the terminal is."""
 AT_THE_BENCH = ("usb.", "dfu.", "verify.", "boot.", "identity.", "mram.", "unit.", "operator.", "worker.", "ledger.")
 
 
@@ -46,23 +51,47 @@ class HelpPage(Page):
     def compose(self) -> ComposeResult:
         """One long text."""
         with VerticalScroll():
-            yield Static("\n".join(help_lines()), id="help-text", markup=False)
+            yield HelpText()
 
     def words_changed(self) -> None:
         """Write the text again."""
-        self.query_one("#help-text", Static).update("\n".join(help_lines()))
+        self.query_one(HelpText).refresh(layout=True)
 
 
-def help_lines() -> Iterator[str]:
-    """The text of the screen."""
+class HelpText(Widget):
+    """The text, in lines as long as the terminal has room for."""
+
+    DEFAULT_CSS = "HelpText { height: auto; }"
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as its lines need."""
+        return sum(1 for _ in help_lines(width))
+
+    def render(self) -> RenderResult:
+        """Its lines."""
+        return Text("\n".join(help_lines(self.size.width)))
+
+
+def help_lines(width: int) -> Iterator[str]:
+    """The text of the page, no line wider than `width` columns where there is room at all."""
     yield tr("KEYS")
     for key, meaning in KEYS:
-        yield f"  {pad(tr(key), 15)} {tr(meaning)}"
+        yield from _beside(f"  {pad(tr(key), 15)} ", tr(meaning), width)
     glyphs = {look.word: look.glyph for look in LOOKS.values()}
-    yield "\n" + tr("STATES")
+    yield ""
+    yield tr("STATES")
     for word, meaning in MEANINGS:
-        yield f"  {glyphs[word]} {pad(tr(word), 15)} {tr(meaning)}"
-    yield "\n" + tr("CODES, AND WHAT TO DO NOW")
+        yield from _beside(f"  {glyphs[word]} {pad(tr(word), 15)} ", tr(meaning), width)
+    yield ""
+    yield tr("CODES, AND WHAT TO DO NOW")
     for code, hint in HINTS.items():
         if code.startswith(AT_THE_BENCH):
-            yield f"  {code}\n      {tr(hint)}"
+            yield f"  {code}"
+            yield from _beside(" " * 6, tr(hint), width)
+
+
+def _beside(head: str, text: str, width: int) -> Iterator[str]:
+    """The text beside its head; what does not fit goes on below its own beginning."""
+    indent = cell_len(head)
+    for number, line in enumerate(wrap(text, max(LEAST_WIDTH, width - indent))):
+        yield (" " * indent if number else head) + line

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from station.dashboard.language import tr
+from station.dashboard.language import tr, tr_count
 from station.model.balance import BatchSummary
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 
@@ -119,7 +119,11 @@ def closing_lines(summary: BatchSummary, running: int) -> Iterator[str]:
     yield _share(tr("first-pass yield"), summary.first_pass_yield)
     yield _share(tr("final yield"), summary.final_yield)
     if running:
-        yield "\n" + tr("{count} cameras still run: they stay in this batch.").format(count=running)
+        yield "\n" + tr_count(
+            "{count} camera still runs: it stays in this batch.",
+            "{count} cameras still run: they stay in this batch.",
+            running,
+        )
 
 
 def _open_parts(summary: BatchSummary) -> str:
