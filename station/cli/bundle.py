@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from station.bundle.store import BundleStore
     from station.model.bundles import Bundle
 
-app = new_app("Import, list, show, verify and choose firmware releases.")
+app = new_app(
+    "Import, list, show, verify and choose firmware releases.\n\n"
+    "Example: station bundle import firmware_OPENMV_AE3.zip"
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's name.")]
 

@@ -12,7 +12,7 @@ from station.cli.output import print_json, say
 
 EXIT_LOG = 4
 
-app = new_app("The log's schema, its check and its backup.")
+app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
 
 
 @app.command(epilog="Example: station db upgrade")

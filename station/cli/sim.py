@@ -15,7 +15,10 @@ from station.errors import UsageError
 
 ANSWER_LIMIT_S = 60.0
 
-app = new_app("Serve virtual cameras over USB/IP, for `station run --sim DIR`, a real kernel or another program.")
+app = new_app(
+    "Serve virtual cameras over USB/IP, for `station run --sim DIR`, a real kernel or another program.\n\n"
+    "Example: station sim serve /tmp/bench --spec cameras.json"
+)
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the bench's two sockets.")]
 

@@ -187,7 +187,12 @@ class Arrivals:
         self._holder_answered(port, answer)
 
     def _holder_answered(self, port: Port, answer: CameraHeld | CameraNotHeld) -> None:
-        """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long."""
+        """A hold has ended. Before the log is open nothing more may happen: a held camera can wait for as long.
+
+        One that may not be opened cannot, and is gone by then. But no other one of this bus may be opened either.
+        """
+        if isinstance(answer, CameraNotHeld) and answer.code == "usb.access_denied":
+            self._stopping.stop_because(UsbAccessError(answer.code, answer.message))
         if self._runs.log is None:
             self._unread.append(answer)
             return
@@ -236,8 +241,6 @@ class Arrivals:
             self._runs.waiting.append(port)
 
     def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
-        if answer.code == "usb.access_denied":
-            self._stopping.stop_because(UsbAccessError(answer.code, answer.message))
         if port.run is not None:
             return
         if answer.gone:

@@ -184,7 +184,7 @@ def test_every_help_shows_an_example_and_the_common_options(capsys: pytest.Captu
         for row in takewhile(str.strip, rows):
             assert dispatch([name, row.split()[0], "--help"]) == 0
             pages.append(capsys.readouterr().out)
-        pages.pop(0)
+        assert "Example" in pages.pop(0)
     for page in pages:
         assert "Example" in page
         # Virtual cameras have neither a configuration nor a log.
