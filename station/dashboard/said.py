@@ -24,6 +24,7 @@ FORMS = (
     mark("the camera was unplugged during the run"),
     mark("the camera was unplugged during the run, and another one plugged in"),
     mark("the camera was unplugged before its run"),
+    mark("the camera was unplugged before its application came, and is in another slot"),
     mark("the run was cancelled"),
     mark("the run was cancelled before it started"),
     mark("the station was stopped before the run"),
@@ -70,6 +71,7 @@ FORMS = (
     mark("{request} was refused"),
     mark("I/O error {number} at {request}"),
     mark("still at work after its time limit"),
+    mark("the camera wants {wanted} s, {limit} s is the limit"),
     mark("still {state}, without end"),
     mark("dfuERROR with status OK"),
     mark("{found} bytes came where {expected} were asked for"),
@@ -77,6 +79,7 @@ FORMS = (
     mark("a state of {count} bytes"),
     mark("the camera says {state} where it cannot be ({belief})"),
     mark("{partition}: {wrong} of {total} blocks read back wrong (block {blocks})"),
+    mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     mark("the camera refused the MRAM initialization: {error}"),
     # the line and its machine
     mark("{count} station errors in a row, the last one {error}"),
