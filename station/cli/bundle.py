@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from station.model.bundles import Bundle
 
 app = new_app(
-    "Import, list, show, verify and choose firmware releases.\n\n"
-    "Example: station bundle import firmware_OPENMV_AE3.zip"
+    "Import, list, show, verify and choose firmware releases.\n\nExample: station bundle import firmware_OPENMV_AE3.zip"
 )
 
 NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's name.")]
