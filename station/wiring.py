@@ -6,13 +6,14 @@ Heavy packages are imported inside the functions that need them, so that a comma
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,11 @@ from station.usb.access import UsbAccess
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
     from station.dashboard.records import Records
+    from station.ledger.reader import Reader
     from station.settings import Settings
 
+CLOCK_SLACK = timedelta(minutes=1)
+"""How far the clocks of stations whose runs meet in one log may be apart."""
 RECORDER_CLOSE_S = 15.0
 """How long the end of a station waits for the log to take what is queued."""
 
@@ -300,8 +304,20 @@ def _open_log(settings: Settings, setup: LineSetup, line: Line, opened: ExitStac
     opened.callback(recorder.close, RECORDER_CLOSE_S)
     recorder.close_interrupted()
     reader = opened.enter_context(closing(Reader(data_dir)))
+    _warn_of_a_clock_set_back(reader)
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
     return OpenLog(recorder.submit, reader.history, reader.counted_units, begun)
+
+
+def _warn_of_a_clock_set_back(reader: Reader) -> None:
+    """Whose result is a unit's latest is told by the time; and many a small machine forgets it while it is off."""
+    newest = reader.newest(RunFilter(), 1)
+    if newest and newest[0].started_at > datetime.now(UTC) + CLOCK_SLACK:
+        logging.getLogger(__name__).warning(
+            "the clock of this machine is behind its log, whose newest run began at %s: set it (timedatectl), "
+            "or reports take older results for the latest",
+            newest[0].started_at.isoformat(timespec="seconds"),
+        )
 
 
 __all__ = [

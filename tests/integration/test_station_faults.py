@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -179,6 +180,24 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
     again.interrupt()
     again.end()
+
+
+def test_a_clock_that_is_behind_the_log_is_told(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1), camera(2)])
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(1))
+        run = running.run()
+        assert running.end() == 0
+    assert "clock" not in "".join(running.talk)
+    later = json.dumps(run | {"run_id": "another", "attempts": []}).replace(run["started_at"][:4], "2126")
+    (tmp_path / "later.jsonl").write_text(later + "\n")
+    imported = station("import", tmp_path / "later.jsonl", "--data-dir", bench.data_dir)
+    assert imported.returncode == 0, imported.stderr
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(2))
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+    assert [line for line in running.talk if "clock" in line and "2126" in line]
 
 
 @pytest.mark.parametrize("verify", ["true", "false"])
