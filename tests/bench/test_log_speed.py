@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +70,13 @@ def test_reports(reader: Reader, data_dir: Path) -> None:
     assert figures["report_of_a_batch_s"] < 0.5
     assert figures["report_of_everything_s"] < 5
     assert figures["failed_of_everything_s"] < 5
+
+
+def test_the_whole_command_that_reports_a_batch(data_dir: Path) -> None:
+    """From the start of the process to its end. Other work on the machine shows in it."""
+    command = [sys.executable, "-m", "station", "report", "--batch", BATCH, "--data-dir", str(data_dir)]
+    times_s = [seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(15)]
+    tell({"report_command_p50_s": statistics.median(times_s), "report_command_max_s": max(times_s)})
 
 
 def test_the_interlock(reader: Reader) -> None:
