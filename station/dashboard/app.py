@@ -112,7 +112,7 @@ class Dashboard(App[Leaving]):
         self._bridge = Bridge(data_dir, self._take_in, read_only=read_only)
         self._inquiries = Inquiries(self, records)
         self._batch = BatchSteps(self)
-        self._typed = Typed(self, super().on_event)
+        self._typed = Typed(self, super().on_event, self._may_scan, self._look_up)
 
     def get_default_screen(self) -> Desk:
         """The screen that lies under every question."""
@@ -229,6 +229,15 @@ class Dashboard(App[Leaving]):
     def action_show_page(self, name: str) -> None:
         """Look at another page."""
         self._desk.show_page(name)
+
+    def _may_scan(self) -> bool:
+        """Not where a question is open: its fields are scanned into."""
+        return self.screen is self._desk
+
+    def _look_up(self, serial: str) -> None:
+        """Show the unit with this serial."""
+        self.action_show_page("units")
+        self._desk.query_one(UnitsPage).look_up(serial)
 
     def action_theme(self) -> None:
         """Light or dark."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
 from textual.events import Key
+from textual.timer import Timer
+
+from station.dashboard.scanned import GAP_S, Scan
 
 LIMIT_S = 0.5
 """A widget that does not answer for so long is being taken down, and nothing is waited for."""
@@ -24,22 +27,48 @@ ROUNDS = 2
 
 
 class Typed:
-    """The keys that wait for their turn. `deliver` is how the app itself takes in a key."""
+    """The keys that wait for their turn. `deliver` is how the app itself takes in a key.
 
-    def __init__(self, app: App[Any], deliver: Callable[[Key], Awaitable[None]]) -> None:
+    A serial that is scanned while `may_scan` is handed to `scanned` instead.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        deliver: Callable[[Key], Awaitable[None]],
+        may_scan: Callable[[], bool],
+        scanned: Callable[[str], None],
+    ) -> None:
         self._app = app
         self._deliver = deliver
-        self._waiting: deque[Key] = deque()
+        self._may_scan = may_scan
+        self._scanned = scanned
+        self._scan = Scan()
+        self._pause: Timer | None = None
+        self._waiting: deque[Key | str] = deque()
         self._turn: asyncio.Task[None] | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether every key so far has done what it does."""
-        return self._turn is None and not self._waiting
+        return self._turn is None and not self._waiting and not self._scan.holds
 
     async def take(self, key: Key) -> None:
         """Deliver the key now, or in its turn. To be called by the app as it takes in messages."""
-        self._waiting.append(key)
+        if self._pause is not None:
+            self._pause.stop()
+            self._pause = None
+        ready, serial = self._scan.take(key, key.time) if self._may_scan() else ([*self._scan.let_go(), key], "")
+        if self._scan.holds:
+            self._pause = self._app.set_timer(GAP_S, self._let_go)
+        # The serial too: its first figure may be on its way into a field still.
+        await self._queue([*ready, *([serial] if serial else [])])
+
+    async def _let_go(self) -> None:
+        await self._queue(self._scan.let_go())
+
+    async def _queue(self, keys: Sequence[Key | str]) -> None:
+        self._waiting.extend(keys)
         if self._turn is None:
             await self._next()
 
@@ -47,7 +76,11 @@ class Typed:
         self._turn = None
         if self._waiting:
             reached = self._app.focused or self._app.screen
-            await self._deliver(self._waiting.popleft())
+            first = self._waiting.popleft()
+            if isinstance(first, str):
+                self._scanned(first)
+            else:
+                await self._deliver(first)
             self._turn = asyncio.create_task(self._until_done(reached))
 
     async def _until_done(self, reached: DOMNode) -> None:

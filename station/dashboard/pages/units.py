@@ -106,6 +106,11 @@ class UnitsPage(Page):
         elif self._listed:
             self._ask(self._listed[0].serial)
 
+    def look_up(self, serial: str) -> None:
+        """As if the serial had been typed into the empty field, and Enter."""
+        self.query_one(Input).value = serial
+        self.dashboard.ask_log(partial(_story, serial), self._show_story)
+
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """At the end of the list: list more."""
         if event.cursor_row == self._limit - 1:
