@@ -100,6 +100,7 @@ FORMS = (
     mark("the log {file} has schema {found}, unknown here (newest: {wanted})"),
     mark("{file} is a database, but not a station's log"),
     mark("the log's recorder is closed"),
+    mark("batch {name} could not be written to the log: {reason}"),
 )
 _NAME = re.compile(r"\{(\w+)\}")
 _JOINTS = ("; ", ": ")

@@ -24,8 +24,10 @@ from station.errors import LedgerError
 from station.ledger import schema, sqlite, writes
 from station.ledger.database import BUSY_TIMEOUT_S, is_refused, open_writer, translated
 from station.ledger.journal import Journal, journal_files, read, settle
+from station.model.batches import Batch
 from station.model.events import (
     AttemptFinished,
+    BatchNotCommitted,
     BatchNoted,
     LedgerFact,
     LedgerReply,
@@ -126,17 +128,25 @@ class Recorder:
                 case RunFinished(run):
                     self._reply(self._finish(run))
                 case BatchNoted(batch):
-                    self._try_early(partial(writes.put_batch, batch=batch))
+                    self._note(batch)
                 case _Job():
                     _complete(item)
         self._engine.dispose()
 
     def _try_early(self, work: Callable[[Connection], None]) -> None:
-        """An open run or its attempt, brought again by the finished run; a batch, whose name the runs have."""
+        """An open run or its attempt: the finished run brings them again."""
         try:
             self._transact(work)
         except Exception as error:  # the thread must live, whatever one fact brings
-            _log.warning("the log did not take an open run or a batch: %s", sqlite.reason_of(error))
+            _log.warning("the log did not take an open run: %s", sqlite.reason_of(error))
+
+    def _note(self, batch: Batch) -> None:
+        try:
+            self._transact(partial(writes.put_batch, batch=batch))
+        except Exception as error:  # nothing brings it again: whoever is at the bench must know
+            reason = sqlite.reason_of(error)
+            _log.error("the log did not take batch %s: %s", batch.name, reason)
+            self._reply(BatchNotCommitted(batch, reason))
 
     def _finish(self, run: RunRecord) -> LedgerReply:
         try:

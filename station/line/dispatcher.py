@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
-from station.errors import StationError
+from station.errors import LedgerError, StationError
 from station.line.arrivals import Arrivals
 from station.line.batching import Batching
 from station.line.pool import Child, Pool
@@ -23,7 +23,7 @@ from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.batches import Batch
 from station.model.devices import DeviceEvent, DeviceMode
-from station.model.events import LedgerReply, RunOpened
+from station.model.events import BatchNotCommitted, LedgerReply, RunOpened
 from station.model.live import LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
@@ -151,8 +151,12 @@ class Dispatcher:
             self._pool.drop_idle(child)
 
     def ledger_replied(self, reply: LedgerReply) -> None:
-        """The log's answer to a finished run."""
-        self._runs.ledger_replied(reply)
+        """The log's answer to a finished run; or that it could not take a batch, which stops the line as well."""
+        if isinstance(reply, BatchNotCommitted):
+            text = f"batch {reply.batch.name} could not be written to the log: {reply.reason}"
+            self.stopping.stop_because(LedgerError("ledger.write_failed", text))
+        else:
+            self._runs.ledger_replied(reply)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from station.line.records import closed_run, found_attempt, opened_run
 from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.devices import Device
-from station.model.events import AttemptFinished, LedgerFact, LedgerReply, RunCommitted, RunFinished, RunOpened
+from station.model.events import AttemptFinished, LedgerFact, RunCommitted, RunFinished, RunNotCommitted, RunOpened
 from station.model.runs import Outcome, RunPlan, RunRecord
 from station.model.slots import SlotState
 
@@ -134,7 +134,7 @@ class Runs:
         self.committing[run.run_id] = port
         self.submit(RunFinished(run))
 
-    def ledger_replied(self, reply: LedgerReply) -> None:
+    def ledger_replied(self, reply: RunCommitted | RunNotCommitted) -> None:
         """The log has a finished run, or cannot take it. Only now may the slot show how the run ended."""
         port = self.committing.pop(reply.run.run_id, None)
         run = reply.run

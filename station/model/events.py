@@ -1,7 +1,8 @@
 """Facts, in the past tense: what the line tells the ledger and the screens, and what the ledger answers.
 
 The line opens a run when a camera is held, tells each attempt as it ends and closes the run once. The ledger answers a
-close with `RunCommitted` or `RunNotCommitted`; a slot turns green only on the former.
+close with `RunCommitted` or `RunNotCommitted`; a slot turns green only on the former. A batch is answered only where
+the ledger could not take it.
 """
 
 from __future__ import annotations
@@ -56,8 +57,16 @@ class BatchNoted:
     batch: Batch
 
 
+@dataclass(frozen=True, slots=True)
+class BatchNotCommitted:
+    """The ledger could not take how a batch stands: after a restart it would not go on as it was left."""
+
+    batch: Batch
+    reason: str
+
+
 LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = RunCommitted | RunNotCommitted
+LedgerReply = RunCommitted | RunNotCommitted | BatchNotCommitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,18 @@ from station.ledger.database import FILE_NAME
 from station.ledger.journal import FOLDER, journal_files
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, Recovery
-from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunNotCommitted, RunOpened
+from station.model.batches import Batch
+from station.model.events import (
+    AttemptFinished,
+    BatchNotCommitted,
+    BatchNoted,
+    RunCommitted,
+    RunFinished,
+    RunNotCommitted,
+    RunOpened,
+)
 from station.model.runs import Outcome
-from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run, an_attempt, opened
+from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
 NewRecorder = Callable[..., Recorder]
@@ -167,8 +176,7 @@ def test_four_threads_submit_four_hundred_runs(recorder: Recorder, data_dir: Pat
     for thread in threads:
         thread.join(LIMIT_S)
     committed = [replies.next() for _ in range(400)]
-    assert all(isinstance(reply, RunCommitted) for reply in committed)
-    assert len({reply.run.run_id for reply in committed}) == 400
+    assert len({reply.run.run_id for reply in committed if isinstance(reply, RunCommitted)}) == 400
     assert [count(data_dir, table) for table in ("units", "runs", "attempts", "images")] == [400, 400, 400, 800]
     assert check(data_dir).ok
 
@@ -209,6 +217,19 @@ def test_a_log_that_stays_locked_is_told_and_journaled(
         second.run_id,
     ]
     assert list(reader.runs()) == [after]
+
+
+def test_a_batch_that_the_log_does_not_take_is_told(
+    new_recorder: NewRecorder, data_dir: Path, replies: Replies
+) -> None:
+    recorder = new_recorder(write_limit_s=0.2)
+    batch = Batch("b1", "bench-1", "L42", 5, "ann", START)
+    with locked(data_dir):
+        recorder.submit(BatchNoted(batch))
+        reply = replies.next()
+    assert isinstance(reply, BatchNotCommitted)
+    assert reply.batch == batch
+    assert "locked" in reply.reason
 
 
 def test_the_start_writes_the_journal_as_what_the_operator_was_told(
