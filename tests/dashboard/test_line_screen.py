@@ -73,6 +73,10 @@ async def test_a_pass_and_a_failure_sound_and_flash_differently_or_not_at_all(
             await operator.until_word("1-1.3", "PASS")
             await operator.until_text("2 passed")
             assert given == []
+        async with dashboard(bench) as later:
+            await later.until_word("1-1.2", "FAIL")
+            await later.until_text("2 passed")
+            assert given == [], "what ended before somebody looked is no news"
         running.interrupt()
         running.end()
 

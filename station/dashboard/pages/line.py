@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -32,7 +33,8 @@ class LinePage(Page):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._before: dict[str, SlotState] = {}
+        self._seen: dict[str, str] | None = None
+        """The newest finished run of each port that was shown; None before the line has told of any port."""
 
     def compose(self) -> ComposeResult:
         """The grid of tiles."""
@@ -44,15 +46,18 @@ class LinePage(Page):
         slots = state.slots
         grid = self.query_one(SlotGrid)
         grid.show([face_of(view, state.pace, state.images, now_s) for view in slots])
-        finished = [number for number, view in enumerate(slots) if self._has_finished(view)]
-        self._before = {view.port_path: view.state for view in slots}
+        finished = self._just_finished(slots)
         if self.dashboard.signals:
             grid.light_up([number for number in finished if slots[number].state in AS_WISHED])
             grid.light_up([number for number in finished if slots[number].state not in AS_WISHED], times=2)
 
-    def _has_finished(self, view: SlotView) -> bool:
-        before = self._before.get(view.port_path)
-        return before in (SlotState.RUNNING, SlotState.RECORDING) and view.state in FINISHED
+    def _just_finished(self, slots: Sequence[SlotView]) -> list[int]:
+        """Tiles whose run has ended since the last look: by the run, for it may begin and end between two looks."""
+        if not slots:
+            return []
+        ended = [(number, view) for number, view in enumerate(slots) if view.state in FINISHED]
+        seen, self._seen = self._seen, {**(self._seen or {}), **{view.port_path: view.run_id for _, view in ended}}
+        return [] if seen is None else [number for number, view in ended if seen.get(view.port_path) != view.run_id]
 
     @property
     def selected(self) -> SlotView | None:
