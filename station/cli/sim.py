@@ -20,6 +20,10 @@ app = new_app(
     "Example: station sim serve /tmp/bench --spec cameras.json"
 )
 
+# Every command takes these two; a script that adds them to each need not leave this one out.
+_UNUSED = "Taken like everywhere; virtual cameras need none."
+UnusedConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=_UNUSED)]
+UnusedDataDirOption = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help=_UNUSED)]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the bench's two sockets.")]
 
 
@@ -34,6 +38,8 @@ def serve(
     ] = None,
     kernel: Annotated[bool, typer.Option("--kernel", help="Attach to this machine's vhci-hcd; needs root.")] = False,
     detached: Annotated[bool, typer.Option("--detached", help="Go on when standard input ends.")] = False,
+    _config: UnusedConfigOption = None,
+    _data_dir: UnusedDataDirOption = None,
 ) -> int:
     """Serve a bench of virtual cameras until standard input ends, or Ctrl-C.
 
@@ -57,6 +63,8 @@ def serve(
 def tell(
     folder: FolderArgument,
     command: Annotated[str, typer.Argument(metavar="JSON", help="One command, as a JSON object.")],
+    _config: UnusedConfigOption = None,
+    _data_dir: UnusedDataDirOption = None,
 ) -> int:
     """Tell a bench one command and print its answer: plug, unplug, replug, power, fault, state, memory, quit."""
     try:
