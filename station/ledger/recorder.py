@@ -1,7 +1,8 @@
 """The one writer of the log: a thread that takes facts in order, one short transaction each.
 
-A finished run is answered, always and once: `RunCommitted` after its commit is on the disk, or `RunNotCommitted` with
-the reason, the run then being kept in the journal if at all possible.
+A run is answered, always and once, when it is opened and when it is finished: `OpeningCommitted` and `RunCommitted`
+after the commit is on the disk, `OpeningNotCommitted` and `RunNotCommitted` with the reason. A finished run that the
+log does not take is kept in the journal if at all possible.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from station.model.events import (
     BatchNoted,
     LedgerFact,
     LedgerReply,
+    OpeningCommitted,
+    OpeningNotCommitted,
     RunCommitted,
     RunFinished,
     RunNotCommitted,
@@ -122,7 +125,7 @@ class Recorder:
         while (item := self._queue.get()) is not None:
             match item:
                 case RunOpened(run):
-                    self._try_early(partial(writes.put_run, run=run))
+                    self._reply(self._open(run))
                 case AttemptFinished(run_id, attempt):
                     self._try_early(partial(writes.put_attempt, run_id=run_id, attempt=attempt))
                 case RunFinished(run):
@@ -133,12 +136,21 @@ class Recorder:
                     _complete(item)
         self._engine.dispose()
 
+    def _open(self, run: RunRecord) -> LedgerReply:
+        try:
+            self._transact(partial(writes.put_run, run=run))
+        except Exception as error:  # as for a finished run: it gets its answer
+            reason = sqlite.reason_of(error)
+            _log.warning("the log did not take an open run: %s", reason)
+            return OpeningNotCommitted(run, reason)
+        return OpeningCommitted(run)
+
     def _try_early(self, work: Callable[[Connection], None]) -> None:
-        """An open run or its attempt: the finished run brings them again."""
+        """An attempt of an open run: the finished run brings it again."""
         try:
             self._transact(work)
         except Exception as error:  # the thread must live, whatever one fact brings
-            _log.warning("the log did not take an open run: %s", sqlite.reason_of(error))
+            _log.warning("the log did not take an attempt: %s", sqlite.reason_of(error))
 
     def _note(self, batch: Batch) -> None:
         try:

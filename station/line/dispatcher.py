@@ -23,7 +23,13 @@ from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.batches import Batch
 from station.model.devices import DeviceEvent, DeviceMode
-from station.model.events import BatchNotCommitted, LedgerReply, RunOpened
+from station.model.events import (
+    BatchNotCommitted,
+    LedgerReply,
+    OpeningCommitted,
+    OpeningNotCommitted,
+    RunOpened,
+)
 from station.model.live import LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
@@ -133,8 +139,10 @@ class Dispatcher:
 
     def _start_waiting(self) -> None:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._runs.waiting and not self._paused and not self.batching.asks and not self._arrivals.come_first:
-            self._runs.start(self._runs.waiting.pop(0))
+        while not self._paused and not self.batching.asks and not self._arrivals.come_first:
+            if (port := self._runs.next_to_start()) is None:
+                return
+            self._runs.start(port)
             self._take_in()
 
     def _notice_plan(self) -> None:
@@ -151,10 +159,12 @@ class Dispatcher:
             self._pool.drop_idle(child)
 
     def ledger_replied(self, reply: LedgerReply) -> None:
-        """The log's answer to a finished run; or that it could not take a batch, which stops the line as well."""
+        """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
             text = f"batch {reply.batch.name} could not be written to the log: {reply.reason}"
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
+        elif isinstance(reply, OpeningCommitted | OpeningNotCommitted):
+            self._runs.opening_replied(reply)
         else:
             self._runs.ledger_replied(reply)
 

@@ -36,6 +36,8 @@ class Port:
     bootloader: str = ""
     hold_since_s: float | None = None
     hold_wanted: bool = True
+    recorded: bool = False
+    """The open run stands in the log, on the disk."""
     history_due: bool = False
     """The camera is to be held before the log is open: the interlock has not been asked yet."""
     cancelled: bool = False
@@ -104,6 +106,7 @@ class Port:
         """A run is open on this port."""
         self.run, self.attempts, self.started_s = run, [], monotonic_s()
         self.progress, self.hold_wanted, self.cancelled, self.fickle = None, True, False, False
+        self.recorded = False
         self.show(SlotState.WAITING)
 
     def is_same_unit_again(self) -> bool:

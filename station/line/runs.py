@@ -15,7 +15,16 @@ from station.line.records import closed_run, found_attempt, opened_run
 from station.line.setup import LineSetup, OpenLog
 from station.line.stopping import Stopping
 from station.model.devices import Device
-from station.model.events import AttemptFinished, LedgerFact, RunCommitted, RunFinished, RunNotCommitted, RunOpened
+from station.model.events import (
+    AttemptFinished,
+    LedgerFact,
+    OpeningCommitted,
+    OpeningNotCommitted,
+    RunCommitted,
+    RunFinished,
+    RunNotCommitted,
+    RunOpened,
+)
 from station.model.runs import Outcome, RunPlan, RunRecord
 from station.model.slots import SlotState
 
@@ -53,7 +62,7 @@ class Runs:
         self.log.submit(fact)
 
     def open(self, port: Port, device: Device, *, identified: bool) -> None:
-        """A run begins on a port, and is in the log as open from now on."""
+        """A run begins on a port; the log is told, and answers."""
         run = opened_run(self.setup, port, device, identified=identified)
         port.begin(run)
         self.submit(RunOpened(run))
@@ -68,10 +77,28 @@ class Runs:
         port.begin(run)
         self._finish(port, closed_run(port, run, (), Outcome.SKIPPED, skip.code, skip.message))
 
+    def opening_replied(self, reply: OpeningCommitted | OpeningNotCommitted) -> None:
+        """The log has an open run, or cannot take it: then the camera is left as it is."""
+        port = next((port for port in self.waiting if port.run and port.run.run_id == reply.run.run_id), None)
+        if port is None:
+            return
+        if isinstance(reply, OpeningCommitted):
+            port.recorded = True
+        else:
+            text = f"the log could not be written: {reply.reason}; the camera was not touched"
+            self.close_unrun(port, Outcome.ERROR, "ledger.write_failed", text)
+
+    def next_to_start(self) -> Port | None:
+        """The run that waited longest. None is begun before the log has it: if power fails in the middle of it, the
+        log must not still say that the camera holds what it was last seen with.
+        """
+        return next((port for port in self.waiting if port.recorded), None)
+
     def start(self, port: Port) -> None:
         """Give a port's open run to a worker."""
         assert port.run is not None
         assert port.device is not None
+        self.waiting.remove(port)
         plan = RunPlan(port.run.run_id, port.run.serial, self.setup.recipe, self.setup.images, self.setup.options)
         port.worker = self._pool.take()
         self.workers[port.worker.connection] = port

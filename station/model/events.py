@@ -1,7 +1,8 @@
 """Facts, in the past tense: what the line tells the ledger and the screens, and what the ledger answers.
 
-The line opens a run when a camera is held, tells each attempt as it ends and closes the run once. The ledger answers a
-close with `RunCommitted` or `RunNotCommitted`; a slot turns green only on the former. A batch is answered only where
+The line opens a run when a camera is held, tells each attempt as it ends and closes the run once. The ledger answers an
+opening with `OpeningCommitted` or `OpeningNotCommitted`; no camera is changed before the former. It answers a close
+with `RunCommitted` or `RunNotCommitted`; a slot turns green only on the former. A batch is answered only where
 the ledger could not take it.
 """
 
@@ -36,6 +37,21 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class OpeningCommitted:
+    """The ledger has the open run, durably: whatever happens from now on, it is known that the camera was touched."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningNotCommitted:
+    """The ledger could not take the open run; `reason` is one line for the operator."""
+
+    run: RunRecord
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommitted:
     """The ledger has the finished run, durably."""
 
@@ -66,7 +82,7 @@ class BatchNotCommitted:
 
 
 LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = RunCommitted | RunNotCommitted | BatchNotCommitted
+LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from station.dashboard.bridge import is_served
 from station.sim.faults import Fault
 from tests.harness import FILES, PROGRAM, Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
@@ -166,8 +169,6 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     bench = make_bench([camera(1, **SLOW)])
     with bench.station() as running:
         in_the_middle(bench, 1)
-        import sqlite3
-
         with sqlite3.connect(bench.data_dir / "station.sqlite3") as other:
             other.execute("BEGIN EXCLUSIVE")
             run = running.run(limit_s=60)
@@ -180,6 +181,29 @@ def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
     assert [entry["code"] for entry in bench.export()] == ["ledger.write_failed"]
     again.interrupt()
     again.end()
+
+
+def test_a_camera_is_not_touched_before_its_run_is_in_the_log(make_bench: MakeBench) -> None:
+    """Else, if power failed in the middle, the log would still say that the camera holds what it held before."""
+    bench = make_bench([camera(1)])
+    with bench.station(plug=False) as running:
+        wait_for(lambda: is_served(bench.data_dir), "the log is open")
+        with closing(sqlite3.connect(bench.data_dir / "station.sqlite3")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            bench.line.plug(serial(1))
+            run = running.run(limit_s=60)
+            other.rollback()
+        assert running.end() == 4
+    assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
+    assert bench.blocks_written(serial(1)) == 0
+    bench.line.unplug(serial(1))
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(1))
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+    kept, passed = bench.export()
+    assert (kept["code"], passed["outcome"]) == ("ledger.write_failed", "PASS")
+    assert "was not touched" in str(kept["message"])
 
 
 def test_a_clock_that_is_behind_the_log_is_told(make_bench: MakeBench, tmp_path: Path) -> None:

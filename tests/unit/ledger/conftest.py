@@ -11,19 +11,24 @@ from station.ledger import schema
 from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
-from station.model.events import LedgerReply
+from station.model.events import LedgerReply, OpeningCommitted, OpeningNotCommitted
 
 LIMIT_S = 30.0
 
 
 class Replies:
-    """What the recorder answered; waits for each answer, with a limit."""
+    """What the recorder answered, openings apart; waits for each answer, with a limit."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
+        self._openings: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
 
     def __call__(self, reply: LedgerReply) -> None:
-        self._queue.put(reply)
+        opening = isinstance(reply, OpeningCommitted | OpeningNotCommitted)
+        (self._openings if opening else self._queue).put(reply)
+
+    def next_opening(self) -> LedgerReply:
+        return self._openings.get(timeout=LIMIT_S)
 
     def next(self) -> LedgerReply:
         return self._queue.get(timeout=LIMIT_S)

@@ -24,6 +24,8 @@ from station.model.events import (
     AttemptFinished,
     BatchNotCommitted,
     BatchNoted,
+    OpeningCommitted,
+    OpeningNotCommitted,
     RunCommitted,
     RunFinished,
     RunNotCommitted,
@@ -73,6 +75,7 @@ def test_a_run_goes_in_step_by_step_and_comes_out_whole(recorder: Recorder, read
     recorder.submit(RunOpened(opened(run)))
     recorder.submit(AttemptFinished(run.run_id, first))
     recorder.submit(RunFinished(run))
+    assert replies.next_opening() == OpeningCommitted(opened(run))
     assert replies.next() == RunCommitted(run)
     assert list(reader.runs()) == [run]
     assert replies.none_left()
@@ -298,7 +301,7 @@ def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
     assert [run.attempts for run in found] == [run.attempts for run in runs]
 
 
-def test_an_opening_that_failed_does_not_matter(
+def test_an_opening_that_failed_is_told_and_may_come_with_its_end(
     new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies
 ) -> None:
     recorder = new_recorder(write_limit_s=0.1)
@@ -307,6 +310,9 @@ def test_an_opening_that_failed_does_not_matter(
         recorder.submit(RunOpened(opened(run)))
         recorder.submit(AttemptFinished(run.run_id, run.attempts[0]))
         recorder.submit(RunFinished(stuck))
+        refused = replies.next_opening()
+        assert isinstance(refused, OpeningNotCommitted)
+        assert "locked" in refused.reason
         assert isinstance(replies.next(), RunNotCommitted)
     recorder.submit(RunFinished(run))
     assert replies.next() == RunCommitted(run)
