@@ -103,6 +103,7 @@ FORMS = (
     mark("the log {file} has schema {found}, unknown here (newest: {wanted})"),
     mark("{file} is a database, but not a station's log"),
     mark("the log's recorder is closed"),
+    mark("the log could not be written: {reason}; the camera was not touched"),
     mark("batch {name} could not be written to the log: {reason}"),
 )
 _NAME = re.compile(r"\{(\w+)\}")
