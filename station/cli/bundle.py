@@ -9,7 +9,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json, print_table, say
-from station.report.cells import printable
+from station.printable import printable
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from station.errors import StationError, UsageError
-from station.report.cells import printable
+from station.printable import printable
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from station.errors import UsageError
-from station.report.cells import printable
+from station.printable import printable
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ import typer
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json
 from station.errors import UsageError
-from station.report.cells import printable
+from station.printable import printable
 
 if TYPE_CHECKING:
     from station.model.runs import AttemptRecord, RunRecord

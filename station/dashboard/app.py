@@ -36,6 +36,7 @@ from station.dashboard.state import State, event_of_run
 from station.dashboard.typed import Typed
 from station.model.slots import SlotState, SlotView
 from station.model.yields import Rates, YieldReport
+from station.printable import printable
 
 PULL_S = 0.1
 FIGURES_S = 2.0
@@ -154,7 +155,7 @@ class Dashboard(App[Leaving]):
             self._stale = True
             self._signal(fact["outcome"])
         elif name == "refused":
-            self.notify(str(fact["text"]), severity="error", markup=False)
+            self.notify(printable(str(fact["text"])), severity="error", markup=False)
         self._facts_changed()
 
     def _facts_changed(self) -> None:

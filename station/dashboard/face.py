@@ -10,6 +10,7 @@ from station.dashboard.pace import Pace
 from station.dashboard.said import said
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
+from station.printable import printable
 
 BAR_STEPS = 400
 """The bar moves in so many steps: a tile is not drawn again for less."""
@@ -80,13 +81,13 @@ class Face:
 def face_of(view: SlotView, pace: Pace, images: tuple[tuple[str, int], ...], now_s: float) -> Face:
     """The face of a slot at a moment of this process's monotonic clock."""
     look = LOOKS[view.state]
-    serial = view.serial[-6:]
+    serial = printable(view.serial[-6:])
     if view.state is SlotState.RUNNING and view.progress is not None:
         return _running(view, look, view.progress, pace, images, now_s)
     if view.state is SlotState.PASSED:
-        return Face(view.slot, look, tr(look.word), serial, details=(tr("Take it out."),))
+        return Face(printable(view.slot), look, tr(look.word), serial, details=(tr("Take it out."),))
     times = clock(now_s - view.started_at_s) if view.started_at_s is not None else ""
-    return Face(view.slot, look, tr(look.word), serial, times=times, details=_why(view))
+    return Face(printable(view.slot), look, tr(look.word), serial, times=times, details=_why(view))
 
 
 def _running(
@@ -100,14 +101,15 @@ def _running(
     if remaining_s is not None:
         times = tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=clock(remaining_s))
     word = tr(PHASES.get(progress.phase, look.word))
-    return Face(view.slot, look, word, view.serial[-6:], image, filled, times, progress.attempt)
+    return Face(printable(view.slot), look, word, printable(view.serial[-6:]), image, filled, times, progress.attempt)
 
 
 def _why(view: SlotView) -> tuple[str, ...]:
     """What happened and what to do now: the hint first where room is short, so it is what stays."""
+    message = said(printable(view.message))
     if not view.code:
-        return (said(view.message),) if view.message else ()
-    return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {said(view.message)}") if part)
+        return (message,) if message else ()
+    return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {message}") if part)
 
 
 def clock(seconds: float) -> str:

@@ -8,11 +8,6 @@ from datetime import datetime
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def printable(text: str) -> str:
-    """The text without anything that could steer a terminal: every other character as its escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def csv_cell(value: object) -> str:
     """A value for a spreadsheet: "" for None, ISO 8601 for times, true and false; text cannot act as a formula."""
     if value is None:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from station.model.figures import YieldReport
+from station.printable import printable
 from station.report import cells
 from station.report.plots import failures_plot, hours_plot, rates_plot, slots_plot
 from station.report.text import MOST_HOURS, suspicions
@@ -56,7 +57,7 @@ def _environment() -> Environment:
             "chance": cells.chance,
             "interval": cells.interval,
             "moment": cells.moment,
-            "printable": cells.printable,
+            "printable": printable,
             "plain": _plain,
         }
     )

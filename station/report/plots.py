@@ -14,7 +14,7 @@ import pygal
 from pygal.style import Style
 
 from station.model.figures import YieldReport
-from station.report.cells import printable
+from station.printable import printable
 
 # pygal looks for map plug-ins in every import that follows, by an interface that Python 3.12 no longer knows.
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]

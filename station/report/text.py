@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from station.model.figures import DEFINITIONS, YieldReport
 from station.model.units import FailedUnit, hint_for
-from station.report.cells import chance, interval, moment, number, printable, rate, seconds, share, table
+from station.printable import printable
+from station.report.cells import chance, interval, moment, number, rate, seconds, share, table
 
 MOST_HOURS = 24
 """So many of the last hours are printed; the JSON report has all."""

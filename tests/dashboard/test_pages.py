@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,13 @@ from station.dashboard.app import Dashboard
 from station.dashboard.widgets.grid import SlotGrid
 from station.dashboard.widgets.keys_line import KeysLine, rows_of
 from station.dashboard.widgets.rows import Rows
-from station.model.live import LineStatus
-from station.model.runs import RunRecord
+from station.model.live import LineAbout, LineStatus
+from station.model.runs import Outcome, RunRecord
+from station.model.slots import SlotView
+from station.model.units import UnitStory
+from station.model.yields import summarize
 from tests.dashboard.driving import Operator
-from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, listed, scripted_line
+from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, failed_unit, listed, scripted_line
 
 STRANGE = ("[/dev/bus/usb/001/004] is gone", "[red]", "[/]", "a\\[b]", "[link=x]")
 """What a camera, a path or a system may say, and what reads like Textual's own marks."""
@@ -25,12 +28,22 @@ STRANGE = ("[/dev/bus/usb/001/004] is gone", "[red]", "[/]", "a\\[b]", "[link=x]
 
 @asynccontextmanager
 async def looking(
-    tmp_path: Path, size: tuple[int, int] = (120, 40), runs: tuple[RunRecord, ...] = RUNS[-8:]
+    tmp_path: Path,
+    size: tuple[int, int] = (120, 40),
+    runs: tuple[RunRecord, ...] = RUNS[-8:],
+    slots: Sequence[SlotView] = EVERY_STATE,
+    about: LineAbout = ABOUT,
 ) -> AsyncIterator[Operator]:
     """A dashboard of the scripted line."""
-    records = replace(RECORDS, newest=lambda batch, since, limit: listed(runs))
+    records = replace(
+        RECORDS,
+        newest=lambda batch, since, limit: listed(runs),
+        unit=lambda serial: UnitStory(serial, runs),
+        failed=lambda batch, since: [failed_unit(run) for run in runs if run.outcome is Outcome.FAIL],
+        summary=lambda batch, since: summarize(runs),
+    )
     app = Dashboard(tmp_path, records, now=lambda: NOON)
-    with scripted_line(tmp_path, EVERY_STATE, LineStatus(), runs=runs):
+    with scripted_line(tmp_path, slots, LineStatus(), about, runs):
         async with app.run_test(size=size) as pilot:
             operator = Operator(app, pilot)
             await operator.until(lambda: app.state.report is not None and operator.faces, "the line")
@@ -44,6 +57,20 @@ async def test_rows_show_any_text_as_it_is(tmp_path: Path, key: str) -> None:
         await operator.press(key)
         for text in STRANGE:
             await operator.until_text(text)
+
+
+async def test_nothing_that_a_camera_says_steers_the_terminal(tmp_path: Path) -> None:
+    evil = "a\x1b[2Jb\nc\x07d\x9be"
+    run = replace(RUNS[-1], serial=evil, slot=evil, message=evil)
+    slots = (replace(EVERY_STATE[2], slot=evil, serial=evil, message=evil),)
+    about = replace(ABOUT, batch=evil, operator=evil)
+    async with looking(tmp_path, runs=(run,), slots=slots, about=about) as operator:
+        for keys in ((), ("2", "enter"), ("f3",), ("f4",), ("f5",), ("f1", "b")):
+            await operator.press(*keys)
+            await operator.until_text("\\x1b[2J")
+            shown = operator.text().replace("\n", "")
+            assert shown.isprintable(), [character for character in shown if not character.isprintable()]
+            assert len(operator.text().split("\n")) == 40
 
 
 async def test_keys_come_back_to_where_they_went_on_a_page(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from station.dashboard.language import tr
 from station.dashboard.pages.page import Page
 from station.dashboard.said import said
+from station.dashboard.widgets.plain import Plain
 from station.dashboard.widgets.rows import Rows
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
@@ -38,7 +39,7 @@ class FailuresPage(Page):
     def compose(self) -> ComposeResult:
         """The table, and what to do with the unit under the cursor."""
         yield Rows()
-        yield Static(id="hint", markup=False)
+        yield Plain(id="hint")
 
     def on_mount(self) -> None:
         """Name the columns."""
@@ -87,7 +88,7 @@ class FailuresPage(Page):
     def _show_hint(self) -> None:
         unit = self._unit
         text = tr("Nothing to run again.") if unit is None else f"{tr(unit.hint)}\n{said(unit.message)}"
-        self.query_one("#hint", Static).update(text)
+        self.query_one("#hint", Plain).say(text)
 
     def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:
         """Another row is under the cursor."""

@@ -7,13 +7,14 @@ from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import DataTable, Input
 
 from station.dashboard.face import OUTCOMES, PHASES
 from station.dashboard.language import tr, tr_count
 from station.dashboard.pages.page import Page
 from station.dashboard.records import Records
 from station.dashboard.said import said
+from station.dashboard.widgets.plain import Plain
 from station.dashboard.widgets.rows import Rows
 from station.model.runs import AttemptRecord
 from station.model.units import RunLine, UnitStory
@@ -43,7 +44,7 @@ class UnitsPage(Page):
         yield Input()
         yield Rows()
         with VerticalScroll():
-            yield Static(id="story", markup=False)
+            yield Plain(id="story")
 
     def on_mount(self) -> None:
         """Name the columns."""
@@ -127,7 +128,7 @@ class UnitsPage(Page):
 
     def _show_story(self, story: UnitStory) -> None:
         self._story = story
-        self.query_one("#story", Static).update("\n".join(story_lines(story)))
+        self.query_one("#story", Plain).say("\n".join(story_lines(story)))
 
 
 def _cells(run: RunLine) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.widgets import Static
 
 from station.dashboard.language import tr
 from station.dashboard.pages.page import Page
+from station.dashboard.widgets.plain import Plain
 from station.dashboard.wrapping import pad
 from station.model.yields import HourCount, YieldReport
 
@@ -38,8 +38,8 @@ class YieldPage(Page):
     def compose(self) -> ComposeResult:
         """Two texts of bars, beside each other where there is room: the line as a whole, and its parts."""
         with VerticalScroll(), Container():
-            yield Static(id="whole", markup=False)
-            yield Static(id="parts", markup=False)
+            yield Plain(id="whole")
+            yield Plain(id="parts")
 
     def words_changed(self) -> None:
         """Draw it again in other words."""
@@ -50,8 +50,8 @@ class YieldPage(Page):
         report = self.dashboard.state.report
         if report is not None and report is not self._shown:
             self._shown = report
-            self.query_one("#whole", Static).update("\n".join(line_lines(report)))
-            self.query_one("#parts", Static).update("\n".join(part_lines(report)))
+            self.query_one("#whole", Plain).say("\n".join(line_lines(report)))
+            self.query_one("#parts", Plain).say("\n".join(part_lines(report)))
 
 
 def line_lines(report: YieldReport) -> Iterator[str]:

@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Button
 
 from station.dashboard.keys import translated
+from station.dashboard.widgets.plain import Plain
 
 
 class Question(ModalScreen[str]):
@@ -45,7 +46,7 @@ class Question(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Lay out the question."""
         with Vertical():
-            yield Static(self._text, markup=False)
+            yield Plain(self._text)
             with Horizontal():
                 for key, label in self._answers:
                     yield Button(f"{key.upper()}  {label}", id=f"answer-{key}")

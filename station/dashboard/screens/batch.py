@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input
 
 from station.dashboard.language import tr, tr_count
+from station.dashboard.widgets.plain import Plain
 from station.model.balance import BatchSummary
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 
@@ -55,11 +56,11 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
         """Lay out the fields."""
         name, operator, planned = self._given
         with Vertical(id="dialog"):
-            yield Static(self._title, markup=False)
+            yield Plain(self._title)
             yield _field("name", tr("batch: type or scan it"), name)
             yield _field("operator", tr("operator"), operator)
             yield _field("planned", tr("planned units; empty for no plan"), planned, restrict="[0-9]*")
-            yield Static(id="wrong", markup=False)
+            yield Plain(id="wrong")
             with Horizontal():
                 yield Button(tr("Enter  begin"), id="confirm", variant="primary")
                 yield Button(tr("Esc  back"), id="back")
@@ -92,7 +93,7 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
             self.dismiss(BatchWanted(name, operator or None, int(planned) if planned else None))
 
     def _say(self, wrong: str) -> None:
-        self.query_one("#wrong", Static).update(wrong)
+        self.query_one("#wrong", Plain).say(wrong)
 
 
 FIELDS = ("name", "operator", "planned")

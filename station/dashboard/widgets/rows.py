@@ -13,6 +13,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import DataTable
 
+from station.printable import printable
+
 
 class Rows(DataTable[Text]):
     """Textual's table with its cursor, keys and mouse, whose rows are drawn here: each in one style, in one piece.
@@ -27,7 +29,7 @@ class Rows(DataTable[Text]):
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Add rows below those that there are."""
-        self.add_rows([Text(str(cell), no_wrap=True) for cell in row] for row in rows)
+        self.add_rows([Text(printable(str(cell)), no_wrap=True) for cell in row] for row in rows)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines that are looked at; their styles are looked up once for all of them."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.cells import cell_len
-from textual.widgets import Static
 
 from station.dashboard.language import tr
 from station.dashboard.said import said
+from station.dashboard.widgets.plain import Plain
 from station.dashboard.wrapping import cut
 from station.errors import HINTS
 from station.model.live import LineAbout, LineStatus
 from station.model.yields import YieldReport
 
 
-class StatusLines(Static):
+class StatusLines(Plain):
     """Station, batch, bundle, operator; units passed and failed, first-pass yield, units per hour, clock."""
 
     DEFAULT_CSS = """
@@ -23,7 +23,7 @@ class StatusLines(Static):
     """
 
     def __init__(self) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._shown = ""
 
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
@@ -33,7 +33,7 @@ class StatusLines(Static):
         text = _ends(what_runs(about, report), clock, width) + "\n" + _ends(figures(report), _bundle(about), width)
         if text != self._shown:
             self._shown = text
-            self.update(text)
+            self.say(text)
 
 
 def what_runs(about: LineAbout | None, report: YieldReport | None) -> str:
@@ -75,7 +75,7 @@ def _ends(left: str, right: str, width: int) -> str:
     return left + " " * (width - cell_len(left) - cell_len(right)) + right
 
 
-class Banner(Static):
+class Banner(Plain):
     """Red where the line stopped by itself, with why and what to do; quieter where it was told to, or is paused."""
 
     DEFAULT_CSS = """
@@ -85,7 +85,7 @@ class Banner(Static):
     """
 
     def __init__(self) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._shown: tuple[str, str] = ("", "")
 
     def show(self, status: LineStatus) -> None:
@@ -95,7 +95,7 @@ class Banner(Static):
             self._shown = shown
             self.set_class(shown[0] == "alarm", "alarm")
             self.set_class(shown[0] == "note", "note")
-            self.update(shown[1])
+            self.say(shown[1])
 
 
 def banner_of(status: LineStatus) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from station.model.run_json import run_from_json
 from station.model.runs import Outcome
 from station.model.units import FailedUnit
 from station.model.yields import DEFINITIONS, YieldReport, summarize
-from station.report.cells import csv_cell, printable
+from station.printable import printable
+from station.report.cells import csv_cell
 from station.report.export import CSV_HEADER, export_lines
 from station.report.render import FORMATS, render_report
 from station.report.text import failed_text
