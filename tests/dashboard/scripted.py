@@ -158,15 +158,20 @@ def scripted_line(
         with suppress(OSError):  # it was shut down
             while True:
                 connection, _ = listener.accept()
+                connections.append(connection)
                 threads.append(threading.Thread(target=serve, args=(connection,), daemon=True))
                 threads[-1].start()
 
+    connections: list[socket.socket] = []
     threads = [threading.Thread(target=accept, daemon=True)]
     threads[0].start()
     try:
         yield heard
     finally:
         listener.shutdown(socket.SHUT_RDWR)
+        for connection in connections:
+            with suppress(OSError):  # the dashboard has closed it
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in threads:
             thread.join(5)
         listener.close()
