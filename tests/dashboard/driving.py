@@ -54,7 +54,8 @@ class Operator:
 
     def text(self) -> str:
         """The whole screen as plain text."""
-        lines = self.app.screen._compositor.render_strips()
+        with self.app._context():  # of two dashboards in one process, Textual else takes the one that came last
+            lines = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in line) for line in lines)
 
     async def until_text(self, text: str) -> None:

@@ -22,7 +22,7 @@ from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import ControlClient, VirtualLine
 from tests.dashboard.driving import Operator, dashboard
-from tests.harness import Bench
+from tests.harness import Bench, wait_for
 
 SIZES = ((80, 24), (160, 45))
 SLOTS = 8
@@ -212,6 +212,8 @@ async def show(folder: Path) -> None:
                     operators = [await stack.enter_async_context(dashboard(bench, size)) for size in SIZES]
                     await take_all(Shift(line, operators, folder, release))
                 running.interrupt()
+                # Two at once would be one: signals of a kind do not queue.
+                wait_for(lambda: any("interrupt again" in line for line in running.talk), "the first was heard")
                 running.interrupt()
                 running.end()
 
