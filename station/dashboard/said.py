@@ -81,9 +81,6 @@ FORMS = (
     mark("{partition}: {wrong} of {total} blocks read back wrong (block {blocks})"),
     mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     mark("the camera refused the MRAM initialization: {error}"),
-    mark("the camera wants {wanted} s, {limit} s is the limit"),
-    mark("the camera was unplugged before its application came, and is in another slot"),
-    mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     # the line and its machine
     mark("{count} station errors in a row, the last one {error}"),
     mark("the line's process ended"),

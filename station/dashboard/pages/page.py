@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.dom import DOMNode
 from textual.widget import Widget
 
 if TYPE_CHECKING:
     from station.dashboard.app import Dashboard
+
+
+def program_of(node: DOMNode) -> Dashboard:
+    """The program that a page or a screen belongs to."""
+    from station.dashboard.app import Dashboard
+
+    assert isinstance(node.app, Dashboard)
+    return node.app
 
 
 class Page(Vertical):
@@ -30,10 +39,7 @@ class Page(Vertical):
     @property
     def dashboard(self) -> Dashboard:
         """The program that this page belongs to."""
-        from station.dashboard.app import Dashboard
-
-        assert isinstance(self.app, Dashboard)
-        return self.app
+        return program_of(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the program does not allow where one may only look, its pages do not either."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
@@ -11,12 +10,9 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from station.dashboard.keys import translated
-from station.dashboard.pages.page import Page
+from station.dashboard.pages.page import Page, program_of
 from station.dashboard.widgets.keys_line import KeysLine
 from station.dashboard.widgets.status import Banner, StatusLines
-
-if TYPE_CHECKING:
-    from station.dashboard.app import Dashboard
 
 
 class Desk(Screen[None]):
@@ -39,14 +35,6 @@ class Desk(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that work now, named in the operator's language."""
         return translated(super().active_bindings)
-
-    @property
-    def dashboard(self) -> Dashboard:
-        """The program that this screen belongs to."""
-        from station.dashboard.app import Dashboard
-
-        assert isinstance(self.app, Dashboard)
-        return self.app
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -78,8 +66,9 @@ class Desk(Screen[None]):
 
     def show_state(self) -> None:
         """Show the newest state of the line."""
-        state = self.dashboard.state
-        self.query_one(StatusLines).show(state.about, state.report, self.dashboard.now())
+        program = program_of(self)
+        state = program.state
+        self.query_one(StatusLines).show(state.about, state.report, program.now())
         self.query_one(Banner).show(state.snapshot.status)
         self.page.show_state()
 

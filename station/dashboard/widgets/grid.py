@@ -85,8 +85,9 @@ class SlotGrid(Widget, can_focus=True):
             region = self._region(number)
             if region is not None and region.size:
                 now = self._tile(number, region.width, region.height)
-                same_size = before is not None and len(before) == len(now)
-                rows = [row for row, strip in enumerate(now) if before is None or not same_size or strip != before[row]]
+                rows: Sequence[int] = range(len(now))
+                if before is not None and len(before) == len(now):
+                    rows = [row for row in rows if now[row] != before[row]]
                 regions += [Region(region.x, region.y + row, region.width, 1) for row in rows]
         for region in regions:
             self._lines.pop(region.y, None)
