@@ -29,7 +29,7 @@ def run_attached(data_dir: Path, words: Sequence[str], language: str) -> int:
 
     0 where the operator left the line running, else the line's own. A line that could not start is told on stderr.
     """
-    from station.dashboard.bridge import is_served
+    from station.control.client import is_served
 
     if is_served(data_dir):
         raise BusyError("station.attachable", f"a line already works in the data folder {data_dir}")
@@ -63,7 +63,7 @@ def run_attached(data_dir: Path, words: Sequence[str], language: str) -> int:
 def attach(data_dir: Path, language: str, *, read_only: bool = False) -> Leaving:
     """Show the dashboard of the line that works in this data folder until the operator leaves it."""
     from station.dashboard.start import show
-    from station.wiring import open_records
+    from station.wiring.log import open_records
 
     with open_records(data_dir) as records:
         return show(data_dir, records, language=language, read_only=read_only)

@@ -27,7 +27,7 @@ def dashboard(
     station = settings_for(config, data_dir).station
     folder = station.data_dir
     from station.cli.attached import attach
-    from station.dashboard.bridge import is_served
+    from station.control.client import is_served
 
     if not is_served(folder):
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")

@@ -38,9 +38,12 @@ def demo(
 
     Example: station demo --cameras 8 --headless
     """
-    from station import wiring
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
+    from station.wiring.bench import simulated_bench
+    from station.wiring.bundles import demo_bundle
+    from station.wiring.line import line_setup
+    from station.wiring.log import data_folder
 
     if not (headless or as_json or serve) and on_terminal():
         from station.cli.attached import run_attached
@@ -50,11 +53,11 @@ def demo(
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
-        stack.enter_context(wiring.data_folder(folder))
+        stack.enter_context(data_folder(folder))
         store = BundleStore(folder)
-        bundle = wiring.demo_bundle(store)
-        bench = stack.enter_context(wiring.simulated_bench(cameras))
-        setup = wiring.line_setup(settings, store, bundle, stop_after=None if serve else cameras)
+        bundle = demo_bundle(store)
+        bench = stack.enter_context(simulated_bench(cameras))
+        setup = line_setup(settings, store, bundle, stop_after=None if serve else cameras)
         say(f"{cameras} virtual cameras, bundle {bundle.name} ({bundle.version}); the log is in {folder}")
         printer = RunPrinter(as_json=as_json)
         stack.enter_context(printer.printing())

@@ -135,7 +135,7 @@ def _dispatch(words: Sequence[str]) -> int:
 def _carry_out(name: str, rest: Sequence[str]) -> int:
     if name in LINE_COMMANDS and _runs_line_here(rest):
         # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
-        from station.line.children import start_fork_server
+        from station.flash.processes import start_fork_server
 
         start_fork_server()
     from typer.exceptions import Abort, TyperException

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from station.ae3.identity import same_unit
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
 from station.cli.run import BatchChoice, OperatorChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
+from station.model.serials import same_unit
 
 app = new_app(
     "Flash the cameras that are plugged in now, once, and exit.\n\nExample: station flash ae3-4.7.0 --port 1-1.4 --json"
@@ -41,17 +41,20 @@ def flash(
     """
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
-    from station import wiring
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
     from station.usb.watcher import list_devices
+    from station.wiring.bench import bench_for
+    from station.wiring.bundles import chosen_bundle
+    from station.wiring.line import line_setup
+    from station.wiring.log import data_folder
 
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
-    with wiring.data_folder(settings.station.data_dir), wiring.bench_for(None, sim) as bench:
-        chosen = wiring.chosen_bundle(store, bundle)
+    with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
+        chosen = chosen_bundle(store, bundle)
         accepts = _selection(list_devices(bench.access), serial, port, every=every)
-        setup = wiring.line_setup(settings, store, chosen, only_present=True, accepts=accepts)
+        setup = line_setup(settings, store, chosen, only_present=True, accepts=accepts)
         with printer.printing():
             code = run_line(settings, bench, setup, printer)
     if not printer.runs:

@@ -60,9 +60,12 @@ def run(
     attached = not (headless or as_json or serve) and on_terminal()
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
-    from station import wiring
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
+    from station.wiring.bench import bench_for
+    from station.wiring.bundles import chosen_bundle, demo_bundle
+    from station.wiring.line import line_setup
+    from station.wiring.log import data_folder
 
     if attached:
         from station.cli.attached import run_attached
@@ -70,14 +73,14 @@ def run(
         return run_attached(settings.data_dir, sys.argv[1:], settings.station.language)
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
-    with wiring.data_folder(settings.station.data_dir), wiring.bench_for(simulate, sim) as bench:
+    with data_folder(settings.station.data_dir), bench_for(simulate, sim) as bench:
         if simulate is not None and settings.run.bundle is None and store.used() is None:
-            chosen = wiring.demo_bundle(store)
+            chosen = demo_bundle(store)
         else:
-            chosen = wiring.chosen_bundle(store, settings.run.bundle)
+            chosen = chosen_bundle(store, settings.run.bundle)
         if stop_after is None and simulate is not None and not serve:
             stop_after = simulate
-        setup = wiring.line_setup(settings, store, chosen, stop_after=stop_after)
+        setup = line_setup(settings, store, chosen, stop_after=stop_after)
         say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)

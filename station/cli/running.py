@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from station.line.line import Line
     from station.line.setup import LineSetup
     from station.settings import Settings
-    from station.wiring import Bench
+    from station.wiring.bench import Bench
 
 EXIT_PASSED = 0
 EXIT_NOT_PASSED = 1
@@ -129,7 +129,7 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
 
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
-    from station.wiring import running_line
+    from station.wiring.line import running_line
 
     running = running_line(settings, bench, setup, printer, partial(_plan_reached, settings.data_dir))
     with running as line, interruptions(line) as heard, progress_bars(line.views):

@@ -15,8 +15,8 @@ from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
 from textual.widgets import Input
 
+from station.control.client import Bridge
 from station.dashboard.at_the_bench import BatchSteps
-from station.dashboard.bridge import Bridge
 from station.dashboard.commands import KeyCommands
 from station.dashboard.inquiries import Inquiries
 from station.dashboard.language import choose, following, mark, tr, tr_count

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.pace import Pace
-from station.model.live import LineAbout, LineStatus, Snapshot
 from station.model.slots import SlotView
 from station.model.yields import YieldReport
 

@@ -19,7 +19,7 @@ from station.ledger.sqlite import recorded_at
 from station.ledger.tables import NEWEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.events import UnitHistory
 from station.model.runs import Outcome
-from station.model.units import canonical_serial
+from station.model.serials import canonical_serial
 
 OPEN = "OPEN"
 """The touched outcome of a run that is not finished."""

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 from station.ledger.selection import conditions_of
 from station.ledger.tables import NEWEST_FIRST, RUNS, UNITS
 from station.model.runs import Outcome
-from station.model.units import RunFilter, RunLine, canonical_serial, reversed_serial
+from station.model.serials import canonical_serial, reversed_serial
+from station.model.units import RunFilter, RunLine
 
 PREFIX_LENGTH = 8
 """A text at least so long that serials begin with is not looked for inside of others: that is no chance."""

@@ -21,15 +21,8 @@ from station.model.balance import BatchSummary, summary_of
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunRecord
-from station.model.units import (
-    FailedUnit,
-    RunFilter,
-    RunLine,
-    UnitStory,
-    canonical_serial,
-    reversed_serial,
-    unit_key,
-)
+from station.model.serials import canonical_serial, reversed_serial
+from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
 from station.model.yields import Rates, YieldReport, rates_of, report_of
 
 _EVERYTHING = RunFilter()

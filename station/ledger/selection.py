@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from station.ledger.tables import RUNS, UNITS
 from station.ledger.tallies import HOUR, PLACE
 from station.model.runs import Outcome
-from station.model.units import RunFilter, canonical_serial
+from station.model.serials import canonical_serial
+from station.model.units import RunFilter
 from station.model.yields import hour_of
 
 

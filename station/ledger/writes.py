@@ -17,7 +17,8 @@ from station.ledger.tallies import Cell
 from station.model.batches import Batch
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
-from station.model.units import Release, canonical_serial
+from station.model.serials import canonical_serial
+from station.model.units import Release
 from station.model.yields import hour_of
 
 _PASS = str(Outcome.PASS)

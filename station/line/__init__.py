@@ -1,4 +1,1 @@
-"""The line: slots, the dispatcher, warm worker processes, and the phases of one camera's run.
-
-Importing this package loads nothing heavy: worker processes are made from it, also on slow machines.
-"""
+"""The line program: slots, the dispatcher, batches, and when a line stops. It knows no bus and no board."""

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from station.ae3.identity import is_identity
+from station.clock import monotonic_s
 from station.errors import StationError, UsbAccessError
-from station.line.clock import monotonic_s
+from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
 from station.line.interlock import Skip, interlock
-from station.line.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
 from station.line.pool import Pool
 from station.line.port import BOOTED_S, Port
 from station.line.runs import Runs
 from station.line.stopping import Stopping
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.model.runs import Outcome
+from station.model.serials import is_identity
 from station.model.slots import SlotState
 
 HOLD_FIRST_S = 1.5

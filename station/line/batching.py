@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from station.line.clock import now
+from station.clock import now
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import BatchNoted

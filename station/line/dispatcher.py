@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
+from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.line.arrivals import Arrivals
 from station.line.batching import Batching
@@ -30,7 +31,6 @@ from station.model.events import (
     OpeningNotCommitted,
     RunOpened,
 )
-from station.model.live import LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
 

@@ -6,17 +6,16 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from station.control.wire import LineStatus
 from station.errors import StationError
 from station.line.dispatcher import Dispatcher
-from station.line.pool import Pool
-from station.line.process import step_forward
+from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.batches import Batch
 from station.model.events import LedgerReply
-from station.model.live import LineStatus
 from station.model.runs import RunRecord
 from station.model.slots import SlotView
-from station.usb.access import UsbAccess
+from station.process import step_forward
 
 
 class Line:
@@ -25,7 +24,7 @@ class Line:
     def __init__(
         self,
         setup: LineSetup,
-        access: UsbAccess,
+        programs: Programs,
         watcher: Watcher,
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None,
@@ -37,7 +36,7 @@ class Line:
         that has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
-        self._pool = Pool(access, setup.workers_spare)
+        self._pool = Pool(programs, setup.workers_spare)
         self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch, on_plan_reached)
 
     def start(self) -> None:

@@ -9,15 +9,22 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-from station.line import children
-from station.line.messages import HoldCamera
+from station.flash.messages import HoldCamera
 from station.model.devices import Device
-from station.usb.access import UsbAccess
 
 END_S = 2.0
 """How long a child may take to end by itself before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What the child processes run, and how they are made. `hold` and `work` are picklable and get the child's pipe."""
+
+    context: ForkServerContext
+    hold: Callable[[Connection], None]
+    work: Callable[[Connection], None]
 
 
 @dataclass(eq=False)
@@ -53,21 +60,20 @@ class Child:
 class Pool:
     """Makes the holder and the workers; keeps workers that have done their run for the next camera."""
 
-    def __init__(self, access: UsbAccess, spare: int) -> None:
-        self._access = access
+    def __init__(self, programs: Programs, spare: int) -> None:
+        self._programs = programs
         self._spare = spare
-        self._context = children.fork_context()
         self._idle: list[Child] = []
         self.holder: Child | None = None
 
     def start(self) -> None:
         """Start the holder first: it is the one that must be ready when a camera arrives."""
-        self.holder = self._fork(children.hold)
+        self.holder = self._fork(self._programs.hold)
 
     def warm(self) -> None:
         """Have spare workers ready."""
         while len(self._idle) < self._spare:
-            self._idle.append(self._fork(children.work))
+            self._idle.append(self._fork(self._programs.work))
 
     def hold(self, device: Device) -> None:
         """Ask the holder to hold a camera, starting a new holder where the old one is gone."""
@@ -80,11 +86,11 @@ class Pool:
         """Start a new holder after the old one died."""
         if self.holder is not None:
             self.holder.close()
-        self.holder = self._fork(children.hold)
+        self.holder = self._fork(self._programs.hold)
 
     def take(self) -> Child:
         """A worker for one camera: a warm one, or a new one."""
-        return self._idle.pop() if self._idle else self._fork(children.work)
+        return self._idle.pop() if self._idle else self._fork(self._programs.work)
 
     def give_back(self, child: Child) -> None:
         """A worker that has ended its run in order."""
@@ -114,9 +120,10 @@ class Pool:
         for child in children:
             child.close()
 
-    def _fork(self, main: Callable[[Connection, UsbAccess], None]) -> Child:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=main, args=(theirs, self._access), daemon=True)
+    def _fork(self, main: Callable[[Connection], None]) -> Child:
+        context = self._programs.context
+        ours, theirs = context.Pipe()
+        process = context.Process(target=main, args=(theirs,), daemon=True)
         process.start()
         # Only the child may hold its end, or its death would not close the pipe.
         theirs.close()

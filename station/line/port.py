@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from station.ae3.identity import same_unit
-from station.line.clock import monotonic_s
+from station.clock import monotonic_s
 from station.line.pool import Child
 from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
+from station.model.serials import same_unit
 from station.model.slots import Progress, Slot, SlotState, SlotView
 
 STATE_OF = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from station.line.clock import monotonic_s, now
+from station.clock import monotonic_s, now
 from station.line.port import Port
 from station.line.setup import LineSetup
 from station.model.devices import Device

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from station.flash.messages import AttemptEnded, CancelRun, HoldWanted, Progressed, RunCamera, RunEnded
 from station.line.batching import Batching
 from station.line.interlock import Skip
-from station.line.messages import AttemptEnded, CancelRun, HoldWanted, Progressed, RunCamera, RunEnded
 from station.line.pool import Child, Pool
 from station.line.port import STATE_OF, Port
 from station.line.records import closed_run, found_attempt, opened_run

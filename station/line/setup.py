@@ -11,7 +11,7 @@ from station.model.batches import Batch
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.recipes import Recipe
-from station.model.runs import ImagePlan, RunOptions
+from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
 
 
@@ -51,6 +51,7 @@ class LineSetup:
     images: tuple[ImagePlan, ...]
     options: RunOptions
     bundle_version: str = ""
+    purpose: Purpose = Purpose.PRODUCTION
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
     operator: str | None = None

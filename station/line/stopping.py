@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from station.clock import monotonic_s
 from station.errors import LedgerError, StationError
-from station.line.clock import monotonic_s
 from station.line.setup import LineSetup
 from station.model.runs import Outcome, RunRecord
 

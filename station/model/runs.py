@@ -20,6 +20,15 @@ class Outcome(StrEnum):
     SKIPPED = "SKIPPED"
 
 
+class Purpose(StrEnum):
+    """Why a run was made. Only production and rework count in a yield."""
+
+    PRODUCTION = "production"
+    REWORK = "rework"
+    ENGINEERING = "engineering"
+    VERIFICATION = "verification"
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """The settings of `[run]` that change what a run means. Durations are seconds."""
@@ -147,6 +156,15 @@ class RunRecord:
     message: str = ""
     verified: bool = False
     boot_confirmed: bool = False
+    station_version: str = ""
+    bundle_version: str = ""
+    application_serial: str | None = None
+    """As the application shows it on the bus, None where it was not seen or shows none."""
+    product_serial: str | None = None
+    part_number: str | None = None
+    purpose: Purpose = Purpose.PRODUCTION
+    notes: tuple[str, ...] = ()
+    """What was not as expected and decided nothing, one sentence each."""
     attempts: tuple[AttemptRecord, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:

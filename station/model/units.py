@@ -9,19 +9,7 @@ from typing import Any
 
 from station.errors import HINTS
 from station.model.runs import Outcome, RunRecord
-
-
-def canonical_serial(serial: str) -> str:
-    """A serial as the log compares it: without surrounding blanks, upper case."""
-    return serial.strip().upper()
-
-
-def reversed_serial(serial: str) -> str | None:
-    """The serial with its bytes in reverse order, as the application spells it; None where it is not made of bytes."""
-    try:
-        return bytes.fromhex(canonical_serial(serial))[::-1].hex().upper() or None
-    except ValueError:
-        return None
+from station.model.serials import canonical_serial
 
 
 def unit_key(serial: str, identified: bool, run_id: str) -> str:

@@ -26,7 +26,8 @@ from station.model.figures import (
 )
 from station.model.inference import SIGNIFICANCE, fisher_worse, holm
 from station.model.runs import ImageRecord, Outcome, RunRecord
-from station.model.units import RunFilter, canonical_serial
+from station.model.serials import canonical_serial
+from station.model.units import RunFilter
 
 __all__ = [
     "DEFINITIONS",

@@ -193,7 +193,7 @@ def prepare(access: UsbAccess) -> None:
     if access.kind == "libusb":
         libusb()
     else:
-        import station.usb.usbip_backend  # noqa: F401
+        import station.usb.usbip.backend  # noqa: F401
 
 
 def open_transport(access: UsbAccess, device: Device) -> Transport:
@@ -222,7 +222,7 @@ def _open_real(device: Device) -> Transport:
 
 def _open_virtual(access: UsbAccess, device: Device) -> Transport:
     # Imported here since a station on real hardware never needs it, and every process would pay for it.
-    from station.usb.usbip_backend import UsbIpBackend
+    from station.usb.usbip.backend import UsbIpBackend
 
     sockets = (device.node,) if device.node else access.usbip_sockets
     backend = UsbIpBackend(sockets)

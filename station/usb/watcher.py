@@ -9,7 +9,7 @@ from station.model.devices import Device
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence, list_cameras, read_camera
 from station.usb.udev import Overflow, UdevEvent, UdevMonitor
-from station.usb.virtual_watcher import VirtualWatcher, virtual_devices
+from station.usb.usbip.watcher import VirtualWatcher, virtual_devices
 from station.usb.watching import OnEvent, Watcher
 
 __all__ = ["UdevWatcher", "VirtualWatcher", "Watcher", "list_devices"]

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from station.bundle.demo import make_demo_release
-from station.dashboard.bridge import is_served
+from station.control.client import is_served
+from station.control.wire import LineStatus
 from station.ledger.database import FILE_NAME
-from station.model.live import LineStatus
 from station.model.slots import SlotState
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import VirtualLine

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from station.dashboard.bridge import is_served
+from station.control.client import is_served
 from tests.dashboard.screenless import Screenless
 from tests.harness import Bench, wait_for
 from tests.integration.conftest import make_bench, release

@@ -9,12 +9,12 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from station.control.client import is_served
 from station.dashboard.app import Dashboard
-from station.dashboard.bridge import is_served
 from station.dashboard.face import Face
 from station.dashboard.leaving import Leaving
 from station.dashboard.widgets.grid import SlotGrid
-from station.wiring import open_records
+from station.wiring.log import open_records
 from tests.harness import Bench, wait_for
 
 LIMIT_S = 20.0

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from station.dashboard.bridge import connected
+from station.control.client import connected
 from tests.harness import LIMIT_S, wait_for
 
 

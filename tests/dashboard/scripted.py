@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from station.control.server import listening_socket
+from station.control.wire import LineAbout, LineStatus, Snapshot, socket_path
 from station.dashboard.records import Records
-from station.line.service import listening_socket
 from station.model.balance import summary_of
-from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, RunLine, UnitStory

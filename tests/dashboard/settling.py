@@ -10,8 +10,8 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from station.control.wire import Snapshot
 from station.dashboard.app import Dashboard
-from station.model.live import Snapshot
 
 LIMIT_S = 30.0
 

@@ -7,8 +7,7 @@ from typing import cast
 
 import pytest
 
-from station.line.line import Line
-from station.line.requests import carry_out
+from station.control.requests import Steered, carry_out
 from tests.dashboard.conftest import Watch
 from tests.dashboard.screenless import Screenless
 from tests.harness import Bench, Station, wait_for
@@ -173,7 +172,7 @@ def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBen
 )
 def test_a_batch_that_is_none_is_refused(given: dict[str, object]) -> None:
     begun: list[tuple[object, ...]] = []
-    line = cast(Line, SimpleNamespace(begin_batch=lambda *what: begun.append(what)))
+    line = cast(Steered, SimpleNamespace(begin_batch=lambda *what: begun.append(what)))
     with pytest.raises((KeyError, TypeError, ValueError)):
         carry_out(line, {"do": "begin_batch", **given})
     assert not begun

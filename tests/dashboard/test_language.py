@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from textual.command import CommandList
 from textual.widgets import DataTable, Input
 
+from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.language import choose
 from station.dashboard.pages.help import help_lines
@@ -20,7 +21,6 @@ from station.dashboard.screens.batch import closing_lines
 from station.dashboard.widgets.status import figures
 from station.dashboard.wrapping import cut, pad, wrap
 from station.model.balance import summary_of
-from station.model.live import LineStatus
 from station.model.yields import summarize
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial

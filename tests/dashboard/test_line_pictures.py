@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.widgets.grid import SlotGrid
-from station.model.live import LineStatus
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, STOPPED, scripted_line
 from tests.dashboard.settling import until, until_begun, until_still
 

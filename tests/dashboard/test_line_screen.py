@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from station.control.client import is_served
 from station.dashboard.app import Dashboard
-from station.dashboard.bridge import is_served
 from station.dashboard.leaving import Leaving
 from station.dashboard.screens.asking import Question
 from station.dashboard.widgets.grid import SlotGrid

@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input
 
+from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.pages.yields import bar, newest_hours
-from station.model.live import LineAbout, LineStatus
 from station.model.yields import HourCount
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard

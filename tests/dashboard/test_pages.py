@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.widgets.grid import SlotGrid
 from station.dashboard.widgets.keys_line import KeysLine, rows_of
 from station.dashboard.widgets.rows import Rows
-from station.model.live import LineAbout, LineStatus
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotView
 from station.model.units import UnitStory

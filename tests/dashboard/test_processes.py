@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.dashboard.bridge import is_served
+from station.control.client import is_served
 from tests.dashboard.conftest import Watch
 from tests.dashboard.terminal import terminal
 from tests.harness import PROGRAM, Bench, wait_for

@@ -8,10 +8,10 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.pages.units import UnitsPage
 from station.dashboard.scanned import GAP_S, LEAST_DIGITS, Scan
-from station.model.live import LineStatus
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, scripted_line, serial
 

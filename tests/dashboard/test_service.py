@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from contextlib import suppress
 
-from station.dashboard.bridge import connected, is_served
-from station.model.live import socket_path
+from station.control.client import connected, is_served
+from station.control.wire import socket_path
 from station.sim.faults import Fault
 from tests.dashboard.conftest import Watch
 from tests.harness import wait_for

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from station.dashboard.bridge import is_served
+from station.control.client import is_served
 from tests.dashboard.browser import chromium
 from tests.dashboard.conftest import Watch
 from tests.dashboard.driving import dashboard

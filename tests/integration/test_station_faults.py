@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from station.dashboard.bridge import is_served
+from station.control.client import is_served
 from station.sim.faults import Fault
 from tests.harness import FILES, PROGRAM, Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial

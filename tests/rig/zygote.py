@@ -24,7 +24,7 @@ PRELOADED = (
     *("station.cli.run", "station.cli.flash", "station.cli.slots", "station.cli.checks", "station.cli.export"),
     *("station.cli.doctor", "station.cli.running", "station.wiring", "station.settings", "station.bundle.store"),
     *("station.ledger.recorder", "station.ledger.reader", "station.ledger.schema", "station.ledger.migrate"),
-    *("station.line.line", "station.line.service", "station.usb.watcher", "station.usb.libusb", "station.usb.lock"),
+    *("station.line.line", "station.control.server", "station.usb.watcher", "station.usb.libusb", "station.usb.lock"),
     *("usb.backend.libusb1", "pyudev", "alembic.command", "alembic.config", "sqlalchemy.dialects.sqlite"),
     *("typer.main", "typer.exceptions", "multiprocessing.forkserver", "multiprocessing.popen_forkserver"),
 )

@@ -45,7 +45,7 @@ def carried_out(*words: str) -> str:
     return f"from station.cli.dispatch import dispatch\nassert dispatch({list(words)!r}) == 0"
 
 
-@pytest.mark.parametrize("module", ["station.line", "station.line.worker", "station.usb", "station.sim"])
+@pytest.mark.parametrize("module", ["station.line", "station.flash.worker", "station.usb", "station.sim"])
 def test_workers_load_nothing_heavy(module: str) -> None:
     assert not packages_after(f"import {module}") & HEAVY
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
+from station.control.wire import LineAbout, LineStatus
 from station.dashboard.language import tr
 from station.dashboard.said import said
 from station.dashboard.widgets.plain import Plain
 from station.dashboard.wrapping import cut
 from station.errors import HINTS
-from station.model.live import LineAbout, LineStatus
 from station.model.yields import YieldReport
 
 

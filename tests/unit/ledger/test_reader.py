@@ -24,7 +24,8 @@ from station.ledger.recorder import Recorder, release_unit
 from station.model.events import RunCommitted, RunFinished, RunOpened, UnitHistory
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord
-from station.model.units import Release, RunFilter, reversed_serial
+from station.model.serials import reversed_serial
+from station.model.units import Release, RunFilter
 from station.model.yields import summarize
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened, sha256
 from tests.unit.ledger.conftest import Replies

@@ -4,8 +4,8 @@ from multiprocessing import Pipe
 from types import SimpleNamespace
 from typing import Any, cast
 
+from station.flash.messages import CameraNotHeld
 from station.line.arrivals import Arrivals
-from station.line.messages import CameraNotHeld
 from station.line.port import Port
 from station.line.setup import LineSetup
 from station.line.stopping import Stopping

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 from station.line.dispatcher import Dispatcher
-from station.line.pool import Pool
+from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.events import BatchNotCommitted
 from station.model.recipes import Recipe
 from station.model.runs import RunOptions
-from station.usb.access import UsbAccess
 
+
+def no_child(connection: Connection) -> None:
+    raise AssertionError("no camera comes in these tests")
+
+
+PROGRAMS = Programs(get_context("forkserver"), no_child, no_child)
 SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
 BATCH = Batch("b1", "s1", "L42", 5, "ann", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_batch_that_is_not_in_the_log_stops_the_line_and_every_screen_says_why() -> None:
     dispatcher = Dispatcher(
-        SETUP, Pool(UsbAccess(), 0), lambda run: None, lambda batch, operator: None, lambda batch: None
+        SETUP, Pool(PROGRAMS, 0), lambda run: None, lambda batch, operator: None, lambda batch: None
     )
     try:
         dispatcher.ledger_replied(BatchNotCommitted(BATCH, "database is locked"))

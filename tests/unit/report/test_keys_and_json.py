@@ -10,7 +10,7 @@ import pytest
 from station.model import ids
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
-from station.model.units import canonical_serial, reversed_serial
+from station.model.serials import canonical_serial, reversed_serial
 from tests.unit.ledger.builders import a_run
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from multiprocessing.connection import Connection
 
-from station.line.clock import monotonic_s
-from station.line.messages import CancelRun, HoldWanted, PortChanged, Progressed
+from station.clock import monotonic_s
+from station.flash.messages import CancelRun, HoldWanted, PortChanged, Progressed
 from station.model.slots import Progress
 
 TICK_S = 0.1

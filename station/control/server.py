@@ -23,10 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.line.clock import monotonic_s
-from station.line.line import Line
-from station.line.requests import carry_out
-from station.model.live import LineAbout, Snapshot, socket_path
+from station.clock import monotonic_s
+from station.control.requests import Steered, carry_out
+from station.control.wire import LineAbout, Snapshot, socket_path
 from station.model.runs import RunRecord
 
 MODE = 0o660
@@ -75,7 +74,7 @@ class LineService:
         self._bell_in, self._bell_out = socket.socketpair()
         self._bell_in.setblocking(False)
         self._closing = False
-        self._line: Line | None = None
+        self._line: Steered | None = None
 
     def post_run(self, run: RunRecord) -> None:
         """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
@@ -92,7 +91,7 @@ class LineService:
             self._bell_in.send(b"!")
 
     @contextmanager
-    def serving(self, line: Line) -> Iterator[None]:
+    def serving(self, line: Steered) -> Iterator[None]:
         """Serve until the end of the block; the screens are told how the line ended."""
         self._line = line
         try:
@@ -119,7 +118,7 @@ class LineService:
 
     # --- its thread -------------------------------------------------------------------------------------------------
 
-    def _loop(self, listener: socket.socket, line: Line) -> None:
+    def _loop(self, listener: socket.socket, line: Steered) -> None:
         with selectors.DefaultSelector() as selector, listener:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(self._bell_out, selectors.EVENT_READ)
@@ -128,7 +127,7 @@ class LineService:
             self._post_facts()
             self._say_last_words()
 
-    def _step(self, selector: selectors.BaseSelector, listener: socket.socket, line: Line) -> None:
+    def _step(self, selector: selectors.BaseSelector, listener: socket.socket, line: Steered) -> None:
         for key, _events in selector.select():
             if key.fileobj is self._bell_out:
                 self._bell_out.recv(4096)
@@ -149,7 +148,7 @@ class LineService:
             self._clients[connection] = client
             selector.register(connection, selectors.EVENT_READ)
 
-    def _hear(self, client: _Client, line: Line) -> None:
+    def _hear(self, client: _Client, line: Steered) -> None:
         try:
             heard = client.connection.recv(LINE_LIMIT_BYTES)
         except BlockingIOError:
@@ -162,7 +161,7 @@ class LineService:
                 client.tell(self._answer(request, line))
         client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
 
-    def _answer(self, text: bytes, line: Line) -> dict[str, Any]:
+    def _answer(self, text: bytes, line: Steered) -> dict[str, Any]:
         try:
             request = json.loads(text)
             if request["do"] == "snapshot":

@@ -6,7 +6,7 @@ from station.ae3.partitions import BLOCK_BYTES, SIZE_PROBES, TABLE, TRANSFER_BYT
 from station.dfu.descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import IdentityError
-from station.line.session import DfuSession
+from station.flash.session import DfuSession
 
 WRONG = "identity.wrong_partitions"
 

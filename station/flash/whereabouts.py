@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from station.clock import monotonic_s
 from station.errors import CameraError
-from station.line.clock import monotonic_s
-from station.line.link import Link
+from station.flash.pipe import Link
 from station.model.devices import Device, DeviceMode
 
 LEAVING_S = 2.0

@@ -21,8 +21,8 @@ from usb.core import USBError, USBTimeoutError
 from station.usb import descriptors
 from station.usb.descriptors import ConfigurationDescriptor, DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor
 from station.usb.ports import parse_port_path
-from station.usb.usbip_link import Endpoint, UsbIpLink, import_device, list_exported
-from station.usb.usbip_protocol import ExportedDevice
+from station.usb.usbip.link import Endpoint, UsbIpLink, import_device, list_exported
+from station.usb.usbip.protocol import ExportedDevice
 
 CONTROL_TIMEOUT_MS = 5000
 """For the standard requests of this backend, as the kernel allows them."""

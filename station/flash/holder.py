@@ -18,14 +18,14 @@ from time import sleep
 from station.ae3.boot_header import bootloader_version, decode_boot_header
 from station.ae3.limits import HOLD_RETRY_S, HOLD_TOTAL_S
 from station.ae3.partitions import BLOCK_BYTES, BOOT, BOOT_HEADER_BLOCK
+from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, StationError, UsbAccessError
-from station.line.clock import monotonic_s
-from station.line.messages import CameraHeld, CameraNotHeld, HoldCamera
-from station.line.process import name_process, step_forward
-from station.line.session import DfuSession
+from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera
+from station.flash.session import DfuSession
 from station.model.devices import Device
 from station.model.runs import Outcome
+from station.process import name_process, step_forward
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
 

@@ -7,8 +7,8 @@ import socket
 import struct
 from array import array
 
-from station.usb import usbip_protocol as protocol
-from station.usb.usbip_protocol import ExportedDevice
+from station.usb.usbip import protocol
+from station.usb.usbip.protocol import ExportedDevice
 
 Endpoint = str | tuple[str, int]
 """Where a server listens: the path of a Unix socket, or host and TCP port."""

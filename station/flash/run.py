@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from station.clock import monotonic_s, now
 from station.errors import CameraError, StationError, UsbAccessError, UsbError
-from station.line.attempt import Attempt
-from station.line.clock import monotonic_s, now
-from station.line.link import Cancelled, Link, Orphaned
-from station.line.messages import AttemptEnded, CancelRun, RunCamera, RunEnded
-from station.line.returning import Return, Whereabouts, after_failure
-from station.line.session import DfuSession
+from station.flash.attempt import Attempt
+from station.flash.messages import AttemptEnded, CancelRun, RunCamera, RunEnded
+from station.flash.pipe import Cancelled, Link, Orphaned
+from station.flash.session import DfuSession
+from station.flash.whereabouts import Return, Whereabouts, after_failure
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
 from station.usb.access import UsbAccess

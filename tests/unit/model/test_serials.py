@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.ae3.identity import DEFAULT_SERIAL, canonical, is_identity, reversed_serial, same_unit
+from station.model.serials import DEFAULT_SERIAL, canonical_serial, is_identity, reversed_serial, same_unit
 
 SERIAL = "0102030405060708090A0B0C"
 TURNED = "0C0B0A090807060504030201"
@@ -38,8 +38,10 @@ def test_digits_are_not_turned_round_one_by_one() -> None:
 
 @given(CHIP_IDS)
 def test_turning_twice_changes_nothing(serial: str) -> None:
-    assert reversed_serial(reversed_serial(serial)) == serial
-    assert is_identity(serial) == is_identity(reversed_serial(serial))
+    turned = reversed_serial(serial)
+    assert turned is not None
+    assert reversed_serial(turned) == serial
+    assert is_identity(serial) == is_identity(turned)
 
 
 @given(CHIP_IDS, CHIP_IDS)
@@ -47,13 +49,12 @@ def test_another_chip_is_another_unit(one: str, other: str) -> None:
     assert same_unit(one, other) == (is_identity(one) and (one == other or one == reversed_serial(other)))
 
 
-@pytest.mark.parametrize("serial", ["", "0102", SERIAL + "0D", "Z" * 24, SERIAL[:-1] + "\n"])
-def test_only_a_chip_id_can_be_turned(serial: str) -> None:
-    with pytest.raises(ValueError, match="12 bytes"):
-        reversed_serial(serial)
+@pytest.mark.parametrize("serial", ["", "010", "Z" * 24])
+def test_only_bytes_can_be_turned(serial: str) -> None:
+    assert reversed_serial(serial) is None
 
 
 def test_a_serial_of_another_form_is_compared_as_it_is() -> None:
     assert same_unit("CAM-7", "cam-7 ")
     assert not same_unit("CAM-7", "CAM-8")
-    assert canonical(" cam-7\n") == "CAM-7"
+    assert canonical_serial(" cam-7\n") == "CAM-7"

@@ -8,11 +8,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from station.errors import StationError
-from station.line.camera_run import CameraRun
-from station.line.link import Link, Orphaned
-from station.line.messages import RunCamera, RunEnded, WorkerReady
-from station.line.process import name_process, step_back
+from station.flash.messages import RunCamera, RunEnded, WorkerReady
+from station.flash.pipe import Link, Orphaned
+from station.flash.run import CameraRun
 from station.model.runs import Outcome
+from station.process import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from station.ae3.boot_header import needs_reset_after_detach
-from station.ae3.identity import is_identity, same_unit
+from station.clock import monotonic_s
 from station.errors import BootError, CameraError
-from station.line.clock import monotonic_s
-from station.line.link import Link
-from station.line.session import DfuSession
+from station.flash.pipe import Link
+from station.flash.session import DfuSession
 from station.model.devices import Device, DeviceMode
 from station.model.runs import RunOptions
+from station.model.serials import is_identity, same_unit
 
 LEAVE_S = 3.0
 """How long a camera may take to leave the bus after DETACH before it is asked again."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from station.ae3.partitions import BLOCK_BYTES, RECOVERY, ROMFS0, RWFS, Partition, partition_named
 from station.ae3.recovery import RECOVERY_KEY
 from station.errors import DfuError, MramError
-from station.line.boot import BootJob
-from station.line.identify import identify
-from station.line.images import ImageJob, Tick, opened
-from station.line.link import Link
-from station.line.session import DfuSession
+from station.flash.images import ImageJob, Tick, opened
+from station.flash.pipe import Link
+from station.flash.session import DfuSession
+from station.flash.steps.boot import BootJob
+from station.flash.steps.identify import identify
 from station.model.devices import Device
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan

@@ -13,19 +13,19 @@ from multiprocessing.context import ForkServerContext
 
 from station.usb.access import UsbAccess
 
-PRELOAD = ["station.line.preloaded"]
+PRELOAD = ["station.flash.preload"]
 
 
 def hold(connection: Connection, access: UsbAccess) -> None:
     """The holder's process, until the station ends."""
-    from station.line import holder
+    from station.flash import holder
 
     holder.main(connection, access)
 
 
 def work(connection: Connection, access: UsbAccess) -> None:
     """A worker's process, until the station ends."""
-    from station.line import worker
+    from station.flash import worker
 
     worker.main(connection, access)
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from station.ae3.partitions import BLOCK_BYTES, Partition
+from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import BundleError, DfuError, VerifyError
-from station.line import compare
-from station.line.clock import monotonic_s
-from station.line.session import DfuSession
+from station.flash import blocks as choice
+from station.flash.session import DfuSession
 from station.model.runs import ImagePlan, ImageRecord
 
 Tick = Callable[[int], None]
@@ -115,13 +115,13 @@ class ImageJob:
 
     def _differing(self, *, read_all: bool, tick: Tick) -> list[int]:
         samples: dict[int, bool] = {}
-        for block in compare.sample_blocks(self.blocks_total):
+        for block in choice.sample_blocks(self.blocks_total):
             samples[block] = self._is_right(block)
             tick(0)
-        if not compare.reading_pays(samples):
+        if not choice.reading_pays(samples):
             return list(range(self.blocks_total))
         differing = [block for block, right in samples.items() if not right]
-        for block in compare.unsampled_blocks(samples) if read_all else compare.doubtful_blocks(samples):
+        for block in choice.unsampled_blocks(samples) if read_all else choice.doubtful_blocks(samples):
             if not self._is_right(block):
                 differing.append(block)
             tick(0)
@@ -131,7 +131,7 @@ class ImageJob:
         if not blocks:
             return
         done_bytes = (self.blocks_total - len(blocks)) * BLOCK_BYTES
-        for block in compare.with_block_0_first(blocks, protected=self.partition.write_protected):
+        for block in choice.with_block_0_first(blocks, protected=self.partition.write_protected):
             self._session.download(block, self._block(block))
             self.written.add(block)
             done_bytes += BLOCK_BYTES

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.model.live import LineAbout, LineStatus, Snapshot, socket_path
+from station.control.wire import LineAbout, LineStatus, Snapshot, socket_path
 
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0

@@ -3,12 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from station.line.line import Line
+from station.control.wire import LineStatus
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
+from station.model.slots import SlotView
 
-REQUESTS: Mapping[str, Callable[[Line, Mapping[str, Any]], None]] = {
+
+class Steered(Protocol):
+    """What is asked of a line. Every call returns at once and may come from any thread."""
+
+    def status(self) -> LineStatus:
+        """How the line stands."""
+        ...
+
+    def views(self) -> list[SlotView]:
+        """The newest state of every port."""
+        ...
+
+    def pause(self) -> None:
+        """Start no camera from now on."""
+        ...
+
+    def resume(self) -> None:
+        """Start what waits."""
+        ...
+
+    def stop(self, *, abort: bool = False) -> None:
+        """Take no new camera; end running ones too with `abort`."""
+        ...
+
+    def cancel(self, port_path: str) -> None:
+        """End one slot's run."""
+        ...
+
+    def rerun(self, port_path: str) -> None:
+        """Run the camera that is in a slot once more."""
+        ...
+
+    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
+        """The next runs are of this batch."""
+        ...
+
+    def end_batch(self, name: str) -> None:
+        """End the batch, if it is the one at the bench."""
+        ...
+
+    def go_on_with_batch(self, name: str) -> None:
+        """Let the batch have more units than planned."""
+        ...
+
+
+REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
     "stop": lambda line, given: line.stop(abort=bool(given.get("abort", False))),
     "pause": lambda line, given: line.pause(),
     "resume": lambda line, given: line.resume(),
@@ -20,7 +66,7 @@ REQUESTS: Mapping[str, Callable[[Line, Mapping[str, Any]], None]] = {
 }
 
 
-def carry_out(line: Line, request: Mapping[str, Any]) -> str:
+def carry_out(line: Steered, request: Mapping[str, Any]) -> str:
     """Hand a request to the line and return its name. ValueError where there is none of that name; KeyError, TypeError
     where something in it is missing or of the wrong kind."""
     name = request["do"]

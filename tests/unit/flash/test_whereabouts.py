@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 import pytest
 
 from station.errors import DfuError, UsbError
-from station.line import returning
-from station.line.link import Cancelled, Link, Orphaned
-from station.line.messages import CancelRun, PortChanged
-from station.line.returning import Whereabouts, after_failure
+from station.flash import whereabouts as after
+from station.flash.messages import CancelRun, PortChanged
+from station.flash.pipe import Cancelled, Link, Orphaned
+from station.flash.whereabouts import Whereabouts, after_failure
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome
 
@@ -23,8 +23,8 @@ GONE = UsbError("usb.disconnected", "gone")
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(returning, "LEAVING_S", 0.05)
-    monkeypatch.setattr(returning, "HOLD_S", 0.05)
+    monkeypatch.setattr(after, "LEAVING_S", 0.05)
+    monkeypatch.setattr(after, "HOLD_S", 0.05)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def pipe() -> Iterator[tuple[Connection, Link]]:
         yield theirs, Link(ours)
 
 
-def whereabouts(pipe: tuple[Connection, Link], *changes: object, window_s: float = 0.05) -> returning.Return:
+def whereabouts(pipe: tuple[Connection, Link], *changes: object, window_s: float = 0.05) -> after.Return:
     station, link = pipe
     for change in changes:
         station.send(change)

@@ -1,0 +1,1 @@
+"""Virtual cameras behind USB/IP sockets, as a backend of pyusb and a watcher."""

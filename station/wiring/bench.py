@@ -1,0 +1,79 @@
+"""Where the cameras are: the machine's own bus, or virtual cameras. Heavy packages are imported where they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.errors import UsageError
+from station.line.setup import Watcher
+from station.usb.access import UsbAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the cameras are: the bus, and what announces them."""
+
+    access: UsbAccess
+    watcher: Watcher
+    ready: Callable[[], None] = lambda: None
+    """Called once the line is up: plugs virtual cameras in."""
+    check: Callable[[], object] = lambda: None
+    """Raises UsbAccessError where this machine cannot do it; takes its time on a slow one."""
+
+
+@contextmanager
+def real_bench() -> Iterator[Bench]:
+    """The machine's own USB, for this station alone."""
+    from station.usb.libusb import libusb_backend
+    from station.usb.lock import BusLock
+    from station.usb.watcher import UdevWatcher
+
+    with BusLock():
+        yield Bench(UsbAccess(), UdevWatcher(), check=libusb_backend)
+
+
+@contextmanager
+def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
+    """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready.
+
+    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`.
+    """
+    from station.sim.demo import demo_specs
+    from station.sim.virtual_line import VirtualLine
+    from station.usb.watcher import VirtualWatcher
+
+    with VirtualLine(demo_specs(cameras, sound=sound)) as line:
+        access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
+        yield Bench(access, VirtualWatcher(access), line.plug_all)
+
+
+@contextmanager
+def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
+    """A bench of virtual cameras that `station sim` serves in these folders, for this station alone."""
+    from station.usb.lock import BusLock
+    from station.usb.watcher import VirtualWatcher
+
+    for directory in directories:
+        if not (directory / "control.sock").exists():
+            raise UsageError("usage.no_sim", f"no virtual cameras are served in {directory}")
+    access = UsbAccess("usbip", tuple(str(directory.absolute()) for directory in directories))
+    with ExitStack() as stack:
+        for directory in sorted({directory.resolve() for directory in directories}):
+            stack.enter_context(BusLock.of_virtual(directory))
+        yield Bench(access, VirtualWatcher(access))
+
+
+@contextmanager
+def bench_for(simulate: int | None, served: Sequence[Path] | None = None) -> Iterator[Bench]:
+    """The real bench, one that `station sim` serves, or a simulated one of `simulate` cameras."""
+    if served:
+        chosen = served_bench(served)
+    elif simulate is not None:
+        chosen = simulated_bench(simulate, sound=True)
+    else:
+        chosen = real_bench()
+    with chosen as bench:
+        yield bench

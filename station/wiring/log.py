@@ -1,0 +1,101 @@
+"""The data folder and the log in it: held, opened for writing by a line, opened for reading by everybody else."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from station.errors import BusyError, LedgerError
+from station.line.line import Line
+from station.line.setup import LineSetup, OpenLog
+from station.model.batches import Batch
+from station.model.units import RunFilter
+
+if TYPE_CHECKING:
+    from station.dashboard.records import Records
+    from station.ledger.reader import Reader
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""How far the clocks of stations whose runs meet in one log may be apart."""
+RECORDER_CLOSE_S = 15.0
+"""How long the end of a station waits for the log to take what is queued."""
+
+
+@contextmanager
+def data_folder(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this process; BusyError where another station has it."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    except OSError as error:
+        raise LedgerError(
+            "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError("station.busy", f"another station works in the data folder {data_dir}") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_records(data_dir: Path) -> Iterator[Records]:
+    """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""
+    from station.dashboard.records import Records
+    from station.ledger.reader import Reader
+
+    with closing(Reader(data_dir)) as reader:
+        yield Records(
+            summary=reader.summary,
+            rates=lambda since: reader.rates(RunFilter(since=since)),
+            newest=lambda batch, since, limit: reader.newest(RunFilter(batch=batch, since=since), limit),
+            found=reader.found,
+            unit=reader.unit,
+            failed=lambda batch, since: reader.failed(batch, since=since),
+            batch_summary=reader.batch_summary,
+        )
+
+
+def open_log(data_dir: Path, setup: LineSetup, line: Line, opened: ExitStack) -> OpenLog:
+    """The log of the data folder, made where there is none, what an earlier station left over settled."""
+    from station.ledger import schema
+    from station.ledger.reader import Reader
+    from station.ledger.recorder import Recorder
+
+    schema.create_or_check(data_dir)
+    recorder = Recorder(data_dir, line.ledger_replied)
+    opened.callback(recorder.close, RECORDER_CLOSE_S)
+    recorder.close_interrupted()
+    reader = opened.enter_context(closing(Reader(data_dir)))
+    _warn_of_a_clock_set_back(reader)
+    begun = batch_going_on(setup, reader.open_batch(setup.station_id))
+    return OpenLog(recorder.submit, reader.history, reader.counted_units, begun)
+
+
+def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
+    """The batch that was begun at the bench and not ended, unless another one is named or the line flashes only what
+    is plugged in. An operator who is named takes it over."""
+    if begun is None or setup.only_present or setup.batch not in (None, begun.name):
+        return None
+    return replace(begun, operator=setup.operator or begun.operator)
+
+
+def _warn_of_a_clock_set_back(reader: Reader) -> None:
+    """Whose result is a unit's latest is told by the time; and many a small machine forgets it while it is off."""
+    newest = reader.newest(RunFilter(), 1)
+    if newest and newest[0].started_at > datetime.now(UTC) + CLOCK_SLACK:
+        logging.getLogger(__name__).warning(
+            "the clock of this machine is behind its log, whose newest run began at %s: set it (timedatectl), "
+            "or reports take older results for the latest",
+            newest[0].started_at.isoformat(timespec="seconds"),
+        )
