@@ -42,6 +42,7 @@ class RunOptions:
     boot_timeout_s: float = 30.0
     return_window_s: float = 4.0
     max_runs: int = 3
+    unidentified: Literal["refuse", "flash"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class SlotState(StrEnum):
     ERROR = "error"
     ABORTED = "aborted"
     SKIPPED = "skipped"
+    TAKEN_OUT = "taken_out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,327 @@
+"""The rules for a camera that has no run yet: left alone, asked about, held, and then given a run or skipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from station.errors import UsbAccessError
+from station.flash.messages import CameraHeld, CameraNotHeld
+from station.line.decisions import Go
+from station.line.interlock import Skip
+from station.line.opened_run import opened_run
+from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
+from station.line.slot import Arrival, Moment, Phase, Slot
+from station.line.slot_events import (
+    Arrived,
+    AskLog,
+    Doubled,
+    Effect,
+    Hold,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    LogAnswered,
+    Notice,
+    RerunAsked,
+    Restored,
+    StopLine,
+    Submit,
+    TakenOut,
+    Ticked,
+)
+from station.line.terms import Terms
+from station.model.devices import Device, DeviceMode
+from station.model.events import RunOpened
+from station.model.runs import Outcome
+from station.model.serials import canonical_serial
+from station.model.slots import SlotState
+
+Effects = tuple[Effect, ...]
+Stepped = tuple[Slot, Effects]
+
+ASK_LIMIT_S = 0.25
+"""How long the log may take to say what it knows of a unit before the camera is held: it waits 1.5 s and no longer."""
+BOOTED_S = 60.0
+"""For how long a camera that comes up as an application is taken for the one that was run on this port."""
+
+NOT_A_SLOT = "this port is not a slot: the camera is left alone"
+NOT_ACCEPTING = "the line takes no new cameras now"
+APPLICATION = "it runs its application: replug it to flash it"
+NOT_HELD = "it left its bootloader before it could be held: replug it"
+COMES_AND_GOES = "it comes and goes by itself: unplug it, and set it aside if it goes on"
+OUT = "this slot was taken out: the camera is left alone"
+
+
+# --- arriving and leaving -------------------------------------------------------------------------------------------
+
+
+def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    """A device is on an idle port."""
+    slot = replace(slot, device=event.device, arrival=None)
+    if not slot.in_line:
+        return left_alone(slot, SlotState.NOT_A_SLOT, "slot.not_a_slot", NOT_A_SLOT)
+    if event.device.mode is DeviceMode.OTHER:
+        return left_alone(slot, SlotState.NOT_A_SLOT, "identity.other_board", other_board(event.device))
+    if slot.taken_out:
+        return left_alone(slot, SlotState.TAKEN_OUT, "slot.taken_out", OUT)
+    if event.device.mode is DeviceMode.APPLICATION:
+        return _booted(slot, now)
+    return _in_bootloader(slot, event.device, now, terms)
+
+
+def _in_bootloader(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
+    if not terms.accepting or not terms.setup.accepts(device):
+        return slot.enters(Phase.FOREIGN, SlotState.WAITING, None, NOT_ACCEPTING), ()
+    if came_back_by_itself(slot, device, now, terms):
+        shown = show_last(slot)
+        return shown, (Notice("usb.comes_and_goes", COMES_AND_GOES),)
+    return admit(replace(slot, arrival=Arrival(device, now.at_s)), now, terms)
+
+
+def left_alone(slot: Slot, state: SlotState, code: str, message: str) -> Stepped:
+    """What is there is none of this line's business; it is said once."""
+    return slot.enters(Phase.FOREIGN, state, None, message), (Notice(code, message),)
+
+
+def other_board(device: Device) -> str:
+    """The sentence about a device that is no AE3."""
+    return f"another board ({device.vendor_id:04X}:{device.product_id:04X}) is plugged in: this line flashes AE3s only"
+
+
+def _booted(slot: Slot, now: Moment) -> Stepped:
+    """The application of the camera that was just run here, or of one that nobody has seen in its bootloader."""
+    if _is_of_last_run(slot, now):
+        return show_last(slot), ()
+    return slot.enters(Phase.APPLICATION, message=APPLICATION), (Notice("unit.runs_application", APPLICATION),)
+
+
+def _is_of_last_run(slot: Slot, now: Moment) -> bool:
+    """Whether the application here belongs to the last run: its camera left its bootloader here a moment ago, and a
+    camera that was plugged in since would have shown its own bootloader first. After an application left, only the same
+    application's serial says so."""
+    if slot.last is None or slot.device is None or now.at_s - slot.left_at_s >= BOOTED_S:
+        return False
+    if slot.left_mode is DeviceMode.DFU:
+        return True
+    return bool(slot.device.serial) and slot.device.serial == slot.last.application_serial
+
+
+def show_last(slot: Slot) -> Slot:
+    """How the last run ended is shown again."""
+    return shown(slot, slot.last) if slot.last else slot.enters(Phase.EMPTY)
+
+
+def came_back_by_itself(slot: Slot, device: Device, now: Moment, terms: Terms) -> bool:
+    """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""
+    same = slot.last is not None and canonical_serial(slot.last.serial) == canonical_serial(device.serial)
+    return slot.fickle and same and now.at_s - slot.left_at_s < terms.setup.options.return_window_s
+
+
+def mode_of(slot: Slot) -> DeviceMode | None:
+    """What the device on the port is."""
+    return slot.device.mode if slot.device else None
+
+
+def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
+    """The port is empty. A camera that was not held by then has left its bootloader, or was pulled out."""
+    unheld = slot.phase in (Phase.ASKING, Phase.HOLDING)
+    slot = replace(slot, device=None, arrival=None, left_at_s=now.at_s, left_mode=mode_of(slot))
+    if slot.taken_out:
+        return slot.enters(Phase.EMPTY, SlotState.TAKEN_OUT, None, OUT), ()
+    if unheld:
+        gone = slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD)
+        return replace(gone, last=None), (Notice("usb.not_held", NOT_HELD),)
+    return slot.enters(Phase.EMPTY), ()
+
+
+# --- while the run before it is on its way into the log ---------------------------------------------------------------
+
+
+def received_early(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    """A camera comes while the run before it is not in the log yet: it is held at once, everything else waits."""
+    slot = replace(slot, device=event.device)
+    return held_at_once(slot, event.device, now, terms)
+
+
+def held_at_once(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
+    """Hold a camera that will get its run when the slot is free; nothing for one that would be left alone."""
+    fresh = device.mode is DeviceMode.DFU and terms.accepting and not slot.taken_out
+    if not fresh or not terms.setup.accepts(device) or came_back_by_itself(slot, device, now, terms):
+        return slot, ()
+    return replace(slot, arrival=Arrival(device, now.at_s, hold_asked=True)), (Hold(device),)
+
+
+def left_early(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
+    """What was there while the run is written is gone."""
+    return replace(slot, device=None, arrival=None, left_at_s=now.at_s, left_mode=mode_of(slot)), ()
+
+
+def held_early(slot: Slot, event: HolderAnswered, _now: Moment, _terms: Terms) -> Stepped:
+    """The holder answers for a camera whose run must wait."""
+    return _with_answer(slot, event) or slot, ()
+
+
+def forgotten(slot: Slot, _event: LineStopped, _now: Moment, _terms: Terms) -> Stepped:
+    """A camera without a run gets none any more."""
+    return replace(slot, arrival=None), ()
+
+
+# --- asking, holding, deciding ----------------------------------------------------------------------------------------
+
+
+def admit(slot: Slot, now: Moment, terms: Terms) -> Stepped:
+    """Take the next step with the arrival of a slot that has no run: ask, hold, open or skip."""
+    arrival = slot.arrival
+    assert arrival is not None
+    if not arrival.identified and arrival.decision is None:
+        arrival = replace(arrival, decision=Go())
+        slot = replace(slot, arrival=arrival)
+    if arrival.decision is None:
+        if arrival.log_asked:
+            return slot, ()
+        asked = replace(slot, arrival=replace(arrival, log_asked=True))
+        return asked.enters(Phase.ASKING), (AskLog(arrival.device),)
+    if isinstance(arrival.decision, Skip):
+        return _skipped(slot, arrival.decision, now, terms)
+    if arrival.answer is not None:
+        return _concluded(slot, now, terms)
+    if arrival.hold_asked:
+        return slot.enters(Phase.HOLDING), ()
+    return _hold(slot)
+
+
+def _hold(slot: Slot) -> Stepped:
+    assert slot.arrival is not None
+    slot = replace(slot, arrival=replace(slot.arrival, hold_asked=True))
+    assert slot.arrival is not None
+    return slot.enters(Phase.HOLDING), (Hold(slot.arrival.device),)
+
+
+def ticked(slot: Slot, _event: Ticked, now: Moment, _terms: Terms) -> Stepped:
+    """The log is slow: the camera is held meanwhile."""
+    arrival = slot.arrival
+    if arrival is None or arrival.hold_asked or now.at_s - arrival.at_s < ASK_LIMIT_S:
+        return slot, ()
+    return _hold(slot)
+
+
+def log_answered(slot: Slot, event: LogAnswered, now: Moment, terms: Terms) -> Stepped:
+    """What follows from the log is known."""
+    arrival = slot.arrival
+    if arrival is None or arrival.device != event.device or arrival.decision is not None:
+        return slot, ()
+    return admit(replace(slot, arrival=replace(arrival, decision=event.decision)), now, terms)
+
+
+def holder_answered(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms) -> Stepped:
+    """The camera is held, or cannot be."""
+    answered = _with_answer(slot, event)
+    if answered is None:
+        return slot, ()
+    stop: Effects = ()
+    if isinstance(event.answer, CameraNotHeld) and event.answer.code == "usb.access_denied":
+        # No other camera of this bus may be opened either.
+        stop = (StopLine(UsbAccessError(event.answer.code, event.answer.message)),)
+    slot, effects = admit(answered, now, terms)
+    return slot, stop + effects
+
+
+def _with_answer(slot: Slot, event: HolderAnswered) -> Slot | None:
+    arrival = slot.arrival
+    if arrival is None or not arrival.hold_asked or arrival.answer is not None:
+        return None
+    if arrival.device != event.answer.device:
+        return None
+    return replace(slot, arrival=replace(arrival, answer=event.answer))
+
+
+def doubled(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
+    """The serial of the camera here names no single unit any more."""
+    arrival = slot.arrival
+    if arrival is None or canonical_serial(arrival.device.serial) != canonical_serial(event.serial):
+        return slot, ()
+    slot = replace(slot, arrival=replace(arrival, places=event.places, decision=Go()))
+    return (slot, ()) if slot.phase is Phase.CLOSING else admit(slot, now, terms)
+
+
+def _skipped(slot: Slot, skip: Skip, now: Moment, terms: Terms) -> Stepped:
+    """Leave a unit alone; noted once, however often the same camera comes and goes by itself."""
+    arrival, last = slot.arrival, slot.last
+    assert arrival is not None
+    same = last is not None and canonical_serial(last.serial) == canonical_serial(arrival.device.serial)
+    repeated = same and last is not None and last.code == skip.code
+    if repeated and now.at_s - slot.left_at_s < terms.setup.options.return_window_s:
+        return show_last(replace(slot, arrival=None)), ()
+    slot = _begun(slot, arrival, now, terms, identified=True)
+    return closed(slot, (), Outcome.SKIPPED, skip.code, skip.message, now)
+
+
+def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
+    """The holder has answered and the log too: the camera gets its run."""
+    arrival = slot.arrival
+    assert arrival is not None
+    answer = arrival.answer
+    if isinstance(answer, CameraNotHeld) and answer.gone:
+        slot = replace(slot, arrival=None, last=None)
+        return slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), (Notice("usb.not_held", NOT_HELD),)
+    slot = replace(slot, bootloader=answer.bootloader if isinstance(answer, CameraHeld) else "")
+    slot = _begun(slot, arrival, now, terms, identified=arrival.identified)
+    assert slot.run is not None
+    opening = Submit(RunOpened(slot.run))
+    if isinstance(answer, CameraNotHeld):
+        slot, effects = closed_unrun(slot, answer.outcome, answer.code, answer.message, now)
+        return slot, (opening, *effects)
+    if refusal := unidentified_refusal(arrival.device.serial, arrival.places, terms):
+        slot, effects = closed_unrun(slot, Outcome.ERROR, *refusal, now)
+        return slot, (opening, *effects)
+    return slot.enters(Phase.OPENING), (opening,)
+
+
+def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identified: bool) -> Slot:
+    """The slot with a run that begins now."""
+    check = isinstance(arrival.decision, Go) and arrival.decision.check
+    slot = replace(slot, arrival=None, attempts=(), progress=None, cancelled=False, fickle=False, check=check)
+    run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
+    return replace(slot, run=run, started_s=now.at_s)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def rerun_asked(slot: Slot, _event: RerunAsked, now: Moment, terms: Terms) -> Stepped:
+    """Run the camera that is here once more. One that is out of its bootloader must be plugged in again."""
+    device = slot.device
+    if device is None or slot.arrival is not None or not slot.in_line or slot.taken_out:
+        return slot, ()
+    if device.mode is not DeviceMode.DFU:
+        return replace(slot, message="it is out of its bootloader: unplug it and plug it in again, that runs it"), ()
+    slot = replace(slot, fickle=False)
+    return _in_bootloader(slot, device, now, terms)
+
+
+def line_stopped(slot: Slot, _event: LineStopped, _now: Moment, _terms: Terms) -> Stepped:
+    """A camera that has no run yet gets none."""
+    if slot.arrival is None:
+        return slot, ()
+    return replace(slot, arrival=None).enters(Phase.FOREIGN, SlotState.WAITING, None, NOT_ACCEPTING), ()
+
+
+def taken_out(slot: Slot, event: TakenOut, _now: Moment, _terms: Terms) -> Stepped:
+    """The slot takes no camera any more; a run that is open goes on."""
+    slot = replace(slot, taken_out=True)
+    if slot.busy or slot.arrival is not None:
+        return slot, (Notice("slot.taken_out", event.message),)
+    phase = Phase.EMPTY if slot.device is None else Phase.FOREIGN
+    return slot.enters(phase, SlotState.TAKEN_OUT, None, event.message), (Notice("slot.taken_out", event.message),)
+
+
+def restored(slot: Slot, _event: Restored, now: Moment, terms: Terms) -> Stepped:
+    """The slot is used again; a camera that waits in its bootloader is run."""
+    if not slot.taken_out:
+        return slot, ()
+    slot = replace(slot, taken_out=False)
+    if slot.busy or slot.arrival is not None:
+        return slot, ()
+    if slot.device is None:
+        return slot.enters(Phase.EMPTY), ()
+    return received(slot, Arrived(slot.device), now, terms)

@@ -1,0 +1,17 @@
+"""What follows for a camera from what the log says of its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from station.line.interlock import Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Run it. `check`: the log says that it passed; a few blocks of its memory decide whether it is run after all."""
+
+    check: bool = False
+
+
+Decision = Go | Skip

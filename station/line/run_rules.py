@@ -1,0 +1,263 @@
+"""The rules for a run that is open: queued, given to a worker, ended, and reported when the log has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
+from station.line import admission
+from station.line.opened_run import found_attempt
+from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
+from station.line.slot import Moment, Phase, Slot
+from station.line.slot_events import (
+    Arrived,
+    BatchChanged,
+    CancelAsked,
+    Doubled,
+    Effect,
+    FreeWorker,
+    Hold,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    MovedAway,
+    Report,
+    StartWorker,
+    Submit,
+    TellWorker,
+    WorkerDied,
+    WorkerGiven,
+)
+from station.line.terms import Terms
+from station.model.devices import Device, DeviceMode
+from station.model.events import (
+    AttemptFinished,
+    OpeningCommitted,
+    OpeningNotCommitted,
+    RunCommitted,
+    RunNotCommitted,
+    RunOpened,
+)
+from station.model.runs import Outcome, RunRecord
+from station.model.serials import canonical_serial
+from station.model.slots import SlotState
+
+Effects = tuple[Effect, ...]
+Stepped = tuple[Slot, Effects]
+
+ANOTHER = "the camera was unplugged during the run, and another one plugged in"
+MOVED = "the camera was unplugged before its application came, and is in another slot"
+CANCELLED = CancelRun(Outcome.ABORTED, "operator.cancelled", "the run was cancelled")
+
+
+# --- before a worker has it -------------------------------------------------------------------------------------------
+
+
+def opening_committed(slot: Slot, event: OpeningCommitted, _now: Moment, _terms: Terms) -> Stepped:
+    """The opening is on the disk: from now on the camera may be changed."""
+    if slot.run is None or slot.run.run_id != event.run.run_id:
+        return slot, ()
+    return slot.enters(Phase.QUEUED), ()
+
+
+def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms: Terms) -> Stepped:
+    """The log cannot take the opening: the camera is left as it is."""
+    if slot.run is None or slot.run.run_id != event.run.run_id:
+        return slot, ()
+    text = f"the log could not be written: {event.reason}; the camera was not touched"
+    return closed_unrun(slot, Outcome.ERROR, "ledger.write_failed", text, now)
+
+
+def left_before_worker(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
+    """The camera was pulled out before its run."""
+    slot = replace(slot, device=None, left_at_s=now.at_s, left_mode=admission.mode_of(slot))
+    text = "the camera was unplugged before its run"
+    return closed_unrun(slot, Outcome.ABORTED, "operator.unplugged", text, now)
+
+
+def cancelled_before_worker(slot: Slot, _event: CancelAsked, now: Moment, _terms: Terms) -> Stepped:
+    """A request to end the run before it started."""
+    text = "the run was cancelled before it started"
+    return closed_unrun(slot, Outcome.ABORTED, "operator.cancelled", text, now)
+
+
+def stopped_before_worker(slot: Slot, _event: LineStopped, now: Moment, _terms: Terms) -> Stepped:
+    """The line ends before the run started."""
+    text = "the station was stopped before the run"
+    return closed_unrun(slot, Outcome.ABORTED, "operator.cancelled", text, now)
+
+
+def batch_changed(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) -> Stepped:
+    """Held and not begun: it will run under what is said now."""
+    assert slot.run is not None
+    run = replace(slot.run, batch=event.batch, operator=event.operator)
+    return replace(slot, run=run), (Submit(RunOpened(run)),)
+
+
+def doubled_before_worker(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
+    """Two cameras with one serial: neither result could be told from the other's."""
+    if not _is_of(slot, event.serial):
+        return slot, ()
+    assert slot.run is not None
+    slot = replace(slot, run=replace(slot.run, identified=False))
+    if refusal := unidentified_refusal(event.serial, event.places, terms):
+        return closed_unrun(slot, Outcome.ERROR, *refusal, now)
+    return slot, ()
+
+
+def started(slot: Slot, _event: WorkerGiven, _now: Moment, _terms: Terms) -> Stepped:
+    """A worker takes the run."""
+    assert slot.run is not None
+    assert slot.device is not None
+    start = StartWorker(slot.run, slot.device, slot.bootloader, slot.check)
+    return slot.enters(Phase.RUNNING), (start,)
+
+
+# --- while a worker has it --------------------------------------------------------------------------------------------
+
+
+def left_worker(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
+    """The camera is off the bus: asked to leave, or not."""
+    slot = replace(slot, device=None, arrival=None, left_at_s=now.at_s, left_mode=admission.mode_of(slot))
+    phase = Phase.AWAY if slot.phase is Phase.AWAY else Phase.GONE
+    return replace(slot, phase=phase), (TellWorker(PortChanged(None)),)
+
+
+def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    """A device is on the port of a running camera."""
+    device = event.device
+    slot = replace(slot, device=device)
+    if is_another(slot, device):
+        # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
+        slot, held = admission.held_at_once(slot, device, now, terms)
+        return slot, (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", ANOTHER)), *held)
+    told: Effects = (TellWorker(PortChanged(device)),)
+    if slot.phase is Phase.AWAY:
+        return slot, told
+    slot = replace(slot, phase=Phase.RUNNING)
+    return slot, (*told, Hold(device)) if device.mode is DeviceMode.DFU else told
+
+
+def is_another(slot: Slot, device: Device) -> bool:
+    """Whether a camera in its bootloader is another one than the run's. An application's serial proves nothing."""
+    return device.mode is DeviceMode.DFU and not _is_of(slot, device.serial)
+
+
+def held_again(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms) -> Stepped:
+    """The run's own camera is held again; or the one that took its place is."""
+    if slot.arrival is not None:
+        return admission.held_early(slot, event, now, terms)
+    answer = event.answer
+    if answer.device != slot.device or not isinstance(answer, CameraHeld):
+        return slot, ()
+    told = PortChanged(answer.device, held=True, bootloader=answer.bootloader)
+    return replace(slot, bootloader=answer.bootloader), (TellWorker(told),)
+
+
+def doubled_working(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
+    """Another camera with this serial was plugged in."""
+    if slot.arrival is not None:
+        return admission.doubled(slot, event, now, terms)
+    if not _is_of(slot, event.serial):
+        return slot, ()
+    assert slot.run is not None
+    slot = replace(slot, run=replace(slot.run, identified=False))
+    refusal = unidentified_refusal(event.serial, event.places, terms)
+    return slot, (TellWorker(CancelRun(Outcome.ERROR, *refusal)),) if refusal else ()
+
+
+def moved_away(slot: Slot, _event: MovedAway, _now: Moment, _terms: Terms) -> Stepped:
+    """The camera is in another slot: its application will not come back here."""
+    if not slot.lost:
+        return slot, ()
+    return slot, (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", MOVED)),)
+
+
+def progressed(slot: Slot, event: Progressed, _now: Moment, _terms: Terms) -> Stepped:
+    """The newest progress."""
+    return replace(slot, progress=event.progress), ()
+
+
+def hold_wanted(slot: Slot, event: HoldWanted, _now: Moment, _terms: Terms) -> Stepped:
+    """Whether the camera was asked to leave its bootloader."""
+    if not event.wanted:
+        return replace(slot, phase=Phase.AWAY), ()
+    return replace(slot, phase=Phase.RUNNING if slot.device is not None else Phase.GONE), ()
+
+
+def attempt_ended(slot: Slot, event: AttemptEnded, _now: Moment, _terms: Terms) -> Stepped:
+    """An attempt is complete, the run goes on."""
+    assert slot.run is not None
+    fact = AttemptFinished(slot.run.run_id, event.attempt)
+    return replace(slot, attempts=(*slot.attempts, event.attempt)), (Submit(fact),)
+
+
+def ended(slot: Slot, event: RunEnded, now: Moment, _terms: Terms) -> Stepped:
+    """The worker is done with the run."""
+    assert slot.run is not None
+    run = replace(slot.run, verified=event.verified, boot_confirmed=event.boot_confirmed)
+    slot = replace(slot, run=run, fickle=event.left_by_itself)
+    slot, effects = closed(slot, slot.attempts, event.outcome, event.code, event.message, now)
+    return slot, (FreeWorker(), *effects)
+
+
+def worker_died(slot: Slot, _event: WorkerDied, now: Moment, _terms: Terms) -> Stepped:
+    """The worker's process ended in the middle of the run."""
+    outcome, code, text = Outcome.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"
+    if slot.cancelled:
+        outcome, code, text = CANCELLED.outcome, CANCELLED.code, CANCELLED.message
+    attempts = (*slot.attempts, found_attempt(slot, outcome, code, text, now))
+    slot, effects = closed(slot, attempts, outcome, code, text, now)
+    return slot, (FreeWorker(dead=True), *effects)
+
+
+def cancelled_working(slot: Slot, _event: CancelAsked, _now: Moment, _terms: Terms) -> Stepped:
+    """End the run at its next block."""
+    return replace(slot, cancelled=True), (TellWorker(CANCELLED),)
+
+
+def stopped_working(slot: Slot, event: LineStopped, _now: Moment, _terms: Terms) -> Stepped:
+    """The line ends: the run finishes, or is ended at its next block."""
+    slot = replace(slot, arrival=None)
+    return (replace(slot, cancelled=True), (TellWorker(CANCELLED),)) if event.abort else (slot, ())
+
+
+def _is_of(slot: Slot, serial: str) -> bool:
+    return slot.run is not None and canonical_serial(slot.run.serial) == canonical_serial(serial)
+
+
+# --- its end ----------------------------------------------------------------------------------------------------------
+
+
+def committed(slot: Slot, event: RunCommitted, now: Moment, terms: Terms) -> Stepped:
+    """The log has the run: now it is shown."""
+    if slot.run is None or slot.run.run_id != event.run.run_id:
+        return slot, ()
+    return _reported(slot, event.run, now, terms)
+
+
+def not_committed(slot: Slot, event: RunNotCommitted, now: Moment, terms: Terms) -> Stepped:
+    """The log could not take the run: whatever it came to, it is no result."""
+    if slot.run is None or slot.run.run_id != event.run.run_id:
+        return slot, ()
+    run = event.run
+    text = f"{event.reason} (the run itself: {run.outcome} {run.code or ''})".strip()
+    failed = replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=text)
+    return _reported(slot, failed, now, terms)
+
+
+def _reported(slot: Slot, run: RunRecord, now: Moment, terms: Terms) -> Stepped:
+    slot = shown(replace(slot, run=None, last=run, started_s=None), run)
+    report = Report(run)
+    if slot.taken_out:
+        slot = replace(slot, arrival=None).enters(
+            Phase.EMPTY if slot.device is None else Phase.FOREIGN, SlotState.TAKEN_OUT, None, admission.OUT
+        )
+        return slot, (report,)
+    if slot.arrival is not None:
+        slot, effects = admission.admit(slot, now, terms)
+        return slot, (report, *effects)
+    # A camera that failed and is off the bus still sits in its slot: what to do with it stays to be read.
+    if slot.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
+        slot = slot.enters(Phase.EMPTY)
+    return slot, (report,)

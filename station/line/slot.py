@@ -1,0 +1,185 @@
+"""One slot as a value: what is on its port, the run that is open there, and what it shows.
+
+A slot is changed by `transitions.step` alone, which has the table and its rules. Nothing here does I/O, reads a clock
+or makes a key: an event comes with its `Moment`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+
+from station.flash.messages import CameraHeld, CameraNotHeld
+from station.line.decisions import Decision
+from station.model.devices import Device, DeviceMode
+from station.model.runs import AttemptRecord, Outcome, RunRecord
+from station.model.serials import canonical_serial, is_identity
+from station.model.slots import Progress, SlotState, SlotView
+
+
+class Phase(Enum):
+    """Where a slot is. A run is open from OPENING to CLOSING, and a worker has it from RUNNING to GONE."""
+
+    EMPTY = auto()
+    FOREIGN = auto()
+    """What is there is left alone: no slot, another board, a slot that was taken out, a line that takes no camera."""
+    APPLICATION = auto()
+    """A camera that runs its application, without a run."""
+    ASKING = auto()
+    """The log is asked what it knows of the unit."""
+    HOLDING = auto()
+    """The holder keeps the camera in its bootloader."""
+    OPENING = auto()
+    """The run was handed to the log, which has not answered yet."""
+    QUEUED = auto()
+    """The opening is on the disk: the run waits for a worker."""
+    RUNNING = auto()
+    AWAY = auto()
+    """The worker asked the camera to leave its bootloader: it may come and go."""
+    GONE = auto()
+    """The camera left in the middle of the run."""
+    CLOSING = auto()
+    """The run has its outcome, and the log has not answered yet."""
+    DONE = auto()
+    """How the last run here ended is shown."""
+
+
+WORKING = (Phase.RUNNING, Phase.AWAY, Phase.GONE)
+"""A worker has the run."""
+WAITING = (Phase.OPENING, Phase.QUEUED)
+"""A run is open, and no worker has it."""
+IDLE = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
+"""No run is open."""
+
+STATE_OF_OUTCOME = {
+    Outcome.PASS: SlotState.PASSED,
+    Outcome.FAIL: SlotState.FAILED,
+    Outcome.ERROR: SlotState.ERROR,
+    Outcome.ABORTED: SlotState.ABORTED,
+    Outcome.SKIPPED: SlotState.SKIPPED,
+}
+_STATE_OF_PHASE = {
+    Phase.EMPTY: SlotState.EMPTY,
+    Phase.APPLICATION: SlotState.APPLICATION,
+    Phase.ASKING: SlotState.HOLDING,
+    Phase.HOLDING: SlotState.HOLDING,
+    Phase.OPENING: SlotState.WAITING,
+    Phase.QUEUED: SlotState.WAITING,
+    Phase.RUNNING: SlotState.RUNNING,
+    Phase.AWAY: SlotState.RUNNING,
+    Phase.GONE: SlotState.RUNNING,
+    Phase.CLOSING: SlotState.RECORDING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an event came: monotonic seconds, the wall clock (UTC), and two keys that nobody has used yet."""
+
+    at_s: float
+    utc: datetime
+    run_id: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A camera in its bootloader that has no run yet.
+
+    `decision` is what follows from the log, None until it has answered. `places` names the slots with the same serial,
+    "" where there is no other. A camera that arrives while the run before it is not in the log yet is held already.
+    """
+
+    device: Device
+    at_s: float
+    log_asked: bool = False
+    decision: Decision | None = None
+    hold_asked: bool = False
+    answer: CameraHeld | CameraNotHeld | None = None
+    places: str = ""
+
+    @property
+    def identified(self) -> bool:
+        """Whether its serial names one unit."""
+        return is_identity(self.device.serial) and not self.places
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One physical port. `name` is the port path where the port is no slot (`in_line` False)."""
+
+    path: str
+    name: str
+    in_line: bool = True
+    phase: Phase = Phase.EMPTY
+    device: Device | None = None
+    left_at_s: float = float("-inf")
+    left_mode: DeviceMode | None = None
+    """What the device was that left last."""
+    arrival: Arrival | None = None
+    run: RunRecord | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    bootloader: str = ""
+    check: bool = False
+    """The log says that the unit passed: the worker looks at its memory first."""
+    started_s: float | None = None
+    progress: Progress | None = None
+    cancelled: bool = False
+    taken_out: bool = False
+    fickle: bool = False
+    """The last run ended with a camera that comes and goes by itself."""
+    last: RunRecord | None = None
+    """The last run here, as it was reported."""
+    state: SlotState = SlotState.EMPTY
+    code: str | None = None
+    message: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is open or not in the log yet."""
+        return self.run is not None
+
+    @property
+    def view(self) -> SlotView:
+        """The slot as screens show it."""
+        return SlotView(
+            slot=self.name,
+            port_path=self.path,
+            state=self.state,
+            serial=self._shown_serial,
+            run_id=self._shown_run.run_id if self._shown_run else "",
+            code=self.code,
+            message=self.message,
+            progress=self.progress if self.phase in WORKING else None,
+            started_at_s=self.started_s if self.run and self.phase is not Phase.CLOSING else None,
+        )
+
+    @property
+    def _shown_run(self) -> RunRecord | None:
+        return self.run or (self.last if self.phase is Phase.DONE else None)
+
+    @property
+    def _shown_serial(self) -> str:
+        """The application spells the serial in another way: a finished camera keeps the one that it ran under."""
+        if self._shown_run is not None:
+            return self._shown_run.serial
+        return self.device.serial if self.device else ""
+
+    def has_serial(self, serial: str) -> bool:
+        """Whether a camera with this bootloader's serial is here: in its bootloader, or in a run and not away."""
+        if self.run is not None and self.phase is not Phase.CLOSING and not self.lost:
+            return canonical_serial(self.run.serial) == canonical_serial(serial)
+        mine = self.arrival.device if self.arrival else self.device
+        if mine is None or mine.mode is not DeviceMode.DFU:
+            return False
+        return canonical_serial(mine.serial) == canonical_serial(serial)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the run's camera is nowhere: it left, and may be in another slot by now."""
+        return self.phase in (Phase.AWAY, Phase.GONE) and self.device is None
+
+    def enters(self, phase: Phase, state: SlotState | None = None, code: str | None = None, message: str = "") -> Slot:
+        """The slot in another phase; `state` where the phase alone does not say what is shown."""
+        return replace(self, phase=phase, state=state or _STATE_OF_PHASE[phase], code=code, message=message)

@@ -1,0 +1,139 @@
+"""The slot machine: `step` takes a slot, what happened, and says how the slot stands then and what is to be done.
+
+Pure: no I/O, no clock, no thread. The rules, by the names of `TABLE`'s functions in `admission` and `run_rules`:
+
+1.  A device that is announced twice is one device. A new one on a port that still has one means that the old one left.
+2.  A camera in its bootloader is asked about in the log and then held; where the log does not answer within
+    `ASK_LIMIT_S` it is held first. Nothing else is done to a camera before it is held.
+3.  A run is opened when the camera is held (or cannot be) and the log has answered. It is submitted, and nothing is
+    written to the camera before the log has it on the disk (`OpeningCommitted`): only then is it queued for a worker.
+4.  A camera that the log says is to be left alone gets a run that is opened and closed in one record.
+5.  A run that is open is closed exactly once, by the first of: its worker's end, its worker's death, the log's refusal
+    of the opening, a cancellation or departure before it has a worker.
+6.  The outcome is shown, and reported, only when the log has answered the close. A run that the log did not take is
+    ERROR.
+7.  While a worker has the run, what happens at the port is its business: it is told, and decides.
+8.  A camera with another bootloader serial in the place of the run's own ends that run as pulled out; it is held at
+    once, and gets its own run when the old one is in the log. A slot never has two runs.
+9.  Two cameras with one serial at once are not identified: refused or run by their ports, as the setting says.
+10. A camera that left the bus blocks nothing: the slot is empty, or waits only for a worker or the log to answer.
+11. A slot that was taken out, or a line that has stopped, leaves new cameras alone.
+
+What the table does not name changes nothing: late answers, facts of a run that is over, requests that come too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunEnded
+from station.line import admission, run_rules
+from station.line.slot import IDLE, WAITING, WORKING, Moment, Phase, Slot
+from station.line.slot_events import (
+    Arrived,
+    BatchChanged,
+    CancelAsked,
+    Doubled,
+    Effect,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    LogAnswered,
+    MovedAway,
+    RerunAsked,
+    Restored,
+    SlotEvent,
+    TakenOut,
+    Ticked,
+    WorkerDied,
+    WorkerGiven,
+)
+from station.line.terms import Terms
+from station.model.events import OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
+
+Effects = tuple[Effect, ...]
+Rule = Callable[[Slot, Any, Moment, Terms], tuple[Slot, Effects]]
+
+TABLE: Mapping[type, Mapping[Phase, Rule]] = {
+    Arrived: {
+        **dict.fromkeys(IDLE, admission.received),
+        **dict.fromkeys(WORKING, run_rules.came_back),
+        Phase.CLOSING: admission.received_early,
+    },
+    Left: {
+        **dict.fromkeys(IDLE, admission.left),
+        **dict.fromkeys(WAITING, run_rules.left_before_worker),
+        **dict.fromkeys(WORKING, run_rules.left_worker),
+        Phase.CLOSING: admission.left_early,
+    },
+    LogAnswered: {Phase.ASKING: admission.log_answered, Phase.HOLDING: admission.log_answered},
+    HolderAnswered: {
+        Phase.HOLDING: admission.holder_answered,
+        Phase.ASKING: admission.holder_answered,
+        Phase.CLOSING: admission.held_early,
+        **dict.fromkeys(WORKING, run_rules.held_again),
+    },
+    Ticked: {Phase.ASKING: admission.ticked},
+    Doubled: {
+        **dict.fromkeys(IDLE, admission.doubled),
+        **dict.fromkeys(WAITING, run_rules.doubled_before_worker),
+        **dict.fromkeys(WORKING, run_rules.doubled_working),
+        Phase.CLOSING: admission.doubled,
+    },
+    MovedAway: {Phase.AWAY: run_rules.moved_away, Phase.GONE: run_rules.moved_away},
+    OpeningCommitted: {Phase.OPENING: run_rules.opening_committed},
+    OpeningNotCommitted: {Phase.OPENING: run_rules.opening_refused},
+    RunCommitted: {Phase.CLOSING: run_rules.committed},
+    RunNotCommitted: {Phase.CLOSING: run_rules.not_committed},
+    WorkerGiven: {Phase.QUEUED: run_rules.started},
+    Progressed: dict.fromkeys(WORKING, run_rules.progressed),
+    HoldWanted: dict.fromkeys(WORKING, run_rules.hold_wanted),
+    AttemptEnded: dict.fromkeys(WORKING, run_rules.attempt_ended),
+    RunEnded: dict.fromkeys(WORKING, run_rules.ended),
+    WorkerDied: dict.fromkeys(WORKING, run_rules.worker_died),
+    CancelAsked: {
+        **dict.fromkeys(WAITING, run_rules.cancelled_before_worker),
+        **dict.fromkeys(WORKING, run_rules.cancelled_working),
+    },
+    RerunAsked: dict.fromkeys(IDLE, admission.rerun_asked),
+    BatchChanged: dict.fromkeys(WAITING, run_rules.batch_changed),
+    LineStopped: {
+        **dict.fromkeys(IDLE, admission.line_stopped),
+        **dict.fromkeys(WAITING, run_rules.stopped_before_worker),
+        **dict.fromkeys(WORKING, run_rules.stopped_working),
+        Phase.CLOSING: admission.forgotten,
+    },
+    TakenOut: dict.fromkeys(Phase, admission.taken_out),
+    Restored: dict.fromkeys(Phase, admission.restored),
+}
+"""What follows from each kind of event in each phase. A pair that is not here changes nothing."""
+
+
+def step(slot: Slot, event: SlotEvent, now: Moment, terms: Terms) -> tuple[Slot, Effects]:
+    """The slot after the event, and what is to be done, in order."""
+    if isinstance(event, Arrived) and slot.device is not None:
+        if _same_enumeration(slot, event):
+            return slot, ()
+        slot, of_left = step(slot, Left(), now, terms)
+        slot, of_arrival = step(slot, event, now, terms)
+        return slot, of_left + of_arrival
+    if isinstance(event, Left) and slot.device is None:
+        return slot, ()
+    rule = TABLE[type(event)].get(slot.phase)
+    if rule is None:
+        return slot, ()
+    return rule(slot, event, now, terms)
+
+
+def _same_enumeration(slot: Slot, event: Arrived) -> bool:
+    known, new = slot.device, event.device
+    if known is None:
+        return False
+    return (known.bus, known.address, known.product_id) == (new.bus, new.address, new.product_id)
+
+
+def with_device(slot: Slot, event: Arrived) -> Slot:
+    """The slot with the device on its port."""
+    return replace(slot, device=event.device)

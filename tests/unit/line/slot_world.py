@@ -1,0 +1,349 @@
+"""Slots under any sequence of events: the events to draw, and what must hold after each of them and in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from station.flash.messages import AttemptEnded, CameraHeld, CameraNotHeld, HoldWanted, Progressed, RunEnded
+from station.line.decisions import Go
+from station.line.interlock import Skip
+from station.line.setup import LineSetup
+from station.line.slot import Moment, Phase, Slot
+from station.line.slot_events import (
+    Arrived,
+    AskLog,
+    BatchChanged,
+    CancelAsked,
+    Doubled,
+    Effect,
+    FreeWorker,
+    Hold,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    LogAnswered,
+    MovedAway,
+    Report,
+    RerunAsked,
+    Restored,
+    SlotEvent,
+    StartWorker,
+    Submit,
+    TakenOut,
+    TellWorker,
+    Ticked,
+    WorkerDied,
+    WorkerGiven,
+)
+from station.line.terms import Terms
+from station.line.transitions import step
+from station.model.devices import Device, DeviceMode
+from station.model.events import (
+    AttemptFinished,
+    OpeningCommitted,
+    OpeningNotCommitted,
+    RunCommitted,
+    RunFinished,
+    RunNotCommitted,
+    RunOpened,
+)
+from station.model.recipes import Recipe
+from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
+from station.model.slots import Progress, SlotState
+
+START = datetime(2026, 11, 25, tzinfo=UTC)
+SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
+SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
+
+addresses = st.integers(1, 4)
+devices = st.builds(
+    lambda address, serial, mode: Device(
+        "1-1", 1, address, 0x37C5, {"dfu": 0x96E3, "application": 0x16E3}.get(mode, 0x9206), serial, 0x0103, mode
+    ),
+    addresses,
+    st.sampled_from(SERIALS),
+    st.sampled_from([DeviceMode.DFU] * 4 + [DeviceMode.APPLICATION, DeviceMode.OTHER]),
+)
+
+
+@dataclass
+class World:
+    """One slot and everything around it that answers: the log, the holder, a worker. Checks after every event."""
+
+    slot: Slot = field(default_factory=lambda: Slot("1-1", "A1"))
+    terms: Terms = field(default_factory=lambda: Terms(SETUP))
+    at_s: float = 0.0
+    keys: int = 0
+    opened: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
+    on_disk: set[str] = field(default_factory=set)
+    committed: set[str] = field(default_factory=set)
+    reported: Counter[str] = field(default_factory=Counter)
+    working: str | None = None
+    asked: Device | None = None
+    holding: list[Device] = field(default_factory=list)
+    unanswered: list[RunRecord] = field(default_factory=list)
+    unclosed: list[RunRecord] = field(default_factory=list)
+
+    def feed(self, event: SlotEvent, later_s: float = 0.01) -> tuple[Effect, ...]:
+        """One event; its effects are taken in and everything that must hold is checked."""
+        self.at_s += later_s
+        self.keys += 1
+        now = Moment(self.at_s, START + timedelta(seconds=self.at_s), f"r{self.keys}", f"a{self.keys}")
+        if isinstance(event, LineStopped):
+            self.terms = replace(self.terms, accepting=False)
+        if isinstance(event, OpeningCommitted):
+            self.on_disk.add(event.run.run_id)
+        if isinstance(event, RunCommitted):
+            self.committed.add(event.run.run_id)
+        before = self.slot
+        self.slot, effects = step(before, event, now, self.terms)
+        for effect in effects:
+            self._take(effect)
+        self._check()
+        return effects
+
+    def _take(self, effect: Effect) -> None:
+        if isinstance(effect, Submit):
+            self._submitted(effect)
+        elif isinstance(effect, StartWorker):
+            assert effect.run.run_id in self.on_disk, "a worker began before the opening was on the disk"
+            assert self.working is None, "two workers"
+            self.working = effect.run.run_id
+        elif isinstance(effect, TellWorker):
+            assert self.working is not None, "a message to no worker"
+        elif isinstance(effect, FreeWorker):
+            assert self.working is not None
+            self.working = None
+        elif isinstance(effect, AskLog):
+            self.asked = effect.device
+        elif isinstance(effect, Hold):
+            assert effect.device == self.slot.device, "what is not here was to be held"
+            self.holding.append(effect.device)
+        elif isinstance(effect, Report):
+            self.reported[effect.run.run_id] += 1
+
+    def _submitted(self, effect: Submit) -> None:
+        fact = effect.fact
+        if isinstance(fact, RunOpened):
+            if fact.run.run_id not in self.opened:
+                assert not self._open_runs(), "a slot has two runs"
+                self.unanswered.append(fact.run)
+            self.opened[fact.run.run_id] += 1
+            assert not self.closed[fact.run.run_id], "opened again after it was closed"
+        elif isinstance(fact, RunFinished):
+            skipped = fact.run.outcome is Outcome.SKIPPED
+            assert skipped or self.opened[fact.run.run_id], "closed and never opened"
+            self.closed[fact.run.run_id] += 1
+            self.unclosed.append(fact.run)
+        elif isinstance(fact, AttemptFinished):
+            assert self.opened[fact.run_id]
+            assert not self.closed[fact.run_id], "an attempt of a closed run"
+
+    def _open_runs(self) -> list[str]:
+        return [run_id for run_id in self.opened if not self.reported[run_id]]
+
+    def _check(self) -> None:
+        slot = self.slot
+        assert all(count == 1 for count in self.closed.values() if count), "closed twice"
+        assert all(count == 1 for count in self.reported.values() if count), "reported twice"
+        assert (slot.run is not None) == (slot.phase not in _WITHOUT_RUN), slot.phase
+        if slot.state is SlotState.PASSED:
+            assert slot.last is not None
+            assert slot.last.run_id in self.committed, "green before the commit"
+        if slot.phase in (Phase.RUNNING, Phase.AWAY, Phase.GONE):
+            assert slot.run is not None
+            assert self.working == slot.run.run_id
+        assert slot.view.port_path == "1-1"
+
+    def settle(self) -> None:
+        """Everybody answers who was asked; a run that a worker has ends."""
+        for _ in range(12):
+            if self.asked is not None:
+                asked, self.asked = self.asked, None
+                self.feed(LogAnswered(asked, Go()))
+            while self.holding:
+                self.feed(HolderAnswered(CameraHeld(self.holding.pop(0), "1.0.3", 0.1)))
+            while self.unanswered:
+                self.feed(OpeningCommitted(self.unanswered.pop(0)))
+            if self.slot.phase is Phase.QUEUED:
+                self.feed(WorkerGiven())
+            if self.working is not None:
+                self.feed(WorkerDied())
+            while self.unclosed:
+                self.feed(RunCommitted(self.unclosed.pop(0)))
+
+    def check_end(self) -> None:
+        """After everybody answered: all that was opened is closed and reported, once."""
+        for run_id in self.opened:
+            assert self.closed[run_id] == 1, f"{run_id} was never closed"
+            assert self.reported[run_id] == 1, f"{run_id} was never reported"
+        assert self.slot.run is None
+        assert self.working is None
+
+    def check_usable(self) -> None:
+        """An unplugged camera leaves a slot that takes the next one."""
+        if not self.terms.accepting or self.slot.taken_out:
+            return
+        self.feed(Left(), later_s=100.0)
+        self.settle()
+        new = Device("1-1", 1, 99, 0x37C5, 0x96E3, "4F6A1C6A3381000000000009", 0x0103, DeviceMode.DFU)
+        self.feed(Arrived(new))
+        self.settle()
+        assert self.slot.last is not None
+        assert self.slot.last.serial == new.serial, "the slot is blocked"
+
+
+_WITHOUT_RUN = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
+
+
+@dataclass(frozen=True)
+class AnswerLog:
+    """The log answers what it was asked last."""
+
+    skip: bool
+
+
+@dataclass(frozen=True)
+class AnswerHold:
+    """The holder answers one of what it was asked."""
+
+    held: bool
+    gone: bool
+
+
+@dataclass(frozen=True)
+class AnswerOpening:
+    """The log answers an opening."""
+
+    committed: bool
+
+
+@dataclass(frozen=True)
+class AnswerClose:
+    """The log answers a close."""
+
+    committed: bool
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What a sound bench does next, some steps of it: arbitrary events alone seldom come as far as a result."""
+
+    steps: int
+
+
+Answer = Forward | AnswerLog | AnswerHold | AnswerOpening | AnswerClose
+
+attempts = st.builds(
+    lambda key: AttemptRecord(key, 1, Outcome.FAIL, "usb.timeout", "write", START, 1.0), st.text("xyz", min_size=3)
+)
+ends = st.builds(
+    RunEnded,
+    st.sampled_from(Outcome),
+    st.sampled_from([None, "usb.disconnected", "boot.timeout"]),
+    st.just(""),
+    verified=st.booleans(),
+    boot_confirmed=st.booleans(),
+    left_by_itself=st.booleans(),
+)
+stray_runs = st.builds(
+    lambda run_id, outcome: RunRecord(
+        run_id, "s1", SERIALS[0], True, "A1", "1-1", None, None, "full", "b", "b1", None, START, outcome=outcome
+    ),
+    st.sampled_from(["r1", "r2", "stray"]),
+    st.just(Outcome.PASS),
+)
+forwards = st.builds(Forward, st.integers(1, 7))
+answers: st.SearchStrategy[Answer] = st.one_of(
+    forwards,
+    forwards,
+    forwards,
+    st.builds(AnswerLog, skip=st.booleans()),
+    st.builds(AnswerHold, held=st.sampled_from([True, True, True, False]), gone=st.booleans()),
+    st.builds(AnswerOpening, committed=st.sampled_from([True, True, True, False])),
+    st.builds(AnswerClose, committed=st.sampled_from([True, True, True, False])),
+)
+events: st.SearchStrategy[SlotEvent] = st.one_of(
+    st.builds(Arrived, devices),
+    st.builds(Arrived, devices),
+    st.just(Left()),
+    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip("unit.set_aside", "")])),
+    st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
+    st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
+    st.just(MovedAway()),
+    st.just(WorkerGiven()),
+    st.just(CancelAsked()),
+    st.just(RerunAsked()),
+    st.builds(BatchChanged, st.sampled_from([None, "L1"]), st.none()),
+    st.just(Ticked()),
+    st.sampled_from([TakenOut("three"), Restored(), Restored(), LineStopped(False), LineStopped(True)]),
+    st.builds(OpeningNotCommitted, stray_runs, st.just("stray")),
+    st.builds(RunNotCommitted, stray_runs, st.just("stray")),
+)
+worker_events: st.SearchStrategy[SlotEvent] = st.one_of(
+    st.just(WorkerDied()),
+    st.builds(HoldWanted, st.booleans()),
+    st.builds(Progressed, st.just(Progress("write", 1))),
+    st.builds(AttemptEnded, attempts),
+    ends,
+)
+delays_s = st.sampled_from([0.001, 0.01, 0.3, 5.0, 61.0])
+moves: st.SearchStrategy[SlotEvent | Answer] = st.one_of(events, answers, answers, worker_events)
+
+
+def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
+    """One move: an event, or an answer to something that was asked (nothing where nothing was)."""
+    if isinstance(move, Forward):
+        for _ in range(move.steps):
+            forward(world, later_s)
+    elif isinstance(move, AnswerLog):
+        if world.asked is not None:
+            asked, world.asked = world.asked, None
+            world.feed(LogAnswered(asked, Skip("unit.already_passed", "") if move.skip else Go()), later_s)
+    elif isinstance(move, AnswerHold):
+        if world.holding:
+            device = world.holding.pop(0)
+            not_held = CameraNotHeld(device, Outcome.FAIL, "usb.timeout", "silent", move.gone)
+            world.feed(HolderAnswered(CameraHeld(device, "1.0.3", 0.1) if move.held else not_held), later_s)
+    elif isinstance(move, AnswerOpening):
+        if world.unanswered:
+            run = world.unanswered.pop(0)
+            world.feed(OpeningCommitted(run) if move.committed else OpeningNotCommitted(run, "full"), later_s)
+    elif isinstance(move, AnswerClose):
+        if world.unclosed:
+            run = world.unclosed.pop(0)
+            world.feed(RunCommitted(run) if move.committed else RunNotCommitted(run, "full"), later_s)
+    elif isinstance(move, WorkerDied | HoldWanted | Progressed | AttemptEnded | RunEnded):
+        # A worker speaks only while it has a run: its pipe belongs to one slot.
+        if world.working is not None:
+            world.feed(move, later_s)
+    else:
+        world.feed(move, later_s)
+
+
+PASSED = RunEnded(Outcome.PASS, None, "", verified=True, boot_confirmed=True, left_by_itself=False)
+SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
+
+
+def forward(world: World, later_s: float) -> None:
+    """The next step of a sound bench."""
+    if world.slot.device is None and not world.slot.busy:
+        world.feed(Arrived(SOUND), later_s)
+    elif world.asked is not None:
+        asked, world.asked = world.asked, None
+        world.feed(LogAnswered(asked, Go()), later_s)
+    elif world.holding:
+        world.feed(HolderAnswered(CameraHeld(world.holding.pop(0), "1.0.3", 0.1)), later_s)
+    elif world.unanswered:
+        world.feed(OpeningCommitted(world.unanswered.pop(0)), later_s)
+    elif world.slot.phase is Phase.QUEUED:
+        world.feed(WorkerGiven(), later_s)
+    elif world.working is not None:
+        world.feed(PASSED, later_s)
+    elif world.unclosed:
+        world.feed(RunCommitted(world.unclosed.pop(0)), later_s)
