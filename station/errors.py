@@ -181,6 +181,8 @@ HINTS: dict[str, str] = {
     "station.interrupted": "The station stopped during the run. Plug the camera in again.",
     "station.internal": "The station made a mistake. Plug the camera in again and tell the engineer.",
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
+    "line.same_failures": "The same failure again and again: check bundle, recipe, hub and power before the next camera.",
+    "slot.taken_out": "Check the slot's cable, port and hub, then put it back: station slots restore NAME",
     "ledger.write_failed": "The result could not be written to the log. Check the disk, then re-run the camera.",
     "ledger.schema_outdated": "Run: station db upgrade",
     "ledger.schema_unknown": "The log was written by a newer station. Install that version.",

@@ -16,16 +16,12 @@ from station.model.units import unit_key
 class Batching:
     """The batch at the bench. What changes it is told to the log; errors are the log's, where it cannot be asked."""
 
-    def __init__(self, setup: LineSetup) -> None:
-        self._log: OpenLog | None = None
+    def __init__(self, setup: LineSetup, log: OpenLog) -> None:
+        """A batch that the log has open goes on."""
+        self._log = log
         self._station_id = setup.station_id
         self.operator = setup.operator
         self.batch = None if setup.batch is None else self._new(setup.batch, None)
-        self._done: set[str] = set()
-
-    def log_opened(self, log: OpenLog) -> None:
-        """The log can be asked; a batch that it has open goes on."""
-        self._log = log
         if log.begun is not None:
             self.batch, self.operator = log.begun, log.begun.operator
         self._done = self._counted_units()
@@ -35,7 +31,7 @@ class Batching:
 
     def _counted_units(self) -> set[str]:
         """What a quantity is counted from: asked of the log once, kept up from then on."""
-        if self._log is None or self.batch is None or self.batch.planned is None:
+        if self.batch is None or self.batch.planned is None:
             return set()
         return set(self._log.counted_units(self._station_id, self.batch.name))
 
@@ -75,7 +71,7 @@ class Batching:
             self._note()
 
     def _note(self) -> None:
-        if self._log is not None and self.batch is not None:
+        if self.batch is not None:
             self._log.submit(BatchNoted(self.batch))
 
     def count(self, run: RunRecord) -> None:

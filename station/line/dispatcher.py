@@ -1,8 +1,11 @@
-"""The dispatcher: one thread that turns events into runs.
+"""The dispatcher: the only thread that changes slots.
 
-It holds first and queues then: an arrival goes to the holder at once, and no worker is started while holds are under
-way. Everything else (facts of workers, answers of the ledger, requests of a screen) comes through one queue, so that
-no state here needs a lock.
+1. Everything that happens (devices, answers of the holder and the log, facts of workers, requests) becomes an event of
+   a slot; `transitions.step` says what follows, and the dispatcher carries the effects out. It decides nothing about
+   a slot itself.
+2. What concerns several slots is seen here: one serial in two places, which run is next, when the line stops.
+3. It holds first and queues then: no worker is started while holds are under way.
+4. Slots are frozen values: other threads may look at the newest ones at any time.
 """
 
 from __future__ import annotations
@@ -10,59 +13,102 @@ from __future__ import annotations
 import queue
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
+from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
-from station.line.arrivals import Arrivals
+from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunCamera, RunEnded
 from station.line.batching import Batching
+from station.line.decisions import Decision
+from station.line.log_questions import LogQuestions
 from station.line.pool import Child, Pool
-from station.line.port import Port
-from station.line.runs import Runs
 from station.line.setup import LineSetup, OpenLog
+from station.line.slot import Moment, Phase, Slot
+from station.line.slot_events import (
+    Arrived,
+    AskLog,
+    BatchChanged,
+    CancelAsked,
+    Doubled,
+    Effect,
+    FreeWorker,
+    Hold,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    LogAnswered,
+    MovedAway,
+    Notice,
+    Report,
+    RerunAsked,
+    Restored,
+    SlotEvent,
+    StartWorker,
+    StopLine,
+    Submit,
+    TakenOut,
+    TellWorker,
+    Ticked,
+    WorkerDied,
+    WorkerGiven,
+)
+from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
 from station.line.stopping import Stopping
+from station.line.terms import Terms
+from station.line.transitions import step
 from station.model.batches import Batch
-from station.model.devices import DeviceEvent, DeviceMode
+from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.model.events import (
     BatchNotCommitted,
     LedgerReply,
-    OpeningCommitted,
-    OpeningNotCommitted,
-    RunOpened,
 )
-from station.model.runs import Outcome, RunRecord
-from station.model.slots import SlotState, SlotView
+from station.model.ids import new_id
+from station.model.runs import RunPlan, RunRecord
+from station.model.serials import canonical_serial, is_identity
+from station.model.slots import SlotNotice, SlotView
 
 TICK_S = 0.25
+ASKING_TICK_S = 0.05
+"""How often to look while the log is asked: a camera is held first where the log is slow."""
+HOLD_FIRST_S = 1.5
+"""For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what the line does. Called in the dispatcher's thread; each must be quick."""
+
+    on_run: Callable[[RunRecord], None]
+    on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None
+    on_plan_reached: Callable[[Batch], None] = lambda batch: None
+    on_notice: Callable[[SlotNotice], None] = lambda notice: None
 
 
 class Dispatcher:
-    """The state of every port, and what happens next. Only `post` may be called from another thread."""
+    """Feeds events to slots and carries their effects out. Only `post`, `views` and `status` are for other threads."""
 
-    def __init__(
-        self,
-        setup: LineSetup,
-        pool: Pool,
-        on_run: Callable[[RunRecord], None],
-        on_batch: Callable[[Batch | None, str | None], None],
-        on_plan_reached: Callable[[Batch], None],
-    ) -> None:
-        self._on_batch = on_batch
-        self._on_plan_reached = on_plan_reached
-        self._plan_was_reached = False
+    def __init__(self, setup: LineSetup, log: OpenLog, pool: Pool, listeners: Listeners) -> None:
+        self._listeners = listeners
+        self._log = log
         self._pool = pool
-        self._ports: dict[str, Port] = {}
+        self._slots: dict[str, Slot] = {}
+        self._workers: dict[str, Child] = {}
+        self._holds: dict[str, tuple[Device, float]] = {}
+        self._queue: list[str] = []
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._bell_in, self._bell_out = socket.socketpair()
         self._bell_in.setblocking(False)
         self._paused = False
+        self._pause_reason: PauseForFailures | None = None
+        self._plan_was_reached = False
         self.stopping = Stopping(setup)
-        self.batching = Batching(setup)
-        self._runs = Runs(setup, pool, self.stopping, self.batching, on_run)
-        self._arrivals = Arrivals(self._ports, pool, self._runs, self.stopping)
-        for path, _ in setup.slots.names:
-            self._ports[path] = Port(path, setup.slots.slot_at(path))
+        self.batching = Batching(setup, log)
+        self._setup = self.batching.applied_to(setup)
+        self._questions = LogQuestions(log.history, self._log_answered)
+        for path, name in setup.slots.names:
+            self._slots[path] = Slot(path, name)
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -81,29 +127,33 @@ class Dispatcher:
             self._step()
 
     def _finished(self) -> bool:
-        busy = self._runs.busy or not self._inbox.empty()
-        waits_for_log = self._arrivals.wait_for_log and self.stopping.reason is None
-        return self.stopping.stopped and not busy and not waits_for_log and not self._arrivals.holding
+        busy = any(slot.busy or slot.arrival is not None for slot in self._slots.values())
+        return self.stopping.stopped and not busy and self._inbox.empty()
 
     def _step(self) -> None:
         holder = [self._pool.holder.connection] if self._pool.holder else []
+        working = {child.connection: path for path, child in self._workers.items()}
         idle = {child.connection: child for child in self._pool.idle}
-        sources: list[Connection | socket.socket] = [*holder, *self._runs.workers, *idle, self._bell_out]
-        for ready in wait(sources, TICK_S):
+        sources: list[Connection | socket.socket] = [*holder, *working, *idle, self._bell_out]
+        for ready in wait(sources, self._patience_s):
             if ready is self._bell_out:
                 self._bell_out.recv(4096)
             elif holder and ready is holder[0]:
-                self._arrivals.read_holder()
-            elif isinstance(ready, Connection) and ready in self._runs.workers:
-                port = self._runs.workers[ready]
-                self._runs.read(ready)
-                self._arrivals.take_newcomer(port)
+                self._read_holder()
+            elif isinstance(ready, Connection) and ready in working:
+                self._read_worker(working[ready], ready)
             elif isinstance(ready, Connection) and ready in idle:
                 self._read_idle(idle[ready])
         self._take_in()
+        self._tick()
         self._notice_plan()
-        self._start_waiting()
-        self._runs.kill_overdue()
+        self._start_queued()
+        self._kill_overdue()
+
+    @property
+    def _patience_s(self) -> float:
+        asking = any(slot.phase is Phase.ASKING for slot in self._slots.values())
+        return ASKING_TICK_S if asking else TICK_S
 
     def _take_in(self) -> None:
         while True:
@@ -113,44 +163,150 @@ class Dispatcher:
                 return
             action()
 
+    def _tick(self) -> None:
+        for slot in list(self._slots.values()):
+            if slot.phase is Phase.ASKING:
+                self._feed(slot.path, Ticked())
+
+    # --- events in, effects out -------------------------------------------------------------------------------------
+
+    @property
+    def _terms(self) -> Terms:
+        return Terms(self._setup, self.stopping.accepting)
+
+    def _feed(self, path: str, event: SlotEvent) -> None:
+        """One event of one slot."""
+        before = self._slots.get(path) or self._new_slot(path)
+        moment = Moment(monotonic_s(), now(), new_id(), new_id())
+        slot, effects = step(before, event, moment, self._terms)
+        self._slots[path] = slot
+        if slot.phase is Phase.QUEUED and path not in self._queue:
+            self._queue.append(path)
+        elif slot.phase is not Phase.QUEUED and path in self._queue:
+            self._queue.remove(path)
+        for effect in effects:
+            self._carry_out(path, effect)
+
+    def _feed_all(self, event: SlotEvent) -> None:
+        for path in list(self._slots):
+            self._feed(path, event)
+
+    def _new_slot(self, path: str) -> Slot:
+        known = self._setup.slots.slot_at(path)
+        return Slot(path, known.name if known else path, in_line=known is not None)
+
+    def _carry_out(self, path: str, effect: Effect) -> None:
+        if isinstance(effect, Submit):
+            self._log.submit(effect.fact)
+        elif isinstance(effect, AskLog):
+            self._questions.ask(effect.device, self._terms)
+        elif isinstance(effect, Hold):
+            self._holds[path] = effect.device, monotonic_s()
+            self._pool.hold(effect.device)
+        elif isinstance(effect, StartWorker):
+            self._start(path, effect)
+        elif isinstance(effect, TellWorker):
+            self._workers[path].send(effect.message)
+        elif isinstance(effect, FreeWorker):
+            self._free(self._workers.pop(path), dead=effect.dead)
+        elif isinstance(effect, Report):
+            self._report(effect.run)
+        elif isinstance(effect, Notice):
+            slot = self._slots[path]
+            self._listeners.on_notice(SlotNotice(slot.name, path, effect.code, effect.message))
+        elif isinstance(effect, StopLine):
+            self.stopping.stop_because(effect.reason)
+
+    def _start(self, path: str, effect: StartWorker) -> None:
+        setup, run = self._setup, effect.run
+        plan = RunPlan(run.run_id, run.serial, setup.recipe, setup.images, setup.options)
+        child = self._workers[path] = self._pool.take()
+        child.send(RunCamera(plan, effect.device, effect.bootloader))
+
+    def _free(self, child: Child, *, dead: bool) -> None:
+        if dead:
+            child.close()
+        else:
+            self._pool.give_back(child)
+
+    def _report(self, run: RunRecord) -> None:
+        self._listeners.on_run(run)
+        self.batching.count(run)
+        for consequence in self.stopping.count(run):
+            if isinstance(consequence, TakeSlotOut):
+                self._feed(consequence.port_path, TakenOut(consequence.message))
+            elif isinstance(consequence, PauseForFailures):
+                self._pause_for(consequence)
+            elif isinstance(consequence, StopForErrors):
+                self.stopping.stop_because(StationError("line.stopped", consequence.message))
+
+    def _pause_for(self, reason: PauseForFailures) -> None:
+        if self._setup.stops_on_same_failures:
+            self.stopping.stop_because(StationError("line.same_failures", reason.message))
+        else:
+            self._paused, self._pause_reason = True, reason
+
     # --- devices ----------------------------------------------------------------------------------------------------
 
     def device_event(self, event: DeviceEvent) -> None:
         """A device arrived or left."""
-        self._arrivals.device_event(event)
+        if isinstance(event, DeviceLeft):
+            self._holds.pop(event.port_path, None)
+            if event.port_path in self._slots:
+                self._feed(event.port_path, Left())
+        elif isinstance(event, DeviceArrived):
+            self._feed(event.device.port_path, Arrived(event.device))
+            if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
+                self._compare_serials(event.device)
+
+    def _compare_serials(self, device: Device) -> None:
+        """The same serial elsewhere: the camera was moved in the middle of its run, or there are two of them."""
+        others = [slot for slot in self._slots.values() if slot.path != device.port_path]
+        for slot in others:
+            if slot.lost and slot.run and canonical_serial(slot.run.serial) == canonical_serial(device.serial):
+                self._feed(slot.path, MovedAway())
+        doubled = [slot for slot in others if slot.has_serial(device.serial)]
+        mine = self._slots[device.port_path]
+        if not doubled or not mine.in_line:
+            return
+        places = " and ".join(sorted(slot.name for slot in (mine, *doubled)))
+        for slot in (*doubled, mine):
+            self._feed(slot.path, Doubled(device.serial, places))
 
     def listing_done(self) -> None:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
-        if self._runs.setup.only_present:
+        if self._setup.only_present:
             self.stopping.refuse_new()
 
-    def log_opened(self, log: OpenLog) -> None:
-        """The log can be asked and written: what came before that goes on."""
-        self._runs.log = log
+    # --- what the holder, the workers and the log tell ---------------------------------------------------------------
+
+    def _read_holder(self) -> None:
+        assert self._pool.holder is not None
         try:
-            self.batching.log_opened(log)
-        except StationError as error:
-            self.stopping.stop_because(error)
-        self._runs.setup = self.batching.applied_to(self._runs.setup)
-        self._arrivals.log_opened()
+            answer = self._pool.holder.connection.recv()
+        except (EOFError, OSError):
+            # Whatever it was holding is asked for again; cameras that it held already stay held.
+            self._pool.replace_holder()
+            for device, _ in self._holds.values():
+                self._pool.hold(device)
+            return
+        path = answer.device.port_path
+        asked = self._holds.get(path)
+        if asked is not None and asked[0] == answer.device:
+            del self._holds[path]
+            self._feed(path, HolderAnswered(answer))
 
-    # --- runs -------------------------------------------------------------------------------------------------------
-
-    def _start_waiting(self) -> None:
-        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while not self._paused and not self.batching.asks and not self._arrivals.come_first:
-            if (port := self._runs.next_to_start()) is None:
-                return
-            self._runs.start(port)
-            self._take_in()
-
-    def _notice_plan(self) -> None:
-        """Tell it once, whichever way it came about: the last unit, a smaller quantity, a batch that goes on."""
-        reached, batch = self.batching.asks, self.batching.batch
-        if reached and not self._plan_was_reached and batch is not None:
-            self._on_plan_reached(batch)
-        self._plan_was_reached = reached
+    def _read_worker(self, path: str, connection: Connection) -> None:
+        if path not in self._workers or self._workers[path].connection is not connection:
+            return
+        try:
+            fact = connection.recv()
+        except (EOFError, OSError):
+            self._feed(path, WorkerDied())
+            return
+        if isinstance(fact, Progressed | HoldWanted | AttemptEnded | RunEnded):
+            self._feed(path, fact)
 
     def _read_idle(self, child: Child) -> None:
         try:
@@ -158,60 +314,105 @@ class Dispatcher:
         except (EOFError, OSError):
             self._pool.drop_idle(child)
 
+    def _log_answered(self, device: Device, decision: Decision, error: StationError | None) -> None:
+        """Called in another thread."""
+
+        def take_in() -> None:
+            if error is not None:
+                self.stopping.stop_because(error)
+            self._feed(device.port_path, LogAnswered(device, decision))
+
+        self.post(take_in)
+
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
             text = f"batch {reply.batch.name} could not be written to the log: {reply.reason}"
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
-        elif isinstance(reply, OpeningCommitted | OpeningNotCommitted):
-            self._runs.opening_replied(reply)
         else:
-            self._runs.ledger_replied(reply)
+            self._feed(reply.run.port_path, reply)
+
+    # --- which run is next ------------------------------------------------------------------------------------------
+
+    def _start_queued(self) -> None:
+        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
+        while self._queue and not self._paused and not self.batching.asks and not self._holds_come_first:
+            self._feed(self._queue[0], WorkerGiven())
+            self._take_in()
+
+    @property
+    def _holds_come_first(self) -> bool:
+        """Whether a hold is under way that must not be made slower."""
+        since_s = monotonic_s() - HOLD_FIRST_S
+        return any(asked_s > since_s for _, asked_s in self._holds.values())
+
+    def _notice_plan(self) -> None:
+        """Tell it once, whichever way it came about: the last unit, a smaller quantity, a batch that goes on."""
+        reached, batch = self.batching.asks, self.batching.batch
+        if reached and not self._plan_was_reached and batch is not None:
+            self._listeners.on_plan_reached(batch)
+        self._plan_was_reached = reached
+
+    def _kill_overdue(self) -> None:
+        """A worker that waits for a silent camera cannot hear a cancellation: after a while it is killed."""
+        if self.stopping.abort_is_overdue():
+            for child in self._workers.values():
+                child.kill()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def views(self) -> list[SlotView]:
         """The newest state of every slot, and of every other port with something in it."""
-        return [port.view for port in list(self._ports.values()) if port.slot is not None or port.device is not None]
+        return [slot.view for slot in list(self._slots.values()) if slot.in_line or slot.device is not None]
+
+    def status(self) -> LineStatus:
+        """How the line stands."""
+        stopped, paused = self.stopping.reason, self._pause_reason
+        return LineStatus(
+            accepting=self.stopping.accepting,
+            paused=self._paused,
+            code=stopped.code if stopped else None,
+            message=stopped.message if stopped else "",
+            plan_reached=self.batching.asks,
+            paused_code=paused.code if paused else None,
+            paused_message=paused.message if paused else "",
+        )
 
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
         self.stopping.refuse_new()
-        self._arrivals.forget()
-        for port in list(self._runs.waiting):
-            self._runs.close_unrun(
-                port, Outcome.ABORTED, "operator.cancelled", "the station was stopped before the run"
-            )
         if abort:
             self.stopping.abort()
-            for port in self._runs.workers.values():
-                self._runs.cancel(port)
+        self._feed_all(LineStopped(abort))
 
     def cancel(self, port_path: str) -> None:
         """End one slot's run at its next block, or before it starts."""
-        port = self._ports.get(port_path)
-        if port and port.worker:
-            self._runs.cancel(port)
-        elif port in self._runs.waiting:
-            self._runs.close_unrun(
-                port, Outcome.ABORTED, "operator.cancelled", "the run was cancelled before it started"
-            )
+        self._feed_known(port_path, CancelAsked())
 
-    def status(self) -> LineStatus:
-        """How the line stands."""
-        reason = self.stopping.reason
-        code, message = (reason.code, reason.message) if reason else (None, "")
-        return LineStatus(self.stopping.accepting, self._paused, False, code, message, self.batching.asks)
+    def rerun(self, port_path: str) -> None:
+        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
+        self._feed_known(port_path, RerunAsked())
+
+    def restore_slot(self, port_path: str) -> None:
+        """Use a slot again that was taken out."""
+        self.stopping.restored(port_path)
+        self._feed_known(port_path, Restored())
+
+    def _feed_known(self, path: str, event: SlotEvent) -> None:
+        if path in self._slots:
+            self._feed(path, event)
 
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
-        self._paused = paused
+        self._paused, self._pause_reason = paused, None
+        if not paused:
+            self.stopping.resumed()
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
         """Runs that start from now on are of this batch and operator; one that was ended is paused no longer."""
         try:
             if self.batching.begin(name, operator, planned):
-                self._paused = False
+                self.pause(paused=False)
         except StationError as error:
             self.stopping.stop_because(error)
         self._batch_changed()
@@ -220,7 +421,7 @@ class Dispatcher:
         """Runs that start from now on are of no batch. The line is paused: the next camera may be of the next batch."""
         if self.batching.is_at_the_bench(name):
             self.batching.end()
-            self._paused = True
+            self.pause(paused=True)
             self._batch_changed()
 
     def go_on_with_batch(self, name: str) -> None:
@@ -229,28 +430,12 @@ class Dispatcher:
             self.batching.go_on()
 
     def _batch_changed(self) -> None:
-        self._runs.setup = self.batching.applied_to(self._runs.setup)
-        for port in self._runs.waiting:
-            # Held and not begun: it will run under what is said now.
-            assert port.run is not None
-            port.run = replace(port.run, batch=self._runs.setup.batch, operator=self._runs.setup.operator)
-            self._runs.submit(RunOpened(port.run))
-        self._on_batch(self.batching.batch, self.batching.operator)
-
-    def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
-        port = self._ports.get(port_path)
-        if port is None or port.slot is None or port.run is not None or port.device is None:
-            return
-        if port.state is SlotState.RECORDING or port.hold_since_s is not None:
-            return
-        if port.device.mode is DeviceMode.DFU:
-            port.fickle = False
-            self._arrivals.inserted(port, port.device)
-        else:
-            port.message = "it is out of its bootloader: unplug it and plug it in again, that runs it"
+        self._setup = self.batching.applied_to(self._setup)
+        self._feed_all(BatchChanged(self._setup.batch, self._setup.operator))
+        self._listeners.on_batch(self.batching.batch, self.batching.operator)
 
     def close(self) -> None:
         """Free what the loop used."""
+        self._questions.close()
         self._bell_in.close()
         self._bell_out.close()

@@ -8,12 +8,10 @@ from functools import partial
 
 from station.control.wire import LineStatus
 from station.errors import StationError
-from station.line.dispatcher import Dispatcher
+from station.line.dispatcher import Dispatcher, Listeners
 from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
-from station.model.batches import Batch
 from station.model.events import LedgerReply
-from station.model.runs import RunRecord
 from station.model.slots import SlotView
 from station.process import step_forward
 
@@ -22,22 +20,16 @@ class Line:
     """One line. `run` blocks in the caller's thread; every other method may be called from any thread."""
 
     def __init__(
-        self,
-        setup: LineSetup,
-        programs: Programs,
-        watcher: Watcher,
-        on_run: Callable[[RunRecord], None],
-        on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None,
-        on_plan_reached: Callable[[Batch], None] = lambda batch: None,
+        self, setup: LineSetup, log: OpenLog, programs: Programs, watcher: Watcher, listeners: Listeners
     ) -> None:
-        """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
+        """`listeners.on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
 
         `on_batch` is told the batch and the operator of the next runs where they change, `on_plan_reached` the batch
         that has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
         self._pool = Pool(programs, setup.workers_spare)
-        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch, on_plan_reached)
+        self._dispatcher = Dispatcher(setup, log, self._pool, listeners)
 
     def start(self) -> None:
         """Start the child processes; cameras may arrive from now on."""
@@ -65,10 +57,6 @@ class Line:
             self._pool.close()
             dispatcher.close()
         return dispatcher.stopping.reason
-
-    def log_opened(self, log: OpenLog) -> None:
-        """The log is there: cameras that have been held until now are run."""
-        self._dispatcher.post(partial(self._dispatcher.log_opened, log))
 
     def stop_because(self, reason: StationError) -> None:
         """The line must end; `run` returns the reason."""
@@ -105,6 +93,10 @@ class Line:
     def go_on_with_batch(self, name: str) -> None:
         """Let the batch have more units than planned, if it is the one at the bench."""
         self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
+
+    def restore_slot(self, port_path: str) -> None:
+        """Use a slot again that was taken out."""
+        self._dispatcher.post(partial(self._dispatcher.restore_slot, port_path))
 
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more."""

@@ -56,6 +56,10 @@ class LineSetup:
     batch: str | None = None
     operator: str | None = None
     errors_in_a_row: int = 5
+    same_failures_in_a_row: int = 5
+    slot_failures_in_a_row: int = 3
+    stops_on_same_failures: bool = False
+    """Nobody is there who could let a paused line go on: it stops instead."""
     workers_spare: int = 2
     stop_after: int | None = None
     only_present: bool = False
@@ -65,7 +69,7 @@ class LineSetup:
 
 @dataclass(frozen=True, slots=True)
 class OpenLog:
-    """What the line uses of the log, once that is open."""
+    """What the line uses of the log."""
 
     submit: Callable[[LedgerFact], None]
     """Hand a fact to the ledger; the answer comes back through `Line.ledger_replied`."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 from station.clock import monotonic_s
 from station.errors import LedgerError, StationError
 from station.line.setup import LineSetup
-from station.model.runs import Outcome, RunRecord
+from station.line.stop_policy import Consequence, Limits, StopPolicy
+from station.model.runs import RunRecord
 
 ABORT_S = 5.0
 """How long an aborted run may take to end at its next block before its worker is killed."""
 
 
 class Stopping:
-    """Counts what ends a line: enough runs, too many station errors in a row, a request, a reason of its own."""
+    """What ends a line: enough runs, a policy's limit, a request, a reason of its own."""
 
     def __init__(self, setup: LineSetup) -> None:
-        self._setup = setup
-        self._errors_in_a_row = 0
+        self._stop_after = setup.stop_after
+        self._policy = StopPolicy(
+            Limits(setup.errors_in_a_row, setup.same_failures_in_a_row, setup.slot_failures_in_a_row)
+        )
         self._abort_at_s: float | None = None
         self.listed = False
         self.accepting = True
@@ -34,7 +37,7 @@ class Stopping:
         self.accepting = False
 
     def stop_because(self, reason: StationError) -> None:
-        """The line stops by itself; the first reason is the one that is told."""
+        """The line stops by itself; the first reason is the one that is reported."""
         self.reason = self.reason or reason
         self.accepting = False
 
@@ -46,18 +49,19 @@ class Stopping:
         """Whether running cameras had their time to end."""
         return self._abort_at_s is not None and monotonic_s() > self._abort_at_s
 
-    def count(self, run: RunRecord) -> None:
-        """A finished run; stops the line where enough are done or too many errors came in a row."""
+    def resumed(self) -> None:
+        """The line was paused and goes on."""
+        self._policy.resumed()
+
+    def restored(self, port_path: str) -> None:
+        """A slot that was taken out is used again."""
+        self._policy.restored(port_path)
+
+    def count(self, run: RunRecord) -> list[Consequence]:
+        """A finished run; stops the line where enough are done. What follows from failures is for the caller to do."""
         self.runs += 1
-        if run.outcome is Outcome.ERROR:
-            self._errors_in_a_row += 1
-        elif run.outcome in (Outcome.PASS, Outcome.FAIL):
-            self._errors_in_a_row = 0
         if run.code == "ledger.write_failed":
             self.stop_because(LedgerError("ledger.write_failed", run.message))
-        limit = self._setup.errors_in_a_row
-        if limit and self._errors_in_a_row >= limit:
-            text = f"{limit} station errors in a row, the last one {run.code}: {run.message}"
-            self.stop_because(StationError("line.stopped", text))
-        if self._setup.stop_after is not None and self.runs >= self._setup.stop_after:
+        if self._stop_after is not None and self.runs >= self._stop_after:
             self.accepting = False
+        return self._policy.count(run)

@@ -62,6 +62,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotNotice:
+    """One line about what is in a slot and gets no run; given once an insertion."""
+
+    slot: str
+    port_path: str
+    code: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The notice as it goes over the line's socket."""
+        return {"slot": self.slot, "port_path": self.port_path, "code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
 class SlotView:
     """The newest state of one slot, for screens: pulled by a timer, never queued."""
 

@@ -178,6 +178,12 @@ class LineSection(_Section):
     """`[line]`: when the line stops, and how many workers wait in advance."""
 
     errors_in_a_row: int = Field(default=5, ge=0, le=1000, description="a whole number from 0 (never stop) to 1000")
+    same_failures_in_a_row: int = Field(
+        default=5, ge=0, le=1000, description="a whole number from 0 (never pause) to 1000"
+    )
+    slot_failures_in_a_row: int = Field(
+        default=3, ge=0, le=1000, description="a whole number from 0 (never take a slot out) to 1000"
+    )
     workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from station.control.server import LineService
 from station.control.wire import LineAbout
-from station.errors import StationError, UsageError
+from station.errors import UsageError
 from station.flash import processes
+from station.line.dispatcher import Listeners
 from station.line.line import Line
 from station.line.pool import Programs
 from station.line.setup import LineSetup
@@ -21,9 +21,10 @@ from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.runs import ImagePlan, RunRecord
+from station.model.slots import SlotNotice
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
-from station.wiring.log import open_log
+from station.wiring.log import Replies, open_log
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -37,6 +38,7 @@ def line_setup(
     *,
     stop_after: int | None = None,
     only_present: bool = False,
+    headless: bool = False,
     accepts: Callable[[Device], bool] | None = None,
 ) -> LineSetup:
     """What the line is told: UsageError where the recipe needs an image that the bundle does not have."""
@@ -61,6 +63,9 @@ def line_setup(
         batch=settings.run.batch,
         operator=settings.run.operator,
         errors_in_a_row=settings.line.errors_in_a_row,
+        same_failures_in_a_row=settings.line.same_failures_in_a_row,
+        slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
+        stops_on_same_failures=headless or only_present,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
@@ -89,61 +94,37 @@ def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> 
 
 
 @contextmanager
-def running_line(
-    settings: Settings,
-    bench: Bench,
-    setup: LineSetup,
-    on_run: Callable[[RunRecord], None],
-    on_plan_reached: Callable[[Batch], None],
-) -> Iterator[Line]:
+def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
-    The log is opened while the line already holds cameras: a camera waits 1.5 s in its bootloader, and on a slow
-    machine the log's code takes longer to load. What is wrong with the log stops the line.
+    The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
     about = about_line(setup)
     service = LineService(settings.station.data_dir, about)
 
-    def tell(run: RunRecord) -> None:
-        on_run(run)
+    def on_run(run: RunRecord) -> None:
+        listeners.on_run(run)
         service.post_run(run)
 
-    def tell_batch(batch: Batch | None, operator: str | None) -> None:
+    def on_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
 
-    line = Line(setup, programs_for(bench.access), bench.watcher, tell, tell_batch, on_plan_reached)
+    def on_notice(notice: SlotNotice) -> None:
+        listeners.on_notice(notice)
+        service.post_notice(notice)
+
     with ExitStack() as opened:
-        failures: list[Exception] = []
-        refusals: list[StationError] = []
-
-        def open_the_log() -> None:
-            try:
-                bench.check()
-                log = open_log(settings.station.data_dir, setup, line, opened)
-                if log.begun is not None:
-                    tell_batch(log.begun, log.begun.operator)
-                line.log_opened(log)
-                opened.enter_context(service.serving(line))
-            except StationError as error:
-                refusals.append(error)
-                line.stop_because(error)
-            except Exception as error:
-                failures.append(error)
-                line.stop_because(StationError("station.internal", repr(error)))
-
-        opening = threading.Thread(target=open_the_log, name="open-log")
-        try:
-            line.start()
-            opening.start()
-            yield line
-        finally:
-            if opening.ident:
-                opening.join()
-        if failures:
-            raise failures[0]
-        if refusals and line.status().code is None:
-            # The line had nothing to do, and ended before it could hear it.
-            raise refusals[0]
+        bench.check()
+        replies = Replies()
+        log = open_log(settings.station.data_dir, setup, replies, opened)
+        heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
+        line = Line(setup, log, programs_for(bench.access), bench.watcher, heard)
+        replies.go_to(line.ledger_replied)
+        if log.begun is not None:
+            on_batch(log.begun, log.begun.operator)
+        line.start()
+        opened.enter_context(service.serving(line))
+        yield line
 
 
 def programs_for(access: UsbAccess) -> Programs:

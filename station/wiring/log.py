@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.errors import BusyError, LedgerError
-from station.line.line import Line
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
+from station.model.events import LedgerReply
 from station.model.units import RunFilter
 
 if TYPE_CHECKING:
@@ -66,14 +66,30 @@ def open_records(data_dir: Path) -> Iterator[Records]:
         )
 
 
-def open_log(data_dir: Path, setup: LineSetup, line: Line, opened: ExitStack) -> OpenLog:
+class Replies:
+    """What the log answers goes to the line, which is made after the log was opened."""
+
+    def __init__(self) -> None:
+        self._take: Callable[[LedgerReply], None] | None = None
+
+    def go_to(self, take: Callable[[LedgerReply], None]) -> None:
+        """Everything from now on goes there."""
+        self._take = take
+
+    def __call__(self, reply: LedgerReply) -> None:
+        """One answer; there is none before a line has handed in a fact."""
+        if self._take is not None:
+            self._take(reply)
+
+
+def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitStack) -> OpenLog:
     """The log of the data folder, made where there is none, what an earlier station left over settled."""
     from station.ledger import schema
     from station.ledger.reader import Reader
     from station.ledger.recorder import Recorder
 
     schema.create_or_check(data_dir)
-    recorder = Recorder(data_dir, line.ledger_replied)
+    recorder = Recorder(data_dir, replies)
     opened.callback(recorder.close, RECORDER_CLOSE_S)
     recorder.close_interrupted()
     reader = opened.enter_context(closing(Reader(data_dir)))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from station.line.dispatcher import Dispatcher
+from station.line.dispatcher import Dispatcher, Listeners
 from station.line.pool import Pool, Programs
-from station.line.setup import LineSetup
+from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
-from station.model.events import BatchNotCommitted
+from station.model.events import BatchNotCommitted, UnitHistory
 from station.model.recipes import Recipe
 from station.model.runs import RunOptions
 
@@ -25,9 +25,8 @@ BATCH = Batch("b1", "s1", "L42", 5, "ann", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_batch_that_is_not_in_the_log_stops_the_line_and_every_screen_says_why() -> None:
-    dispatcher = Dispatcher(
-        SETUP, Pool(PROGRAMS, 0), lambda run: None, lambda batch, operator: None, lambda batch: None
-    )
+    log = OpenLog(submit=lambda fact: None, history=lambda serial, batch: UnitHistory())
+    dispatcher = Dispatcher(SETUP, log, Pool(PROGRAMS, 0), Listeners(lambda run: None))
     try:
         dispatcher.ledger_replied(BatchNotCommitted(BATCH, "database is locked"))
         status = dispatcher.status()

@@ -1,0 +1,326 @@
+"""The table of the slot machine, case by case: lists of events, and what the slot is and wants then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from station.errors import UsbAccessError
+from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, HoldWanted, PortChanged
+from station.line import admission
+from station.line.decisions import Go
+from station.line.interlock import Skip
+from station.line.slot import Phase
+from station.line.slot_events import (
+    Arrived,
+    AskLog,
+    CancelAsked,
+    Doubled,
+    FreeWorker,
+    Hold,
+    HolderAnswered,
+    Left,
+    LineStopped,
+    LogAnswered,
+    MovedAway,
+    Notice,
+    Report,
+    RerunAsked,
+    Restored,
+    StopLine,
+    Submit,
+    TakenOut,
+    TellWorker,
+    Ticked,
+    WorkerDied,
+)
+from station.line.terms import Terms
+from station.model.devices import Device, DeviceMode
+from station.model.events import OpeningNotCommitted, RunFinished, RunNotCommitted
+from station.model.runs import Outcome, RunOptions
+from station.model.slots import SlotState
+from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, World, forward
+
+OTHER = replace(SOUND, address=7, serial=SERIALS[1])
+APPLICATION = replace(SOUND, address=6, product_id=0x16E3, serial="9fab9ab381000000", mode=DeviceMode.APPLICATION)
+N6 = replace(SOUND, product_id=0x9206, mode=DeviceMode.OTHER)
+ZERO = replace(SOUND, serial=SERIALS[2])
+
+
+def world_at(phase: Phase) -> World:
+    """A sound camera that came as far as this."""
+    world = World()
+    while world.slot.phase is not phase:
+        forward(world, 0.01)
+    return world
+
+
+def told(effects: tuple[object, ...]) -> list[object]:
+    return [effect.message for effect in effects if isinstance(effect, TellWorker)]
+
+
+def finished(effects: tuple[object, ...]) -> tuple[Outcome | None, str | None]:
+    (run,) = [e.fact.run for e in effects if isinstance(e, Submit) and isinstance(e.fact, RunFinished)]
+    return run.outcome, run.code
+
+
+def test_the_way_of_a_sound_camera() -> None:
+    world, phases = World(), []
+    for _ in range(7):
+        forward(world, 0.01)
+        phases.append(world.slot.phase)
+    ways = [Phase.ASKING, Phase.HOLDING, Phase.OPENING, Phase.QUEUED, Phase.RUNNING, Phase.CLOSING, Phase.DONE]
+    assert phases == ways
+    assert world.slot.state is SlotState.PASSED
+    assert world.slot.view.serial == SOUND.serial
+
+
+def test_a_log_that_is_slow_keeps_nobody_from_being_held() -> None:
+    world = world_at(Phase.ASKING)
+    assert world.feed(Ticked(), 0.1) == ()
+    assert world.feed(Ticked(), admission.ASK_LIMIT_S) == (Hold(SOUND),)
+    world.feed(HolderAnswered(CameraHeld(SOUND, "1.0.3", 0.1)))
+    assert world.slot.run is None, "opened before the log has said what it knows"
+    world.feed(LogAnswered(SOUND, Go()))
+    assert world.slot.phase is Phase.OPENING
+
+
+def test_a_unit_that_is_to_be_left_alone_is_never_held() -> None:
+    world = world_at(Phase.ASKING)
+    effects = world.feed(LogAnswered(SOUND, Skip("unit.set_aside", "three times")))
+    assert finished(effects) == (Outcome.SKIPPED, "unit.set_aside")
+    assert not any(isinstance(effect, Hold) for effect in effects)
+
+
+def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
+    world = world_at(Phase.ASKING)
+    world.asked = None
+    world.feed(LogAnswered(SOUND, Go(check=True)))
+    while world.slot.phase is not Phase.QUEUED:
+        forward(world, 0.01)
+    assert world.slot.check
+
+
+@pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING])
+def test_one_that_left_before_it_was_held_is_reported_once(phase: Phase) -> None:
+    world = world_at(phase)
+    assert world.feed(Left()) == (Notice("usb.not_held", admission.NOT_HELD),)
+    assert (world.slot.phase, world.slot.code) == (Phase.EMPTY, "usb.not_held")
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.QUEUED])
+def test_one_that_is_pulled_out_before_its_run_ends_it(phase: Phase) -> None:
+    assert finished(world_at(phase).feed(Left())) == (Outcome.ABORTED, "operator.unplugged")
+
+
+def test_an_opening_that_the_log_refuses_leaves_the_camera_untouched() -> None:
+    world = world_at(Phase.OPENING)
+    effects = world.feed(OpeningNotCommitted(world.unanswered.pop(), "disk full"))
+    assert finished(effects) == (Outcome.ERROR, "ledger.write_failed")
+
+
+def test_a_result_that_the_log_refuses_is_no_green() -> None:
+    world = world_at(Phase.CLOSING)
+    (report,) = world.feed(RunNotCommitted(world.unclosed.pop(), "disk full"))
+    assert isinstance(report, Report)
+    assert (report.run.outcome, report.run.code) == (Outcome.ERROR, "ledger.write_failed")
+    assert world.slot.state is SlotState.ERROR
+
+
+def test_what_happens_at_the_port_is_the_workers_business() -> None:
+    world = world_at(Phase.RUNNING)
+    assert told(world.feed(Left())) == [PortChanged(None)]
+    assert world.slot.phase is Phase.GONE
+    back = replace(SOUND, address=9)
+    effects = world.feed(Arrived(back))
+    assert told(effects) == [PortChanged(back)]
+    assert Hold(back) in effects
+    world.holding.clear()
+    held = world.feed(HolderAnswered(CameraHeld(back, "1.0.4", 0.1)))
+    assert told(held) == [PortChanged(back, held=True, bootloader="1.0.4")]
+
+
+def test_a_camera_that_was_asked_to_leave_is_not_held_when_it_falls_back() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(HoldWanted(False))
+    world.feed(Left())
+    back = replace(SOUND, address=9)
+    effects = world.feed(Arrived(back))
+    assert told(effects) == [PortChanged(back)]
+    assert Hold(back) not in effects
+    assert world.slot.phase is Phase.AWAY
+
+
+@pytest.mark.parametrize("asked_to_leave", [True, False])
+def test_another_bootloader_ends_the_run_and_gets_its_own(asked_to_leave: bool) -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(HoldWanted(not asked_to_leave))
+    world.feed(Left())
+    effects = world.feed(Arrived(OTHER))
+    (cancel,) = told(effects)
+    assert isinstance(cancel, CancelRun)
+    assert (cancel.outcome, cancel.code) == (Outcome.ABORTED, "operator.unplugged")
+    assert Hold(OTHER) in effects, "it is held at once: it waits 1.5 s"
+    world.feed(replace(PASSED, outcome=cancel.outcome, code=cancel.code))
+    world.settle()
+    assert world.slot.last is not None
+    assert world.slot.last.serial == OTHER.serial
+
+
+def test_the_serial_of_the_application_ends_no_run() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(HoldWanted(False))
+    world.feed(Left())
+    assert told(world.feed(Arrived(APPLICATION))) == [PortChanged(APPLICATION)]
+
+
+def test_a_camera_that_comes_while_the_run_before_it_is_written_is_held_at_once() -> None:
+    world = world_at(Phase.CLOSING)
+    world.feed(Left())
+    assert world.feed(Arrived(OTHER)) == (Hold(OTHER),)
+    assert world.slot.phase is Phase.CLOSING
+    forward(world, 0.01)
+    forward(world, 0.01)
+    assert world.slot.phase is Phase.ASKING
+
+
+def test_the_application_of_the_camera_that_was_just_run_shows_its_result() -> None:
+    world = world_at(Phase.DONE)
+    world.feed(Left())
+    assert world.slot.state is SlotState.EMPTY
+    assert world.feed(Arrived(APPLICATION)) == ()
+    assert world.slot.state is SlotState.PASSED
+
+
+def test_an_application_after_an_application_is_another_camera_until_its_serial_says_otherwise() -> None:
+    world = world_at(Phase.DONE)
+    world.feed(Arrived(APPLICATION))
+    world.feed(Left())
+    another = replace(APPLICATION, address=8, serial="0829c14000000000")
+    assert world.feed(Arrived(another)) == (Notice("unit.runs_application", admission.APPLICATION),)
+    assert world.slot.state is SlotState.APPLICATION
+
+
+@pytest.mark.parametrize(("device", "code"), [(APPLICATION, "unit.runs_application"), (N6, "identity.other_board")])
+def test_what_gets_no_run_is_said_once(device: Device, code: str) -> None:
+    world = World()
+    (notice,) = world.feed(Arrived(device))
+    assert isinstance(notice, Notice)
+    assert notice.code == code
+    assert world.feed(Arrived(device)) == ()
+
+
+def test_a_port_that_is_no_slot_is_left_alone() -> None:
+    world = World(replace(World().slot, in_line=False))
+    (notice,) = world.feed(Arrived(SOUND))
+    assert isinstance(notice, Notice)
+    assert notice.code == "slot.not_a_slot"
+    assert world.slot.state is SlotState.NOT_A_SLOT
+
+
+@pytest.mark.parametrize("setting", ["refuse", "flash"])
+def test_a_serial_that_names_no_unit(setting: str) -> None:
+    options = replace(RunOptions(), unidentified=setting)  # type: ignore[arg-type]
+    world = World(terms=Terms(replace(SETUP, options=options)))
+    assert world.feed(Arrived(ZERO)) == (Hold(ZERO),), "the log is not asked about it"
+    world.holding.clear()
+    effects = world.feed(HolderAnswered(CameraHeld(ZERO, "1.0.3", 0.1)))
+    assert world.slot.run is not None
+    assert not world.slot.run.identified
+    if setting == "flash":
+        assert world.slot.phase is Phase.OPENING
+    else:
+        assert finished(effects) == (Outcome.ERROR, "identity.default_serial")
+
+
+@pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING, Phase.OPENING, Phase.QUEUED])
+def test_a_twin_is_refused_before_it_is_written(phase: Phase) -> None:
+    world = world_at(phase)
+    effects = world.feed(Doubled(SOUND.serial, "A1 and A2"))
+    world.asked = None
+    if world.holding:
+        effects = world.feed(HolderAnswered(CameraHeld(world.holding.pop(), "1.0.3", 0.1)))
+    assert finished(effects) == (Outcome.ERROR, "identity.duplicate_serial")
+
+
+def test_a_twin_of_a_running_camera_ends_its_run() -> None:
+    world = world_at(Phase.RUNNING)
+    (cancel,) = told(world.feed(Doubled(SOUND.serial, "A1 and A2")))
+    assert isinstance(cancel, CancelRun)
+    assert (cancel.outcome, cancel.code) == (Outcome.ERROR, "identity.duplicate_serial")
+    assert world.slot.run is not None
+    assert not world.slot.run.identified
+
+
+def test_a_camera_that_moved_to_another_slot_ends_where_it_was_only_while_it_is_away() -> None:
+    world = world_at(Phase.RUNNING)
+    assert world.feed(MovedAway()) == ()
+    world.feed(HoldWanted(False))
+    world.feed(Left())
+    (cancel,) = told(world.feed(MovedAway()))
+    assert isinstance(cancel, CancelRun)
+    assert cancel.code == "operator.unplugged"
+
+
+def test_a_camera_that_may_not_be_opened_stops_the_line() -> None:
+    world = world_at(Phase.HOLDING)
+    world.holding.clear()
+    denied = CameraNotHeld(SOUND, Outcome.ERROR, "usb.access_denied", "no permission to open it", gone=False)
+    effects = world.feed(HolderAnswered(denied))
+    (stop,) = [effect for effect in effects if isinstance(effect, StopLine)]
+    assert isinstance(stop.reason, UsbAccessError)
+    assert stop.reason.exit_code == 5
+    assert finished(effects) == (Outcome.ERROR, "usb.access_denied")
+
+
+def test_a_worker_that_dies_costs_its_run_and_one_that_was_cancelled_is_aborted() -> None:
+    world = world_at(Phase.RUNNING)
+    effects = world.feed(WorkerDied())
+    assert FreeWorker(dead=True) in effects
+    assert finished(effects) == (Outcome.ERROR, "worker.died")
+    world = world_at(Phase.RUNNING)
+    world.feed(CancelAsked())
+    assert finished(world.feed(WorkerDied())) == (Outcome.ABORTED, "operator.cancelled")
+
+
+def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(replace(PASSED, outcome=Outcome.FAIL, code="boot.timeout", left_by_itself=True))
+    world.settle()
+    world.feed(Left())
+    (notice,) = world.feed(Arrived(replace(SOUND, address=8)), 1.0)
+    assert isinstance(notice, Notice)
+    assert notice.code == "usb.comes_and_goes"
+    world.feed(Left())
+    world.feed(Arrived(replace(SOUND, address=9)), 100.0)
+    assert world.slot.phase is Phase.ASKING, "a hand replugged it"
+
+
+def test_a_slot_that_was_taken_out_leaves_cameras_alone_until_it_is_restored() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(TakenOut("three failed here"))
+    assert world.slot.phase is Phase.RUNNING, "the run that is open goes on"
+    world.feed(PASSED)
+    world.settle()
+    world.feed(Left())
+    world.feed(Arrived(OTHER))
+    assert (world.slot.state, world.slot.run) == (SlotState.TAKEN_OUT, None)
+    assert world.feed(Restored()) == (AskLog(OTHER),)
+
+
+def test_a_line_that_stops_ends_what_has_not_begun() -> None:
+    world = world_at(Phase.QUEUED)
+    assert finished(world.feed(LineStopped(abort=False))) == (Outcome.ABORTED, "operator.cancelled")
+    world = world_at(Phase.RUNNING)
+    assert world.feed(LineStopped(abort=False)) == ()
+    assert len(told(world.feed(LineStopped(abort=True)))) == 1
+
+
+def test_a_request_to_run_again_asks_and_holds_again() -> None:
+    world = world_at(Phase.DONE)
+    assert world.feed(RerunAsked()) == (AskLog(SOUND),)
+    world = world_at(Phase.DONE)
+    world.feed(Arrived(APPLICATION))
+    assert world.feed(RerunAsked()) == ()
+    assert "plug it in again" in world.slot.message
