@@ -16,6 +16,7 @@ from station.line.slot_events import (
     AskLog,
     Doubled,
     Effect,
+    FoundTwin,
     Hold,
     HolderAnswered,
     Left,
@@ -65,7 +66,9 @@ def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     if slot.taken_out:
         return left_alone(slot, SlotState.TAKEN_OUT, "slot.taken_out", OUT)
     if event.device.mode is DeviceMode.APPLICATION:
-        return _booted(slot, now)
+        twins = twins_found(slot)
+        slot, effects = _booted(slot, now)
+        return slot, effects + twins
     return _in_bootloader(slot, event.device, now, terms)
 
 
@@ -106,6 +109,16 @@ def _is_of_last_run(slot: Slot, now: Moment) -> bool:
     return bool(slot.device.serial) and slot.device.serial == slot.last.application_serial
 
 
+def twins_found(slot: Slot) -> Effects:
+    """A camera that was taken for moved shows its application here, and no other bootloader was seen on this port since:
+    it never left, and the one in the other slot is its twin."""
+    run = slot.run or slot.last
+    here = slot.device is not None and slot.device.mode is DeviceMode.APPLICATION
+    if not slot.moved or not here or run is None or slot.left_mode is not DeviceMode.DFU:
+        return ()
+    return (FoundTwin(run.serial),)
+
+
 def show_last(slot: Slot) -> Slot:
     """How the last run ended is shown again."""
     return shown(slot, slot.last) if slot.last else slot.enters(Phase.EMPTY)
@@ -113,7 +126,8 @@ def show_last(slot: Slot) -> Slot:
 
 def came_back_by_itself(slot: Slot, device: Device, now: Moment, terms: Terms) -> bool:
     """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""
-    same = slot.last is not None and canonical_serial(slot.last.serial) == canonical_serial(device.serial)
+    last = slot.run or slot.last
+    same = last is not None and canonical_serial(last.serial) == canonical_serial(device.serial)
     return slot.fickle and same and now.at_s - slot.left_at_s < terms.setup.options.return_window_s
 
 
@@ -140,7 +154,9 @@ def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
 def received_early(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     """A camera comes while the run before it is not in the log yet: it is held at once, everything else waits."""
     slot = replace(slot, device=event.device)
-    return held_at_once(slot, event.device, now, terms)
+    twins = twins_found(slot)
+    slot, effects = held_at_once(slot, event.device, now, terms)
+    return slot, effects + twins
 
 
 def held_at_once(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
@@ -280,7 +296,9 @@ def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
 def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identified: bool) -> Slot:
     """The slot with a run that begins now."""
     check = isinstance(arrival.decision, Go) and arrival.decision.check
-    slot = replace(slot, arrival=None, attempts=(), progress=None, cancelled=False, fickle=False, check=check)
+    slot = replace(
+        slot, arrival=None, attempts=(), progress=None, cancelled=False, fickle=False, moved=False, check=check
+    )
     run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
     return replace(slot, run=run, started_s=now.at_s)
 

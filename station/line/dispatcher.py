@@ -33,6 +33,7 @@ from station.line.slot_events import (
     CancelAsked,
     Doubled,
     Effect,
+    FoundTwin,
     FreeWorker,
     Hold,
     HolderAnswered,
@@ -214,6 +215,8 @@ class Dispatcher:
         elif isinstance(effect, Notice):
             slot = self._slots[path]
             self._listeners.on_notice(SlotNotice(slot.name, path, effect.code, effect.message))
+        elif isinstance(effect, FoundTwin):
+            self._refuse_twins(path, effect.serial)
         elif isinstance(effect, StopLine):
             self.stopping.stop_because(effect.reason)
 
@@ -265,13 +268,17 @@ class Dispatcher:
         for slot in others:
             if slot.lost and slot.run and canonical_serial(slot.run.serial) == canonical_serial(device.serial):
                 self._feed(slot.path, MovedAway())
-        doubled = [slot for slot in others if slot.has_serial(device.serial)]
-        mine = self._slots[device.port_path]
+        self._refuse_twins(device.port_path, device.serial)
+
+    def _refuse_twins(self, path: str, serial: str) -> None:
+        """The camera at `path` and every other one with its serial name no single unit."""
+        mine = self._slots[path]
+        doubled = [slot for slot in self._slots.values() if slot.path != path and slot.has_serial(serial)]
         if not doubled or not mine.in_line:
             return
         places = " and ".join(sorted(slot.name for slot in (mine, *doubled)))
         for slot in (*doubled, mine):
-            self._feed(slot.path, Doubled(device.serial, places))
+            self._feed(slot.path, Doubled(serial, places))
 
     def listing_done(self) -> None:
         """Every device that was there at the start has been announced."""

@@ -131,7 +131,7 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
         return slot, (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", ANOTHER)), *held)
-    told: Effects = (TellWorker(PortChanged(device)),)
+    told: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
     if slot.phase is Phase.AWAY:
         return slot, told
     slot = replace(slot, phase=Phase.RUNNING)
@@ -170,7 +170,7 @@ def moved_away(slot: Slot, _event: MovedAway, _now: Moment, _terms: Terms) -> St
     """The camera is in another slot: its application will not come back here."""
     if not slot.lost:
         return slot, ()
-    return slot, (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", MOVED)),)
+    return replace(slot, moved=True), (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", MOVED)),)
 
 
 def progressed(slot: Slot, event: Progressed, _now: Moment, _terms: Terms) -> Stepped:

@@ -126,6 +126,8 @@ class Slot:
     started_s: float | None = None
     progress: Progress | None = None
     cancelled: bool = False
+    moved: bool = False
+    """The run's camera was lost, and one with its serial is in another slot."""
     taken_out: bool = False
     fickle: bool = False
     """The last run ended with a camera that comes and goes by itself."""

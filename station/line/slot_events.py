@@ -213,10 +213,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundTwin:
+    """The camera that was taken for moved is still here: the one in the other slot has the same serial."""
+
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopLine:
     """No camera of this line can be run any more."""
 
     reason: StationError
 
 
-Effect = AskLog | Hold | Submit | StartWorker | TellWorker | FreeWorker | Report | Notice | StopLine
+Effect = AskLog | Hold | Submit | StartWorker | TellWorker | FreeWorker | Report | Notice | FoundTwin | StopLine

@@ -163,6 +163,7 @@ class RunSection(_Section):
         default=_OPTIONS.return_window_s, gt=0, le=600, description="seconds, more than 0 and at most 600"
     )
     max_runs: int = Field(default=_OPTIONS.max_runs, ge=1, le=1000, description="a whole number from 1 to 1000")
+    unidentified: Literal["refuse", "flash"] = Field(default=_OPTIONS.unidentified, description='"refuse" or "flash"')
     batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     recipe: Text = Field(default="full", description="the name of a recipe")

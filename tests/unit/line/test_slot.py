@@ -297,6 +297,13 @@ def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> 
     assert world.slot.phase is Phase.ASKING, "a hand replugged it"
 
 
+def test_a_camera_that_comes_back_while_its_failure_is_written_is_no_new_one() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(Left())
+    world.feed(replace(PASSED, outcome=Outcome.FAIL, code="boot.timeout", left_by_itself=True))
+    assert world.feed(Arrived(replace(SOUND, address=8)), 1.0) == ()
+
+
 def test_a_slot_that_was_taken_out_leaves_cameras_alone_until_it_is_restored() -> None:
     world = world_at(Phase.RUNNING)
     world.feed(TakenOut("three failed here"))
