@@ -159,12 +159,12 @@ def line_setup(
     only_present: bool = False,
     accepts: Callable[[Device], bool] | None = None,
 ) -> LineSetup:
-    """What the line is told: UsageError where the recipe needs an image that the bundle does not have."""
+    """What the line is told: BundleError where the recipe needs an image that the bundle does not have."""
+    from station.bundle.store import check_complete
+
     recipe = settings.recipe(settings.run.recipe)
+    check_complete(bundle, recipe.partitions)
     by_partition = {image.partition: image for image in bundle.images}
-    missing = [name for name in recipe.partitions if name not in by_partition]
-    if missing:
-        raise UsageError("bundle.image_missing", f"bundle {bundle.name} has no image for {', '.join(missing)}")
     images = tuple(
         ImagePlan(image.partition, image.alt, str(store.image_path(image)), image.size_bytes, image.sha256)
         for image in (by_partition[name] for name in recipe.partitions)
