@@ -3,7 +3,8 @@
 1. A release that lies flat is taken as it is; what lies in folders beside it is left aside.
 2. Otherwise the folder that is called OPENMV_AE3 is taken (a tagged release has one for each board, `tools/ci.sh` of
    openmv/openmv), at any depth: people re-zip releases with a folder around them.
-3. Otherwise the one folder that holds every image that is wanted, or, where none does, the one that holds any.
+3. Otherwise the one folder that holds every image that is wanted, or, where none does, the one that holds any and is
+   not called as another board: other boards have a romfs0.img, too.
 4. Two that match, or a flat release and a folder OPENMV_AE3 beside it: nobody can tell which one is meant, refused.
 
 Names are compared without regard to case. Beside the names of OpenMV's own builds those of openmv-ota are known
@@ -12,6 +13,7 @@ Names are compared without regard to case. Beside the names of OpenMV's own buil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -25,6 +27,7 @@ BOARD: Final = "OPENMV_AE3"
 FOUND_LIMIT: Final = 12
 """How many names a message lists."""
 
+_OTHER_BOARD: Final = re.compile(r"(OPENMV|ARDUINO_)[A-Z0-9_]*")
 _FACTORY: Final = f"{BOARD}-factory-romfs"
 _UPDATE: Final = f"{BOARD}-romfs"
 _OTHER_STEMS: Final[Mapping[Partition, tuple[str, ...]]] = {
@@ -107,7 +110,7 @@ def _matching(by_folder: Mapping[str, Images], wanted: Collection[Partition]) ->
     if "" in by_folder:
         return ["", *ours]
     complete = [folder for folder, images in by_folder.items() if len(images) == len(wanted)]
-    return ours or complete or list(by_folder)
+    return ours or complete or [folder for folder in by_folder if not _OTHER_BOARD.fullmatch(folder.rpartition("/")[2])]
 
 
 def _factory_first(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -58,9 +58,10 @@ NO_CHOICES = Choices()
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """One image of a release, as it will be written; `file` is what it was called, made safe."""
+    """One image of a release, as written; `name` is where it was found, `file` the end of that, made safe."""
 
     partition: Partition
+    name: str
     file: str
     content: bytes
 
@@ -83,7 +84,7 @@ def read_release(path: Path, note: Note, choices: Choices = NO_CHOICES) -> Relea
         layout = find_layout(path, files.names(), [each for each in FLASH_ORDER if each not in choices.maps])
         _check_missing(path, files, layout, choices)
         images = tuple(_images(path, files, layout, choices, note))
-        _note_aside(path, files, layout, choices, note)
+        _note_aside(path, files, layout, images, note)
     labels = {image.partition: version_label(image.content) for image in images if image.partition in _CORES}
     hp, he = labels.get(HP), labels.get(HE)
     mixed = bool(hp and he and hp != he)
@@ -129,7 +130,7 @@ def _images(path: Path, files: _Files, layout: Layout, choices: Choices, note: N
         else:
             continue
         check_image(partition, name, content, note)
-        yield FoundImage(partition, _safe(name), content)
+        yield FoundImage(partition, name, _safe(name), content)
 
 
 def _safe(name: str) -> str:
@@ -138,7 +139,7 @@ def _safe(name: str) -> str:
     return plain.lstrip("._-") or "image"
 
 
-def _note_aside(path: Path, files: _Files, layout: Layout, choices: Choices, note: Note) -> None:
+def _note_aside(path: Path, files: _Files, layout: Layout, images: Iterable[FoundImage], note: Note) -> None:
     """Say which folder was taken and what was left aside, each in one line."""
     if layout.folder:
         note(f"{path.name}: the files were taken from {listed([layout.folder])}/")
@@ -146,7 +147,8 @@ def _note_aside(path: Path, files: _Files, layout: Layout, choices: Choices, not
         note(f"{path.name}: {name} was left aside: the factory's image is taken for its partition")
     if not isinstance(files, ReleaseArchive):
         return
-    taken = {name for names in layout.images.values() for name in names} | {*layout.aside, *choices.maps.values()}
+    taken = {name for names in layout.images.values() for name in names} | {*layout.aside}
+    taken |= {image.name for image in images}
     inner = f"{layout.folder}/" if layout.folder else ""
     others = [name.removeprefix(inner).partition("/") for name in files.names() if name not in taken]
     if others:

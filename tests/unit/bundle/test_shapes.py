@@ -103,7 +103,8 @@ def test_a_tagged_release_has_a_folder_for_each_board(
 
 @pytest.mark.parametrize("top", ["firmware/", "a/b/c/", "firmware_v5.0.0/OPENMV_AE3/", "openmv_ae3/"])
 def test_a_top_folder(store: BundleStore, release: Path, plain: Bundle, wrapped: Wrapped, top: str) -> None:
-    check_same(store, wrapped(in_folder(release, top) | {"a/readme.txt": b""}), plain)
+    content = in_folder(release, top) | {"a/readme.txt": b"", f"__MACOSX/{top}._{FILES[0]}": b"resource fork"}
+    check_same(store, wrapped(content), plain)
 
 
 def test_the_folder_that_is_whole_is_meant(store: BundleStore, release: Path, plain: Bundle, wrapped: Wrapped) -> None:
@@ -294,6 +295,18 @@ def test_a_part_of_a_release(
     store.verify(bundle)
 
 
+def test_another_boards_files_are_no_part(
+    store: BundleStore, release: Path, make_release: Callable[[int], Path], plain: Bundle, wrapped: Wrapped
+) -> None:
+    """The release of another board has a romfs0.img, too: it must not reach an AE3."""
+    other = {"OPENMV_N6/romfs0.img": (make_release(2) / FILES[3]).read_bytes(), "OPENMV4/romfs0.img": b"\xd2\xcd\x31"}
+    with pytest.raises(BundleError) as caught:
+        store.import_path(wrapped(other), choices=Choices(partial=True))
+    assert caught.value.code == "bundle.image_missing"
+    path = wrapped(other | {f"new/{FILES[0]}": (release / FILES[0]).read_bytes()})
+    assert store.import_path(path, choices=Choices(partial=True)).images == plain.images[:1]
+
+
 def test_nothing_is_no_part(store: BundleStore, wrapped: Wrapped) -> None:
     with pytest.raises(BundleError) as caught:
         store.import_path(wrapped(STRANGERS), choices=Choices(partial=True))
@@ -342,6 +355,17 @@ def test_files_that_are_named(
     maps = {HP: "builds\\hp v5.bin", HE: "he/latest.bin", ROMFS1: str(disk)}
     found = check_same(store, wrapped(content | moved), plain, Choices(maps=maps))
     assert [image.file for image in found.images] == ["hp-v5.bin", "latest.bin", "my-files.img", "romfs0.img"]
+
+
+def test_a_file_that_was_named_is_not_called_ignored(store: BundleStore, release: Path, tmp_path: Path) -> None:
+    content = in_folder(release, "OPENMV_AE3/")
+    content["OPENMV_AE3/he/latest.bin"] = content.pop("OPENMV_AE3/firmware_M55_HE.bin")
+    path, notes = zipped(tmp_path / "some.zip", content | {"note.txt": b""}), list[str]()
+    store.import_path(path, choices=Choices(maps={HE: ".\\he\\latest.bin"}), note=notes.append)
+    assert notes == [
+        "some.zip: the files were taken from OPENMV_AE3/",
+        "some.zip: no image of a release, and ignored: note.txt",
+    ]
 
 
 def test_all_files_named(

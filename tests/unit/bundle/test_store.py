@@ -12,6 +12,7 @@ import pytest
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle
+from station.wiring import demo_bundle
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 
@@ -225,3 +226,11 @@ def test_another_import_mends_a_damaged_image(
 def test_images_are_stored_read_only(store: BundleStore, release: Path) -> None:
     bundle: Bundle = store.import_path(release)
     assert {store.image_path(image).stat().st_mode & 0o777 for image in bundle.images} == {0o444}
+
+
+def test_the_demo_of_an_earlier_version_keeps_its_name(store: BundleStore, make_release: Callable[[int], Path]) -> None:
+    earlier = store.import_path(make_release(1), name="demo")
+    demo = demo_bundle(store)
+    assert demo.name == f"v0.0.0-demo-{demo.sha256[:8]}"
+    assert demo_bundle(store) == demo
+    assert store.get("demo") == earlier
