@@ -27,7 +27,7 @@ BOARD: Final = "OPENMV_AE3"
 FOUND_LIMIT: Final = 12
 """How many names a message lists."""
 
-_OTHER_BOARD: Final = re.compile(r"(OPENMV|ARDUINO_)[A-Z0-9_]*")
+_OTHER_BOARD: Final = re.compile(r"(OPENMV|ARDUINO_|MPS|RPI_)[A-Z0-9_]*")
 _FACTORY: Final = f"{BOARD}-factory-romfs"
 _UPDATE: Final = f"{BOARD}-romfs"
 _OTHER_STEMS: Final[Mapping[Partition, tuple[str, ...]]] = {

@@ -299,7 +299,11 @@ def test_another_boards_files_are_no_part(
     store: BundleStore, release: Path, make_release: Callable[[int], Path], plain: Bundle, wrapped: Wrapped
 ) -> None:
     """The release of another board has a romfs0.img, too: it must not reach an AE3."""
-    other = {"OPENMV_N6/romfs0.img": (make_release(2) / FILES[3]).read_bytes(), "OPENMV4/romfs0.img": b"\xd2\xcd\x31"}
+    other = {
+        "OPENMV_N6/romfs0.img": (make_release(2) / FILES[3]).read_bytes(),
+        "MPS3_AN547/romfs1.img": b"\xd2\xcd\x31",
+        "OPENMV4/romfs0.img": b"\xd2\xcd\x31",
+    }
     with pytest.raises(BundleError) as caught:
         store.import_path(wrapped(other), choices=Choices(partial=True))
     assert caught.value.code == "bundle.image_missing"
