@@ -32,8 +32,12 @@ def reset_vector(content: Content) -> int | None:
 def starts_in(content: Content, partition: Partition) -> bool:
     """Whether a firmware image starts inside its own partition, in Thumb state: it runs in place, where it is written.
 
-    The bootloader jumps through this word unconditionally, so an image for the other core, or no image at all, makes a
-    camera that never comes back.
+    Proven by openmv/openmv (July 2026): `boards/OPENMV_AE3/board_config.h` gives HP 0x80020000 and HE 0x80320000 as
+    OMV_FLASH_ORIGIN, with the partitions' lengths, as every earlier revision does; `ports/alif/alif.ld.S` puts the
+    vectors and all code there. The bootloader jumps through HP's word unconditionally; HE is started at
+    0x80320000 (`alif_cfg.json`, openamp.RemoteProc). So an image for the other core, or no image at all, makes a camera
+    that never comes back, or one whose second core is dead. The first word is the stack's end, 0x00040000 in real ones:
+    that one proves nothing, and is not looked at.
     """
     vector = reset_vector(content)
     return vector is not None and bool(vector & _THUMB) and partition.start <= vector - _THUMB < partition.limit

@@ -21,10 +21,11 @@ from typing import IO
 from station.bundle.files import NotRegularError, open_regular
 from station.errors import BundleError
 
-ARCHIVE_LIMIT_BYTES = 256 << 20
+ARCHIVE_LIMIT_BYTES = 1 << 30
+"""A release for all boards, with the debug files of each, may be large; only what is wanted of it is read."""
 ENTRIES_LIMIT = 1000
 DIRECTORY_LIMIT_BYTES = 1 << 20
-UNPACKED_LIMIT_BYTES = 2 << 30
+UNPACKED_LIMIT_BYTES = 4 << 30
 RATIO_LIMIT = 100
 """Only for what is too large anyway: the long runs of a real image pack better than that."""
 IGNORED_LIMIT_BYTES = 64 << 20
@@ -51,9 +52,8 @@ class ReleaseArchive:
         self._entries = _checked(path, opened.infolist())
 
     def names(self) -> tuple[str, ...]:
-        """The entries that lie flat in the archive, and the folders of it as NAME/."""
-        flat = [name.partition("/") for name in self._entries]
-        return tuple(dict.fromkeys(top + delimiter for top, delimiter, _ in flat))
+        """The files in the archive, with "/" between folders."""
+        return tuple(self._entries)
 
     def has(self, file: str) -> bool:
         """Whether there is an entry of that name."""
@@ -133,16 +133,21 @@ def _checked(path: Path, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zi
         raise BundleError("bundle.archive_bomb", f"{path} has too many entries, or unpacks to too many bytes")
     for entry in entries:
         _check_entry(path, entry)
-        spelling = unicodedata.normalize("NFC", entry.orig_filename).casefold().rstrip("/")
+        spelling = unicodedata.normalize("NFC", _name(entry)).casefold().rstrip("/")
         if spelling in spelled:
             raise _unsafe(path, entry, "is there twice")
         spelled.add(spelling)
-    return {entry.orig_filename: entry for entry in entries if not entry.orig_filename.endswith("/")}
+    return {_name(entry): entry for entry in entries if not _name(entry).endswith("/")}
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """An entry's name with "/" between folders: some programs on Windows write backslashes."""
+    return entry.orig_filename.replace("\\", "/")
 
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    name = entry.orig_filename
-    if not name.isprintable() or "\\" in name:
+    name = _name(entry)
+    if not name.isprintable():
         raise _unsafe(path, entry, "has a character in its name that no release uses")
     if name.startswith("/") or _DRIVE.match(name) or not name:
         raise _unsafe(path, entry, "has an absolute path")

@@ -10,7 +10,8 @@ from station.ae3.partitions import HE, HP, ROMFS0, ROMFS1, Partition
 from station.bundle import romfs
 
 MIB = 1 << 20
-_STACK_TOP = 0x20010000
+_STACK_TOP = 0x00040000
+"""As in real ones: the stack ends with the 256 KiB of the core's own instruction memory."""
 _RESET_OFFSET = 0x400
 _VECTORS = 64
 _LABEL_OFFSET = 0x200

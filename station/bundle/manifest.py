@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from station.ae3.partitions import FLASH_ORDER, Partition
+from station.ae3.partitions import FLASH_ORDER, HE, HP, Partition
 from station.errors import BundleError
 from station.model.bundles import Bundle, Image
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1, of earlier versions, has no `mixed` and always four images."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a bundle may be called: safe as a file name, in a shell and in a URL."""
 LIMIT_BYTES = 64 << 10
@@ -23,6 +24,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION_LIMIT = 200
 _KEYS = {_FORMAT_KEY, "bundle", "bundle_sha256", "version", "imported_at", "images"}
+_KEYS_OF_FORMAT = {1: _KEYS, FORMAT: _KEYS | {"mixed"}}
 _IMAGE_KEYS = {"partition", "alt", "file", "size_bytes", "sha256"}
 
 
@@ -57,18 +59,36 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _bundle(found: object, name: str) -> Bundle:
-    table = _table(found, _KEYS)
-    if _whole(table, _FORMAT_KEY) != FORMAT:
-        raise ValueError(f"format {table[_FORMAT_KEY]} is not known, only {FORMAT}")
+    format_ = found.get(_FORMAT_KEY) if isinstance(found, dict) else None
+    table = _table(found, _KEYS_OF_FORMAT.get(format_, _KEYS) if isinstance(format_, int) else _KEYS)
+    if _whole(table, _FORMAT_KEY) not in _KEYS_OF_FORMAT:
+        raise ValueError(f"format {table[_FORMAT_KEY]} is not known, only {FORMAT} and earlier")
     if _text(table, "bundle", NAME) != name:
         raise ValueError("it names another bundle")
-    entries = table["images"]
-    if not isinstance(entries, list) or len(entries) != len(FLASH_ORDER):
-        raise ValueError(f"images: not a list of {len(FLASH_ORDER)}")
-    images = tuple(_image(entry, partition) for entry, partition in zip(entries, FLASH_ORDER, strict=True))
+    images = _images(table["images"], complete=format_ == 1)
     if _text(table, "bundle_sha256", _SHA256) != bundle_sha256(images):
         raise ValueError("bundle_sha256 does not fit the images")
-    return Bundle(name, table["bundle_sha256"], _version(table), _time(table), images)
+    return Bundle(name, table["bundle_sha256"], _version(table), _time(table), images, _mixed(table, images))
+
+
+def _images(entries: object, *, complete: bool) -> tuple[Image, ...]:
+    """Images of some partitions or of all, each once, in the order in which they are written."""
+    if not isinstance(entries, list) or not 1 <= len(entries) <= len(FLASH_ORDER):
+        raise ValueError(f"images: not a list of 1 to {len(FLASH_ORDER)}")
+    there = [entry.get("partition") for entry in entries if isinstance(entry, dict)]
+    expected = [each for each in FLASH_ORDER if complete or each.name in there]
+    if len(entries) != len(expected):
+        raise ValueError("images: one is missing, unknown or there twice")
+    return tuple(_image(entry, partition) for entry, partition in zip(entries, expected, strict=True))
+
+
+def _mixed(table: dict[str, Any], images: tuple[Image, ...]) -> bool:
+    mixed = table.get("mixed", False)
+    if not isinstance(mixed, bool):
+        raise ValueError("mixed: neither true nor false")
+    if mixed and not {HP.name, HE.name} <= {image.partition for image in images}:
+        raise ValueError("mixed: there are no images of both cores")
+    return mixed
 
 
 def _image(found: object, partition: Partition) -> Image:

@@ -1,18 +1,21 @@
-"""From a folder or an archive to the four images of a release, each of them checked."""
+"""From a folder or an archive to the images of a release, each of them checked."""
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from station.ae3.firmware import is_romfs, reset_vector, starts_in, version_label
 from station.ae3.partitions import FLASH_ORDER, HE, HP, Partition
-from station.bundle.archive import opened_archive
+from station.bundle.archive import ReleaseArchive, opened_archive
+from station.bundle.files import NotRegularError, read_regular
 from station.bundle.folder import ReleaseFolder
+from station.bundle.layout import Layout, find_layout, listed
 from station.bundle.romfs import declared_bytes, is_cut_off
 from station.bundle.suffix import SUFFIX_BYTES, without_suffix
 from station.errors import BundleError
@@ -23,10 +26,14 @@ Note = Callable[[str], None]
 """Takes one line about something that was left aside."""
 
 _CORES = (HP, HE)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_FILE_LIMIT = 100
 
 
 class _Files(Protocol):
     """What a release is read from."""
+
+    def names(self) -> Collection[str]: ...
 
     def has(self, file: str) -> bool: ...
 
@@ -34,38 +41,63 @@ class _Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """What the one who imports a release says about it.
+
+    `partial`: images may be missing. `mixed`: HP and HE may be of two releases. `maps`: files for partitions, which
+    are looked for in the release first, then on the disk.
+    """
+
+    partial: bool = False
+    mixed: bool = False
+    maps: Mapping[Partition, str] = field(default_factory=dict)
+
+
+NO_CHOICES = Choices()
+
+
+@dataclass(frozen=True, slots=True)
 class FoundImage:
-    """One image of a release, as it will be written; `file` is what it was called."""
+    """One image of a release, as written; `name` is where it was found, `file` the end of that, made safe."""
 
     partition: Partition
+    name: str
     file: str
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The images of a release in the order in which they are written, and the label that HP carries."""
+    """The images of a release in the order in which they are written, and the label that HP carries, or else HE.
+
+    `mixed`: the cores carry two labels.
+    """
 
     version: str
     images: tuple[FoundImage, ...]
+    mixed: bool = False
 
 
-def read_release(path: Path, note: Note) -> Release:
+def read_release(path: Path, note: Note, choices: Choices = NO_CHOICES) -> Release:
     """Read and check a release; BundleError with the first thing that is wrong. At most 31 MiB are held in memory."""
-    with _opened(path, note) as files:
-        missing = [partition.image_file for partition in FLASH_ORDER if not _candidates(files, partition)]
-        if missing:
-            raise BundleError("bundle.image_missing", f"{path}: missing: {', '.join(missing)}")
-        images = tuple(_read_image(files, partition, note) for partition in FLASH_ORDER)
+    with _opened(path) as files:
+        layout = find_layout(path, files.names(), [each for each in FLASH_ORDER if each not in choices.maps])
+        _check_missing(path, files, layout, choices)
+        images = tuple(_images(path, files, layout, choices, note))
+        _note_aside(path, files, layout, images, note)
     labels = {image.partition: version_label(image.content) for image in images if image.partition in _CORES}
-    if labels[HP] and labels[HE] and labels[HP] != labels[HE]:
-        message = f"{path}: the cores are of two releases: HP is {labels[HP]!r}, HE is {labels[HE]!r}"
-        raise BundleError("bundle.mixed_release", message)
-    return Release(labels[HP] or UNKNOWN_VERSION, images)
+    hp, he = labels.get(HP), labels.get(HE)
+    mixed = bool(hp and he and hp != he)
+    if mixed:
+        message = f"{path}: the cores are of two releases: HP is {hp!r}, HE is {he!r}"
+        if not choices.mixed:
+            raise BundleError("bundle.mixed_release", message)
+        note(message)
+    return Release(hp or he or UNKNOWN_VERSION, images, mixed)
 
 
 @contextmanager
-def _opened(path: Path, note: Note) -> Iterator[_Files]:
+def _opened(path: Path) -> Iterator[_Files]:
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
@@ -76,38 +108,89 @@ def _opened(path: Path, note: Note) -> Iterator[_Files]:
         yield ReleaseFolder(path)
         return
     with opened_archive(path) as archive:
-        wanted = {name for partition in FLASH_ORDER for name in _names(partition)}
-        for name in archive.names():
-            if name not in wanted:
-                note(f"{path.name}: {name} is no image of a release and was ignored")
         yield archive
 
 
-def _names(partition: Partition) -> tuple[str, str]:
-    """What a partition's image may be called: plain, or with a DFU suffix."""
-    return partition.image_file, f"{partition.image_file.rpartition('.')[0]}.dfu"
+def _check_missing(path: Path, files: _Files, layout: Layout, choices: Choices) -> None:
+    """Refuse what is incomplete, and say what is there instead: it may have another name."""
+    there = [each for each in FLASH_ORDER if each in layout.images or each in choices.maps]
+    missing = [partition.image_file for partition in FLASH_ORDER if partition not in there]
+    if not missing or (choices.partial and there):
+        return
+    found = listed(files.names()) or "no file"
+    raise BundleError("bundle.image_missing", f"{path}: missing: {', '.join(missing)}; found: {found}")
 
 
-def _candidates(files: _Files, partition: Partition) -> list[str]:
-    return [name for name in _names(partition) if files.has(name)]
+def _images(path: Path, files: _Files, layout: Layout, choices: Choices, note: Note) -> Iterator[FoundImage]:
+    for partition in FLASH_ORDER:
+        if partition in choices.maps:
+            name, content = _read_mapped(path, files, layout.folder, partition, choices.maps[partition])
+        elif partition in layout.images:
+            name, content = _read_named(files, layout.images[partition], partition)
+        else:
+            continue
+        check_image(partition, name, content, note)
+        yield FoundImage(partition, name, _safe(name), content)
 
 
-def _read_image(files: _Files, partition: Partition, note: Note) -> FoundImage:
+def _safe(name: str) -> str:
+    """The last part of a file's name, as a manifest may hold it."""
+    plain = _UNSAFE.sub("-", PurePosixPath(name).name)[-_FILE_LIMIT:]
+    return plain.lstrip("._-") or "image"
+
+
+def _note_aside(path: Path, files: _Files, layout: Layout, images: Iterable[FoundImage], note: Note) -> None:
+    """Say which folder was taken and what was left aside, each in one line."""
+    if layout.folder:
+        note(f"{path.name}: the files were taken from {listed([layout.folder])}/")
+    for name in layout.aside:
+        note(f"{path.name}: {name} was left aside: the factory's image is taken for its partition")
+    if not isinstance(files, ReleaseArchive):
+        return
+    taken = {name for names in layout.images.values() for name in names} | {*layout.aside}
+    taken |= {image.name for image in images}
+    inner = f"{layout.folder}/" if layout.folder else ""
+    others = [name.removeprefix(inner).partition("/") for name in files.names() if name not in taken]
+    if others:
+        ignored = dict.fromkeys(top + delimiter for top, delimiter, _ in others)
+        note(f"{path.name}: no image of a release, and ignored: {listed(ignored)}")
+
+
+def _read_named(files: _Files, names: tuple[str, ...], partition: Partition) -> tuple[str, bytes]:
     """The one image of a partition. A plain file and a .dfu file beside each other must agree."""
-    first, *others = [(name, _read_plain(files, name, partition)) for name in _candidates(files, partition)]
+    first, *others = [(name, _read_plain(files.read, name, partition)) for name in names]
     for name, content in others:
         if content != first[1]:
             raise BundleError("bundle.image_ambiguous", f"{first[0]} and {name} differ: which one is meant?")
-    check_image(partition, *first, note)
-    return FoundImage(partition, *first)
+    return first
 
 
-def _read_plain(files: _Files, name: str, partition: Partition) -> bytes:
+def _read_mapped(path: Path, files: _Files, folder: str, partition: Partition, file: str) -> tuple[str, bytes]:
+    """The file that is named for a partition: in the release, in the folder that was taken of it, or on the disk."""
+    name = file.replace("\\", "/").removeprefix("./")
+    for within in (name, f"{folder}/{name}"):
+        if files.has(within):
+            return within, _read_plain(files.read, within, partition)
+    if not Path(file).exists():
+        raise BundleError("bundle.not_found", f"{partition.name}: there is no file {file!r}, in {path} or on the disk")
+    return file, _read_plain(_read_on_disk, file, partition)
+
+
+def _read_on_disk(file: str, limit_bytes: int) -> bytes:
+    try:
+        return read_regular(Path(file).resolve(), limit_bytes)
+    except NotRegularError:
+        raise BundleError("bundle.not_a_file", f"{file} is not a file") from None
+    except OSError as error:
+        raise BundleError("bundle.unreadable", f"{file}: {error.strerror}") from None
+
+
+def _read_plain(read: Callable[[str, int], bytes], name: str, partition: Partition) -> bytes:
     """A file's image, without its DFU suffix."""
     limit_bytes = partition.size_bytes
-    if not name.endswith(".dfu"):
-        return _sized(name, files.read(name, limit_bytes), limit_bytes)
-    raw = _sized(name, files.read(name, limit_bytes + SUFFIX_BYTES), limit_bytes + SUFFIX_BYTES)
+    if not name.casefold().endswith(".dfu"):
+        return _sized(name, read(name, limit_bytes), limit_bytes)
+    raw = _sized(name, read(name, limit_bytes + SUFFIX_BYTES), limit_bytes + SUFFIX_BYTES)
     return _sized(name, without_suffix(raw, name), limit_bytes)
 
 

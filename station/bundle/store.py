@@ -20,7 +20,7 @@ from pathlib import Path
 
 from station.bundle import manifest
 from station.bundle.files import locked, make_folder, open_regular, read_regular
-from station.bundle.release import FoundImage, Note, read_release
+from station.bundle.release import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
 from station.durable import INCOMING, write_durably
 from station.errors import BundleError, BusyError
 from station.model.bundles import Bundle, Image
@@ -55,20 +55,22 @@ class BundleStore:
         self._now = now
         self._lock_timeout_s = lock_timeout_s
 
-    def import_path(self, path: Path, name: str | None = None, *, note: Note = _unheard) -> Bundle:
-        """Check a folder or a release archive and keep its four images.
+    def import_path(
+        self, path: Path, name: str | None = None, *, choices: Choices = NO_CHOICES, note: Note = _unheard
+    ) -> Bundle:
+        """Check a folder or a release archive and keep its images: four, unless `choices` allow fewer.
 
         The same content again gives the bundle that is there, and mends its images if they were damaged; with another
-        name it becomes a second bundle on the same images. `note` takes a line for each entry of an archive that was
-        ignored. Raises BundleError, with a code that says why, and then leaves nothing behind.
+        name it becomes a second bundle on the same images. `note` takes a line for what was ignored or is odd. Raises
+        BundleError, with a code that says why, and then leaves nothing behind.
         """
         if name is not None and not manifest.NAME.fullmatch(name):
             message = f"{name!r} cannot be a bundle's name: use 1 to 64 letters, digits, '.', '_' and '-'"
             raise BundleError("bundle.name_invalid", message)
-        release = read_release(path, note)
+        release = read_release(path, note, choices)
         images = tuple(_described(image) for image in release.images)
         with self._storing() as undo:
-            bundle = self._named(name, release.version, images)
+            bundle = self._named(name, release, images)
             for image, found in zip(images, release.images, strict=True):
                 self._keep(image, found.content, undo)
             target = self._manifest_path(bundle.name)
@@ -107,9 +109,13 @@ class BundleStore:
                 message = f"bundle {bundle.name}: {image.file} ({self.image_path(image)}) {problem}"
                 raise BundleError("bundle.corrupt", message)
 
-    def use(self, name: str) -> Bundle:
-        """Make a bundle the one that is flashed when none is named; its images are verified first."""
+    def use(self, name: str, needed: Sequence[str] = ()) -> Bundle:
+        """Make a bundle the one that is flashed when none is named; its images are verified first.
+
+        BundleError `bundle.incomplete` where it has no image for one of the partitions that are needed.
+        """
         bundle = self.get(name)
+        check_complete(bundle, needed)
         self.verify(bundle)
         with self._reporting():
             write_durably(self._used, f"{bundle.name}\n".encode("ascii"), _FILE_MODE)
@@ -156,20 +162,20 @@ class BundleStore:
                 broken.append(error)
         return sound, broken
 
-    def _named(self, name: str | None, version: str, images: tuple[Image, ...]) -> Bundle:
+    def _named(self, name: str | None, release: Release, images: tuple[Image, ...]) -> Bundle:
         """The bundle that is there for these images, or a new one under a name that is free."""
         sha256 = manifest.bundle_sha256(images)
         same = [bundle for bundle in self.list() if bundle.sha256 == sha256]
         if name is None and same:
             return same[0]
-        chosen = name or _default_name(version, sha256)
+        chosen = name or _default_name(release.version, sha256)
         if os.path.lexists(self._manifest_path(chosen)):
             there = self._read(chosen)
             if there.sha256 == sha256:
                 return there
             message = f"the name {chosen} is taken by another release ({there.version}, {there.sha256[:12]})"
             raise BundleError("bundle.name_taken", message)
-        return Bundle(chosen, sha256, version, self._now(), images)
+        return Bundle(chosen, sha256, release.version, self._now(), images, release.mixed)
 
     def _keep(self, image: Image, content: bytes, undo: ExitStack) -> None:
         """Put an image's bytes in place unless they are there already, undamaged."""
@@ -222,6 +228,12 @@ class BundleStore:
                 orphan = folder == self._objects and path.name not in named and not broken
                 if path.name.startswith(INCOMING) or orphan:
                     path.unlink()
+
+
+def check_complete(bundle: Bundle, needed: Sequence[str]) -> None:
+    """BundleError `bundle.incomplete` where a bundle has no image for one of these partitions."""
+    if missing := bundle.missing(needed):
+        raise BundleError("bundle.incomplete", f"bundle {bundle.name} has no image for {', '.join(missing)}")
 
 
 def _described(image: FoundImage) -> Image:

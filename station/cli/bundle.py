@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, settings_for
 from station.cli.output import local_time, print_json, print_table, say
 from station.printable import printable
 
@@ -22,16 +23,36 @@ app = new_app(
 NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's name.")]
 
 
-@app.command("import", epilog="Example: station bundle import firmware_OPENMV_AE3.zip")
+@app.command(
+    "import",
+    epilog="Examples: station bundle import firmware_v5.0.0.zip; station bundle import build/ --partial;"
+    " station bundle import build/ --map HP=out/hp.bin --mixed",
+)
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder with the four files, or the release archive.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A release: a folder or a zip archive, for this board or for all.")
+    ],
     name: Annotated[str | None, typer.Option("--name", metavar="B", help="What to call it.")] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="PARTITION=FILE",
+            help="The image for HP, HE, ROMFS1 or ROMFS0: a file in PATH, or else on the disk. May be repeated.",
+        ),
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take fewer than four images.")] = False,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Take HP and HE of two releases.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a release and copy it into the data folder. A release that is refused leaves nothing behind."""
-    bundle = _store(config, data_dir).import_path(path, name, note=say)
+    from station.bundle.mapping import parse_maps
+    from station.bundle.release import Choices
+
+    choices = Choices(partial, mixed, parse_maps(maps or ()))
+    bundle = _store(config, data_dir).import_path(path, name, choices=choices, note=_say)
     _print(bundle, as_json=as_json)
     say(f"imported {bundle.name}; to flash it from now on: station bundle use {bundle.name}")
 
@@ -50,7 +71,7 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         say("no bundle was imported yet: station bundle import PATH")
         return
     in_use = store.used()
-    rows = [(b.name, "in use" if b.name == in_use else "", local_time(b.imported_at), b.version) for b in bundles]
+    rows = [(b.name, _remarks(b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
     print_table(("bundle", "", "imported", "version"), rows)
 
 
@@ -78,8 +99,12 @@ def verify(
 def use(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
-    """Flash this bundle from now on, unless --bundle or the configuration names another one."""
-    used = _store(config, data_dir).use(bundle)
+    """Flash this bundle from now on, unless --bundle or the configuration names another one.
+
+    One that has no image for a partition that the configured recipe writes is refused.
+    """
+    store = _store(config, data_dir)
+    used = store.use(bundle, _needed(store.get(bundle), config, data_dir))
     if as_json:
         print_json(used.to_json())
     say(f"{used.name} is in use")
@@ -91,12 +116,42 @@ def _store(config: Path | None, data_dir: Path | None) -> BundleStore:
     return BundleStore(data_dir_for(config, data_dir))
 
 
+def _say(line: str) -> None:
+    say(printable(line))
+
+
+def _needed(bundle: Bundle, config: Path | None, data_dir: Path | None) -> Sequence[str]:
+    """The partitions that the configured recipe writes; the configuration is not read for a whole release."""
+    if not _partial(bundle):
+        return ()
+    settings = settings_for(config, data_dir)
+    return settings.recipe(settings.run.recipe).partitions
+
+
+def _partial(bundle: Bundle) -> bool:
+    from station.ae3.partitions import FLASH_ORDER
+
+    return bool(bundle.missing(partition.name for partition in FLASH_ORDER))
+
+
+def _remarks(bundle: Bundle, in_use: bool) -> str:
+    there = "+".join(image.partition for image in bundle.images)
+    remarks = ("in use" if in_use else "", f"only {there}" if _partial(bundle) else "", _mixed(bundle))
+    return ", ".join(remark for remark in remarks if remark)
+
+
+def _mixed(bundle: Bundle) -> str:
+    return "HP and HE are of two releases" if bundle.mixed else ""
+
+
 def _print(bundle: Bundle, *, as_json: bool) -> None:
     if as_json:
         print_json(bundle.to_json())
         return
     print(f"bundle    {bundle.name}")
     print(f"version   {bundle.version}")
+    if bundle.mixed:
+        print(f"mixed     {_mixed(bundle)}")
     print(f"sha256    {bundle.sha256}")
     print(f"imported  {local_time(bundle.imported_at)}")
     rows = [(image.partition, image.alt, image.size_bytes, image.sha256, image.file) for image in bundle.images]

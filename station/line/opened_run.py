@@ -31,6 +31,7 @@ def opened_run(setup: LineSetup, slot: Slot, device: Device, now: Moment, *, ide
         station_version=__version__,
         bundle_version=setup.bundle_version,
         purpose=setup.purpose,
+        notes=setup.notes,
     )
 
 

@@ -51,6 +51,8 @@ class LineSetup:
     images: tuple[ImagePlan, ...]
     options: RunOptions
     bundle_version: str = ""
+    notes: tuple[str, ...] = ()
+    """What every record of this line is to say."""
     purpose: Purpose = Purpose.PRODUCTION
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,13 +31,21 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One firmware release. `name` is what commands take; `sha256` covers every image's role, size and digest."""
+    """One firmware release, or a part of one. `name` is what commands take; `sha256` covers every image's role, size
+    and digest. `mixed`: HP and HE carry the version labels of two releases.
+    """
 
     name: str
     sha256: str
     version: str
     imported_at: datetime
     images: tuple[Image, ...]
+    mixed: bool = False
+
+    def missing(self, partitions: Iterable[str]) -> tuple[str, ...]:
+        """Which of these partitions it has no image for."""
+        there = {image.partition for image in self.images}
+        return tuple(name for name in partitions if name not in there)
 
     def to_json(self) -> dict[str, Any]:
         """The bundle as `bundle show --json` prints it; times are ISO 8601 UTC with offset."""
@@ -45,5 +54,6 @@ class Bundle:
             "bundle_sha256": self.sha256,
             "version": self.version,
             "imported_at": self.imported_at.isoformat(),
+            "mixed": self.mixed,
             "images": [image.to_json() for image in self.images],
         }

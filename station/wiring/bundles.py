@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.errors import UsageError
+from station.errors import BundleError, UsageError
 from station.model.bundles import Bundle
 
 if TYPE_CHECKING:
@@ -32,4 +32,9 @@ def demo_bundle(store: BundleStore) -> Bundle:
 
     with tempfile.TemporaryDirectory(prefix="ae3-demo-") as folder:
         make_demo_release(Path(folder))
-        return store.import_path(Path(folder), name="demo")
+        try:
+            return store.import_path(Path(folder), name="demo")
+        except BundleError as error:
+            if error.code != "bundle.name_taken":
+                raise
+            return store.import_path(Path(folder))  # the demo of an earlier version has the name, and its runs

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from station.control.server import LineService
 from station.control.wire import LineAbout
-from station.errors import UsageError
 from station.flash import processes
 from station.line.dispatcher import Listeners
 from station.line.line import Line
@@ -41,12 +40,12 @@ def line_setup(
     headless: bool = False,
     accepts: Callable[[Device], bool] | None = None,
 ) -> LineSetup:
-    """What the line is told: UsageError where the recipe needs an image that the bundle does not have."""
+    """What the line is told: BundleError where the recipe needs an image that the bundle does not have."""
+    from station.bundle.store import check_complete
+
     recipe = settings.recipe(settings.run.recipe)
+    check_complete(bundle, recipe.partitions)
     by_partition = {image.partition: image for image in bundle.images}
-    missing = [name for name in recipe.partitions if name not in by_partition]
-    if missing:
-        raise UsageError("bundle.image_missing", f"bundle {bundle.name} has no image for {', '.join(missing)}")
     images = tuple(
         ImagePlan(image.partition, image.alt, str(store.image_path(image)), image.size_bytes, image.sha256)
         for image in (by_partition[name] for name in recipe.partitions)
@@ -65,6 +64,7 @@ def line_setup(
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
+        notes=(MIXED_RELEASE,) if bundle.mixed else (),
         stops_on_same_failures=headless or only_present,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
@@ -91,6 +91,9 @@ def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> 
     """The same line under another batch or operator."""
     name, planned = (batch.name, batch.planned) if batch else (None, None)
     return replace(about, batch=name, operator=operator, planned=planned)
+
+
+MIXED_RELEASE = "HP and HE are of two releases"
 
 
 @contextmanager

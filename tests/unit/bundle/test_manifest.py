@@ -95,8 +95,12 @@ CHANGES: dict[str, Change] = {
     "name that leads elsewhere": key("bundle", "../x"),
     "name as a number": key("bundle", 3),
     "other fingerprint": key("bundle_sha256", "0" * 64),
-    "other format": key("format", 2),
+    "other format": key("format", 3),
     "format as truth": key("format", True),
+    "earlier format with a new key": key("format", 1),
+    "mixed as a number": key("mixed", 1),
+    "mixed as text": key("mixed", "no"),
+    "mixed missing": lambda table: table.pop("mixed"),
     "version as a number": key("version", 1),
     "empty version": key("version", ""),
     "version that draws on the screen": key("version", "\x1b[2J"),
@@ -140,7 +144,7 @@ def test_what_is_no_manifest(store: BundleStore, bundle: Bundle, file: Path, raw
 
 
 def test_a_key_that_stands_there_twice(store: BundleStore, bundle: Bundle, file: Path) -> None:
-    file.write_text(file.read_text().replace('"format": 1,', '"format": 1, "format": 1,'))
+    file.write_text(file.read_text().replace('"format": 2,', '"format": 2, "format": 2,'))
     check_refused(store, bundle.name)
 
 
@@ -183,6 +187,31 @@ def test_a_bad_manifest_keeps_its_name_and_its_images(
     store.import_path(make_release(2))
     file.write_bytes(good)
     store.verify(bundle)
+
+
+def test_a_manifest_of_an_earlier_version_is_still_read(store: BundleStore, bundle: Bundle, file: Path) -> None:
+    table = json.loads(file.read_text())
+    del table["mixed"]
+    file.write_text(json.dumps({**table, "format": 1}))
+    assert store.get(bundle.name) == bundle
+    store.verify(bundle)
+
+
+def test_an_earlier_version_had_four_images(store: BundleStore, bundle: Bundle, file: Path) -> None:
+    table = json.loads(file.read_text())
+    del table["mixed"]
+    images = bundle.images[:3]
+    table |= {"format": 1, "images": table["images"][:3], "bundle_sha256": manifest.bundle_sha256(images)}
+    file.write_text(json.dumps(table))
+    check_refused(store, bundle.name)
+
+
+def test_one_core_alone_is_not_mixed(store: BundleStore, bundle: Bundle, file: Path) -> None:
+    table = json.loads(file.read_text())
+    images = bundle.images[1:]
+    table |= {"mixed": True, "images": table["images"][1:], "bundle_sha256": manifest.bundle_sha256(images)}
+    file.write_text(json.dumps(table))
+    check_refused(store, bundle.name)
 
 
 def test_it_survives_a_round_trip(bundle: Bundle) -> None:

@@ -23,7 +23,9 @@ def test_a_missing_image(release: Path, refused: Refused, file: str) -> None:
 
 
 def test_all_missing_images_are_named(tmp_path: Path, refused: Refused) -> None:
-    message = refused(tmp_path, "bundle.image_missing")
+    (tmp_path / "empty").mkdir()
+    message = refused(tmp_path / "empty", "bundle.image_missing")
+    assert "found: no file" in message
     assert all(file in message for file in FILES)
 
 
@@ -79,6 +81,17 @@ def test_swapped_cores(release: Path, refused: Refused) -> None:
 def test_one_firmware_for_both_cores(release: Path, refused: Refused) -> None:
     (release / FILES[1]).write_bytes((release / FILES[0]).read_bytes())
     assert "for HP, not for HE" in refused(release, "bundle.wrong_core")
+
+
+@pytest.mark.parametrize("word", [0, 0x00040000, 0x20010000, 0xFFFFFFFF])
+def test_where_the_stack_begins_is_no_business_of_ours(release: Path, store: BundleStore, word: int) -> None:
+    for file in FILES[:2]:
+        (release / file).write_bytes(word.to_bytes(4, "little") + (release / file).read_bytes()[4:])
+    store.import_path(release)
+
+
+def test_the_demo_begins_as_real_firmware_does(release: Path) -> None:
+    assert [(release / file).read_bytes()[:4] for file in FILES[:2]] == [bytes.fromhex("00000400")] * 2
 
 
 def with_vector(path: Path, vector: int) -> None:

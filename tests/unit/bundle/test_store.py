@@ -12,6 +12,7 @@ import pytest
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle
+from station.wiring import demo_bundle
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 
@@ -53,7 +54,7 @@ def test_other_entries_of_an_archive_are_ignored_and_named(store: BundleStore, a
     notes: list[str] = []
     bundle = store.import_path(archive, note=notes.append)
     assert len(bundle.images) == 4
-    assert [note.split(": ")[1].split(" is")[0] for note in notes] == ["firmware_M55_HP.elf", "doc/"]
+    assert notes == [f"{archive.name}: no image of a release, and ignored: firmware_M55_HP.elf, doc/"]
 
 
 def test_a_second_import_gives_the_first_bundle(store: BundleStore, release: Path, data_dir: Path) -> None:
@@ -225,3 +226,11 @@ def test_another_import_mends_a_damaged_image(
 def test_images_are_stored_read_only(store: BundleStore, release: Path) -> None:
     bundle: Bundle = store.import_path(release)
     assert {store.image_path(image).stat().st_mode & 0o777 for image in bundle.images} == {0o444}
+
+
+def test_the_demo_of_an_earlier_version_keeps_its_name(store: BundleStore, make_release: Callable[[int], Path]) -> None:
+    earlier = store.import_path(make_release(1), name="demo")
+    demo = demo_bundle(store)
+    assert demo.name == f"v0.0.0-demo-{demo.sha256[:8]}"
+    assert demo_bundle(store) == demo
+    assert store.get("demo") == earlier
