@@ -129,7 +129,8 @@ WITH latest AS (
 ), ranked AS (
     SELECT report_runs.*,
         row_number() OVER (PARTITION BY unit_id, batch ORDER BY counted DESC, ordered_at, run_id) AS from_first,
-        row_number() OVER (PARTITION BY unit_id, batch ORDER BY counted DESC, ordered_at DESC, run_id DESC) AS from_last,
+        row_number() OVER (PARTITION BY unit_id, batch
+            ORDER BY counted DESC, ordered_at DESC, run_id DESC) AS from_last,
         row_number() OVER (PARTITION BY unit_id, batch ORDER BY
             CASE WHEN leaves_done IS NULL THEN 1 ELSE 0 END, ordered_at DESC, run_id DESC) AS decides,
         row_number() OVER (PARTITION BY unit_id, batch ORDER BY touched DESC, ordered_at DESC, run_id DESC) AS newest

@@ -143,7 +143,8 @@ def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]
         _of_unit(),
         batch,
         RUNS.c.outcome == str(Outcome.FAIL),
-        RUNS.c.purpose.in_([str(purpose) for purpose in COUNTED_PURPOSES]),
+        # Spelt out: a list of values would be put in when the statement is run, and this one is compiled once.
+        or_(*(RUNS.c.purpose == str(purpose) for purpose in COUNTED_PURPOSES)),
         or_(after_pass.is_(None), RUNS.c.ordered_at > after_pass),
         or_(after_release.is_(None), RUNS.c.started_at > after_release),
     )

@@ -53,9 +53,9 @@ def units_of_application(connection: Connection, serial: str) -> list[str]:
     shown = canonical_serial(serial)
     if not shown:
         return []
-    of_units = select(UNITS.c.serial).join(RUNS, RUNS.c.unit_id == UNITS.c.unit_id)
-    query = of_units.where(RUNS.c.application_key == shown, UNITS.c.identified).distinct().order_by(UNITS.c.serial)
-    return list(connection.scalars(query))
+    of_runs = select(RUNS.c.unit_id).where(RUNS.c.application_key == shown)
+    query = select(UNITS.c.serial).where(UNITS.c.unit_id.in_(of_runs), UNITS.c.identified)
+    return sorted(connection.scalars(query))
 
 
 def unit_of_application(connection: Connection, serial: str) -> str | None:

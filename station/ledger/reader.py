@@ -145,7 +145,7 @@ class Reader:
         return summary_of(batch, self.summary(batch))
 
     def counted_units(self, station_id: str, batch: str) -> set[str]:
-        """The units that have a result in a batch at a station, by `unit_key`: a counted run, or they passed earlier."""
+        """The units with a result in a batch at a station, by `unit_key`: a counted run, or they passed earlier."""
         chosen = (RUNS.c.batch == batch, RUNS.c.station_id == station_id, has_result())
         query = select(RUNS.c.serial, RUNS.c.identified, RUNS.c.run_id).where(*chosen)
         with translated(self._data_dir), self._engine.connect() as connection:

@@ -1,8 +1,8 @@
 """What one transaction does. Every function may be repeated without harm; none commits.
 
-`ordered_at` says where a run stands among its unit's runs. It is when the run started; but where a station records a run
-of a unit that seems older than another one that it recorded before, its clock was set back meanwhile, and the run is
-put after that one. An import, which may come in any order, keeps the times that it brings.
+`ordered_at` says where a run stands among its unit's runs. It is when the run started; but where a station records a
+run of a unit that seems older than another one that it recorded before, its clock was set back meanwhile, and the run
+is put after that one. An import, which may come in any order, keeps the times that it brings.
 """
 
 from __future__ import annotations

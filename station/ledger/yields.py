@@ -181,8 +181,8 @@ class _Walk:
     """A walk through runs in each unit's order; what it says of a unit is `station.model.done`.
 
     `units` counts units by their first counted run (slot, at once, outcome), their last one's outcome, whether these
-    are two, whether the unit is done and whether any run touched it; `waiting` are those not done; `broken` has unit, code
-    and outcome of runs that ended FAIL or ERROR; `durations_s` has the seconds of the runs that passed.
+    are two, whether the unit is done and whether any run touched it; `waiting` are those not done; `broken` has unit,
+    code and outcome of runs that ended FAIL or ERROR; `durations_s` has the seconds of the runs that passed.
     """
 
     def __init__(self) -> None:

@@ -165,6 +165,9 @@ class RunSection(_Section):
     max_runs: int = Field(default=_OPTIONS.max_runs, ge=1, le=1000, description="a whole number from 1 to 1000")
     batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    purpose: Literal["production", "rework", "engineering", "verification"] = Field(
+        default="production", description='"production", "rework", "engineering" or "verification"'
+    )
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 

@@ -204,18 +204,20 @@ def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: 
     assert rounded(report) == rounded(summarize(reader.runs()))
 
 
-def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path) -> None:
+@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
+def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: str) -> None:
     runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
     runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
     put(data_dir, tuple(runs))
     kept = sums_in(data_dir)
-    migrate.to(data_dir, "0001")
+    migrate.to(data_dir, older)
     assert schema.state(data_dir) is schema.SchemaState.OUTDATED
-    assert schema.upgrade(data_dir).before == "0001"
+    assert schema.upgrade(data_dir).before == older
     assert sums_in(data_dir) == kept
     assert check(data_dir).ok
     reader = Reader(data_dir)
     assert rounded(reader.report()) == rounded(summarize(runs))
+    assert sorted(reader.runs(), key=lambda run: run.run_id) == sorted(runs, key=lambda run: run.run_id)
     reader.close()
 
 
