@@ -52,7 +52,8 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
     walk = _walk(connection, selection)
     _add_units(walk, counts)
     counts.open_details += [_open_unit(one, rows) for one, rows in _told(connection, walk.waiting)]
-    counts.bundles += _bundles(connection, selection)
+    if selection.names_firmware:
+        counts.bundles += _bundles(connection, selection)
     still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
     counts.open_runs = connection.execute(still_open).scalar_one()
     return counts
@@ -143,7 +144,10 @@ class _Waiting:
 def _walk(connection: Connection, selection: RunFilter) -> _Walk:
     """Walk through all runs of the units of a selection; they are marked as below."""
     of_purpose = and_(*for_purposes(selection, RUNS.c))
-    mark = case((and_(of_purpose, *conditions_of(selection)), _SELECTED), (of_purpose, _ELSEWHERE), else_=0)
+    everywhere = selection == RunFilter(until=selection.until, purposes=selection.purposes)
+    mark = case((of_purpose, _SELECTED), else_=0)
+    if not everywhere:
+        mark = case((and_(*conditions_of(selection)), _SELECTED), (of_purpose, _ELSEWHERE), else_=0)
     columns = (
         RUNS.c.unit_id, RUNS.c.outcome, RUNS.c.passed_at_once, RUNS.c.slot, RUNS.c.duration_s, RUNS.c.code,
         RUNS.c.may_have_written, RUNS.c.run_id, mark,
@@ -152,7 +156,7 @@ def _walk(connection: Connection, selection: RunFilter) -> _Walk:
     if selection.until is not None:
         # What came later does not change what was so then.
         query = query.where(RUNS.c.started_at < selection.until)
-    if selection != RunFilter(until=selection.until, purposes=selection.purposes):
+    if not everywhere:
         query = query.where(RUNS.c.unit_id.in_(select(RUNS.c.unit_id).where(*conditions_of(selection))))
     result = connection.execute(query.order_by(RUNS.c.unit_id, RUNS.c.ordered_at, RUNS.c.run_id))
     walk = _Walk()

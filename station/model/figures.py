@@ -29,7 +29,8 @@ DEFINITIONS: dict[str, str] = {
     "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
     "final yield": "Units passed / units with a counted run.",
     "retest yield": "Units passed / units whose first counted run failed and that were counted again.",
-    "firmware": "Each bundle and recipe that the runs that touched a camera were made with. One batch should have one.",
+    "firmware": "Each bundle and recipe that the runs that touched a camera were made with, "
+    "where a batch or a time is reported. One batch should have one.",
     "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
     "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
     "hour": "Runs that ended, by the hour in which they started: those that passed, and those that failed.",

@@ -33,6 +33,11 @@ class RunFilter:
     purposes: tuple[Purpose, ...] = ()
 
     @property
+    def names_firmware(self) -> bool:
+        """Whether its report names each bundle and recipe: where a batch or a time is meant, not all that ever was."""
+        return (self.batch, self.since, self.until) != (None, None, None)
+
+    @property
     def whole_batch(self) -> str | None:
         """The batch, where all runs of one are meant and no others; else None."""
         return self.batch if self == RunFilter(batch=self.batch, purposes=self.purposes) else None

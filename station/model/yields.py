@@ -209,8 +209,12 @@ def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) 
         units_passed_earlier=counts.units_passed_earlier,
         units_failed=counts.units_failed,
         units_with_result=counts.units_with_result,
-        bundles=tuple(sorted(counts.bundles, key=lambda one: (one.bundle, one.bundle_sha256, one.recipe))),
+        bundles=_bundles(counts) if selection.names_firmware else (),
     )
+
+
+def _bundles(counts: Counts) -> tuple[BundleCount, ...]:
+    return tuple(sorted(counts.bundles, key=lambda one: (one.bundle, one.bundle_sha256, one.recipe)))
 
 
 def rates_of(counts: Counts) -> Rates:
