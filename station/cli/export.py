@@ -53,6 +53,7 @@ def export(
     check_export_format(export_format)
     selection = RunFilter(batch=batch, since=first, until=last)
     with closing(Reader(folder)) as reader:
+        reader.refuse_unknown(batch=batch)
         lines = export_lines(reader.runs(selection), export_format)
         with text_output(output) as file:
             file.writelines(lines)

@@ -9,7 +9,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
-from station.cli.run import BatchChoice, OperatorChoice, RecipeChoice, SimOption
+from station.cli.run import BatchChoice, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
 from station.model.serials import same_unit
@@ -30,6 +30,7 @@ def flash(
     recipe: RecipeChoice = None,
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
+    purpose: PurposeChoice = "engineering",
     as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
@@ -40,6 +41,7 @@ def flash(
     Example: station flash ae3-4.7.0 --port 1-1.4 --json
     """
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
+    given["run__purpose"] = purpose
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from station.cli.times import parse_time
+from station.errors import UsageError
 
 if TYPE_CHECKING:
+    from station.model.runs import Purpose
     from station.settings import Settings
 
 ConfigOption = Annotated[
@@ -36,6 +38,14 @@ UntilOption = Annotated[
 BundleSelection = Annotated[str | None, typer.Option("--bundle", metavar="B", help="Only this firmware bundle.")]
 SlotSelection = Annotated[str | None, typer.Option("--slot", metavar="S", help="Only this slot.")]
 OperatorSelection = Annotated[str | None, typer.Option("--operator", metavar="O", help="Only this operator.")]
+PurposeSelection = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--purpose",
+        metavar="P",
+        help="Only runs made for this; may be given again. Default: production and rework, which alone count.",
+    ),
+]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", metavar="F", help="Write this file, whole or not at all; default: stdout.")
 ]
@@ -66,6 +76,17 @@ def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -
 
     given = {key.replace("__", "."): value for key, value in overrides.items()}
     return load_settings(config, data_dir=data_dir, overrides=given)
+
+
+def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
+    """The purposes that were named; UsageError `usage.purpose` for a name that is none."""
+    from station.model.runs import Purpose
+
+    known = {str(purpose): purpose for purpose in Purpose}
+    for name in names or ():
+        if name not in known:
+            raise UsageError("usage.purpose", f"no purpose {name!r}; there are {', '.join(known)}")
+    return tuple(known[name] for name in names or ())
 
 
 def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

@@ -10,14 +10,13 @@ import typer
 
 from station.cli.options import BatchOption, ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import print_json, say
-from station.errors import UsageError
 
 app = new_app("Let a unit that was set aside run again: its earlier failures count no more.")
 
 
 @app.command(epilog='Example: station release 3A0F5C77B1D2E49600112233 --batch 2026-47 --by "Ada"')
 def release(
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial, in either byte order.")],
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial, or its application's.")],
     batch: BatchOption = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who releases it. Default: who you are.")
@@ -36,9 +35,8 @@ def release(
     from station.model.units import Release
 
     with closing(Reader(folder)) as reader:
+        reader.refuse_unknown(unit=serial, batch=batch)
         story = reader.unit(serial)
-    if not story.runs:
-        raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")
     released = Release(story.serial, batch, datetime.now(UTC), by or _who())
     release_unit(folder, released)
     if as_json:

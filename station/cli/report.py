@@ -15,11 +15,13 @@ from station.cli.options import (
     JsonOption,
     OperatorSelection,
     OutputOption,
+    PurposeSelection,
     SinceOption,
     SlotSelection,
     UntilOption,
     data_dir_for,
     new_app,
+    purposes_of,
     time_range,
 )
 from station.cli.output import text_output
@@ -36,6 +38,7 @@ def report(
     bundle: BundleSelection = None,
     slot: SlotSelection = None,
     operator: OperatorSelection = None,
+    purpose: PurposeSelection = None,
     report_format: Annotated[
         str | None,
         typer.Option(
@@ -54,14 +57,17 @@ def report(
         raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
     report_format = report_format or ("json" if as_json else "text")
     first, last = time_range(since, until)
+    purposes = purposes_of(purpose)
     folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.render import check_format, render_report
 
     check_format(report_format)
-    selection = RunFilter(batch=batch, since=first, until=last, bundle=bundle, slot=slot, operator=operator)
+    places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
+    selection = RunFilter(since=first, until=last, purposes=purposes, **places)
     with closing(Reader(folder)) as reader:
+        reader.refuse_unknown(**places)
         text = render_report(reader.report(selection), report_format)
     with text_output(output) as file:
         file.write(text)

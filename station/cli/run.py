@@ -24,6 +24,15 @@ BatchChoice = Annotated[str | None, typer.Option("--batch", metavar="L", help="T
 OperatorChoice = Annotated[str | None, typer.Option("--operator", metavar="O", help="Who is at the bench.")]
 RecipeChoice = Annotated[str | None, typer.Option("--recipe", metavar="R", help="Which steps to take. Default: full.")]
 
+PurposeChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--purpose",
+        metavar="P",
+        help="production, rework, engineering or verification; only the first two count in yields.",
+    ),
+]
+
 SimOption = Annotated[
     list[Path] | None,
     typer.Option("--sim", metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."),
@@ -45,6 +54,7 @@ def run(
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
     recipe: RecipeChoice = None,
+    purpose: PurposeChoice = None,
     simulate: Annotated[
         int | None, typer.Option("--simulate", metavar="N", min=1, max=120, help="N virtual cameras instead of USB.")
     ] = None,
@@ -59,6 +69,7 @@ def run(
     """
     attached = not (headless or as_json or serve) and on_terminal()
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
+    given["run__purpose"] = purpose
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,6 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json
-from station.errors import UsageError
 from station.printable import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ app = new_app("One camera's whole history.")
 
 @app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
 def unit(
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial, in either byte order.")],
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial, or its application's.")],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -30,13 +30,14 @@ def unit(
     from station.ledger.reader import Reader
 
     with closing(Reader(folder)) as reader:
+        reader.refuse_unknown(unit=serial)
         story = reader.unit(serial)
-    if not story.runs:
-        raise UsageError("usage.unknown_unit", f"the log has no run of a unit with the serial {story.serial}")
     if as_json:
         print_json(story.to_json())
         return
     print(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
+    if story.application_serials:
+        print(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
     for run in story.runs:
         _print_run(run)
     for release in story.releases:
@@ -51,8 +52,18 @@ def _print_run(run: RunRecord) -> None:
     print(f"\n{local_time(run.started_at)}  {ended}{took}  slot {run.slot}, recipe {run.recipe}, {run.bundle}{batch}")
     if run.message:
         print(f"  {printable(run.message)}")
+    for line in (*_particulars(run), *run.notes):
+        print(f"  {printable(line)}")
     for attempt in run.attempts:
         _print_attempt(attempt)
+
+
+def _particulars(run: RunRecord) -> Iterator[str]:
+    """What a run has beside the usual."""
+    if run.purpose != "production":
+        yield f"purpose {run.purpose}"
+    named = (("product serial", run.product_serial), ("part number", run.part_number))
+    yield from (f"{name} {value}" for name, value in named if value)
 
 
 def _print_attempt(attempt: AttemptRecord) -> None:

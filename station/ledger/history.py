@@ -16,7 +16,8 @@ from sqlalchemy.pool import PoolProxiedConnection
 from station.ledger.columns import storable
 from station.ledger.selection import touched
 from station.ledger.sqlite import recorded_at
-from station.ledger.tables import NEWEST_FIRST, RELEASES, RUNS, UNITS
+from station.ledger.tables import LATEST_FIRST, RELEASES, RUNS, UNITS
+from station.model.done import COUNTED_PURPOSES
 from station.model.events import UnitHistory
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
@@ -118,7 +119,7 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) ->
     columns = (RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed)
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
-    return select(*columns, _outlived(), failed).where(_of_unit(), touched()).order_by(*NEWEST_FIRST).limit(1)
+    return select(*columns, _outlived(), failed).where(_of_unit(), touched()).order_by(*LATEST_FIRST).limit(1)
 
 
 def _outlived() -> ColumnElement[bool]:
@@ -133,8 +134,8 @@ def _outlived() -> ColumnElement[bool]:
 
 
 def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:
-    """FAIL runs of the unit in a batch that started after its last PASS and after its last release there."""
-    passed = select(func.max(RUNS.c.started_at)).where(_of_unit(), RUNS.c.outcome == str(Outcome.PASS))
+    """Counted FAIL runs of the unit in a batch, after its last PASS and after its last release there."""
+    passed = select(func.max(RUNS.c.ordered_at)).where(_of_unit(), RUNS.c.outcome == str(Outcome.PASS))
     released = select(func.max(RELEASES.c.released_at)).where(RELEASES.c.serial == bindparam("serial"), release_batch)
     after_pass = passed.correlate(None).scalar_subquery()
     after_release = released.correlate(None).scalar_subquery()
@@ -142,6 +143,8 @@ def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]
         _of_unit(),
         batch,
         RUNS.c.outcome == str(Outcome.FAIL),
-        or_(after_pass.is_(None), RUNS.c.started_at > after_pass),
+        # Spelt out: a list of values would be put in when the statement is run, and this one is compiled once.
+        or_(*(RUNS.c.purpose == str(purpose) for purpose in COUNTED_PURPOSES)),
+        or_(after_pass.is_(None), RUNS.c.ordered_at > after_pass),
         or_(after_release.is_(None), RUNS.c.started_at > after_release),
     )

@@ -26,7 +26,7 @@ def newest_runs(connection: Connection, selection: RunFilter, limit: int) -> lis
 
 
 def runs_of_units(connection: Connection, text: str, limit: int) -> list[RunLine]:
-    """The runs of units whose serial is, begins with or contains a text, newest first."""
+    """The runs of units whose serial, or their application's, is, begins with or contains a text, newest first."""
     unit_ids = _units(connection, canonical_serial(text), reversed_serial(text), limit)
     return _lines(connection, [RUNS.c.unit_id.in_(unit_ids)], limit) if unit_ids else []
 
@@ -36,7 +36,8 @@ def _units(connection: Connection, asked: str, reversed_: str | None, limit: int
     if not asked:
         return ()
     query = select(UNITS.c.unit_id).limit(limit)
-    whole = query.where(or_(UNITS.c.serial == asked, UNITS.c.serial == reversed_))
+    shown = select(RUNS.c.unit_id).where(RUNS.c.application_key == asked)
+    whole = query.where(or_(UNITS.c.serial == asked, UNITS.c.serial == reversed_, UNITS.c.unit_id.in_(shown)))
     if found := connection.execute(whole).scalars().all():
         return found
     if len(asked) >= PREFIX_LENGTH:
@@ -46,7 +47,10 @@ def _units(connection: Connection, asked: str, reversed_: str | None, limit: int
             return found
     # Read from the newest unit back: a text that many serials contain has its limit soon.
     contains = query.where(UNITS.c.serial.contains(asked, autoescape=True)).order_by(UNITS.c.unit_id.desc())
-    return connection.execute(contains).scalars().all()
+    if found := connection.execute(contains).scalars().all():
+        return found
+    shown_in_part = RUNS.c.application_key.contains(asked, autoescape=True)
+    return connection.execute(select(RUNS.c.unit_id).where(shown_in_part).distinct().limit(limit)).scalars().all()
 
 
 def _lines(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[RunLine]:

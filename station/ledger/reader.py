@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, func, select
 
-from station.ledger import lists, schema, yields
+from station.ledger import lists, names, schema, yields
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.loading import load_runs
 from station.ledger.records import batch_record, release_record
-from station.ledger.selection import conditions_of, counted, touched
+from station.ledger.selection import conditions_of, has_result
 from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.balance import BatchSummary, summary_of
 from station.model.batches import Batch
 from station.model.events import UnitHistory
-from station.model.runs import Outcome, RunRecord
+from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
 from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
 from station.model.yields import Rates, YieldReport, rates_of, report_of
@@ -70,8 +69,9 @@ class Reader:
     def unit(self, serial: str) -> UnitStory:
         """One camera's whole history, oldest run first, also runs in which its serial named no single unit.
 
-        The serial may be in either case and either byte order; the bootloader's order is tried first. A serial that the
-        log does not know gives a story without runs.
+        The serial may be in either case, and the bootloader's, that with its bytes reversed or the application's, in
+        this order; the last where exactly one unit showed it. A serial that the log does not know gives a story without
+        runs.
         """
         with translated(self._data_dir), self._engine.connect() as connection:
             known = _known_spelling(connection, serial)
@@ -80,21 +80,41 @@ class Reader:
             releases = tuple(release_record(row) for row in connection.execute(released))
             return UnitStory(known, tuple(load_runs(connection, runs)), releases)
 
+    def unit_of_application(self, serial: str) -> str | None:
+        """The bootloader's serial of the one unit whose application showed this serial, in any case; else None."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return names.unit_of_application(connection, serial)
+
+    def refuse_unknown(self, **asked: str | None) -> None:
+        """UsageError usage.unknown_batch (slot, operator, bundle, unit) for a name that the log has never seen, with
+        the nearest that it has. Names are given by their kind; None is not asked."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            for kind, name in asked.items():
+                if name is not None:
+                    names.refuse_unknown(connection, kind, name)
+
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
         with translated(self._data_dir):
             return self._history.ask(serial, batch)
 
-    def failed(self, batch: str | None = None, *, since: datetime | None = None, max_runs: int = 0) -> list[FailedUnit]:
-        """The units whose latest counted run failed, the longest waiting first; of all batches where none is named.
+    def failed(
+        self,
+        batch: str | None = None,
+        *,
+        since: datetime | None = None,
+        purposes: tuple[Purpose, ...] = (),
+        max_runs: int = 0,
+    ) -> list[FailedUnit]:
+        """The units that are not done (`station.model.done`), whatever the outcome, the longest waiting first; of all
+        batches where none is named.
 
-        With `since`, only runs that started then or later are looked at.
-
-        With `max_runs`, those that failed so often in the batch of that run are marked as set aside.
+        With `since`, only units with runs that started then or later; with `max_runs`, those that failed so often in
+        the batch of the run that tells why are marked as set aside.
         """
-        query = _failed_query(RunFilter(batch=batch, since=since))
+        selection = RunFilter(batch=batch, since=since, purposes=purposes)
         with translated(self._data_dir), self._engine.connect() as connection:
-            units = [_failed_unit(row) for row in connection.execute(query)]
+            units = yields.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
 
     def _is_set_aside(self, unit: FailedUnit, max_runs: int) -> bool:
@@ -125,8 +145,8 @@ class Reader:
         return summary_of(batch, self.summary(batch))
 
     def counted_units(self, station_id: str, batch: str) -> set[str]:
-        """The units with a counted run in a batch at a station, by `unit_key`."""
-        chosen = (RUNS.c.batch == batch, RUNS.c.station_id == station_id, counted())
+        """The units with a result in a batch at a station, by `unit_key`: a counted run, or they passed earlier."""
+        chosen = (RUNS.c.batch == batch, RUNS.c.station_id == station_id, has_result())
         query = select(RUNS.c.serial, RUNS.c.identified, RUNS.c.run_id).where(*chosen)
         with translated(self._data_dir), self._engine.connect() as connection:
             return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
@@ -151,46 +171,10 @@ def _known_spelling(connection: Connection, serial: str) -> str:
     for spelling in (asked, reversed_serial(serial)):
         if spelling and connection.scalar(select(UNITS.c.unit_id).where(UNITS.c.serial == spelling).limit(1)):
             return spelling
-    return asked
+    return names.unit_of_application(connection, serial) or asked
 
 
 def _planned(connection: Connection, batch: str | None) -> int | None:
     """How many units are planned for a batch, at all stations; None where nobody said, and for no batch."""
     planned: int | None = connection.scalar(select(func.sum(BATCHES.c.planned)).where(BATCHES.c.name == batch))
     return planned
-
-
-def _failed_query(selection: RunFilter) -> Select[Any]:
-    """One row per unit: its latest counted run where that failed, and how many of its runs touched it.
-
-    A failed run is the latest where no later one is counted: asked of the few that failed, not of all that ran.
-    """
-    later, other = RUNS.alias().c, RUNS.alias().c
-    after = or_(
-        later.started_at > RUNS.c.started_at,
-        and_(later.started_at == RUNS.c.started_at, later.run_id > RUNS.c.run_id),
-    )
-    newer = select(1).where(later.unit_id == RUNS.c.unit_id, counted(later), after, *conditions_of(selection, later))
-    runs = select(func.count()).where(other.unit_id == RUNS.c.unit_id, touched(other), *conditions_of(selection, other))
-    return (
-        select(RUNS, runs.correlate(RUNS).scalar_subquery().label("runs"))
-        .where(RUNS.c.outcome == str(Outcome.FAIL), *conditions_of(selection), ~newer.correlate(RUNS).exists())
-        .order_by(*OLDEST_FIRST)
-    )
-
-
-def _failed_unit(row: Any) -> FailedUnit:
-    return FailedUnit(
-        serial=row.serial,
-        identified=row.identified,
-        batch=row.batch,
-        code=row.code,
-        message=row.message,
-        slot=row.slot,
-        port_path=row.port_path,
-        failed_at=row.finished_at,
-        runs=row.runs,
-        bundle=row.bundle,
-        recipe=row.recipe,
-        run_id=row.run_id,
-    )

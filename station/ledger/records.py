@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from station.model.batches import Batch
-from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
+from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
+from station.model.serials import canonical_serial
 from station.model.units import Release
 
 _RUN_FIELDS = (
@@ -28,6 +29,11 @@ _RUN_FIELDS = (
     "message",
     "verified",
     "boot_confirmed",
+    "station_version",
+    "bundle_version",
+    "application_serial",
+    "product_serial",
+    "part_number",
 )
 _ATTEMPT_FIELDS = (
     "attempt_id",
@@ -68,7 +74,14 @@ def batch_record(row: Any) -> Batch:
 
 def run_values(run: RunRecord) -> Values:
     """Everything of a run but its key, its unit and its attempts."""
-    return {**_values(run, _RUN_FIELDS), "outcome": None if run.outcome is None else str(run.outcome)}
+    shown = run.application_serial
+    return {
+        **_values(run, _RUN_FIELDS),
+        "outcome": None if run.outcome is None else str(run.outcome),
+        "purpose": str(run.purpose),
+        "notes": list(run.notes),
+        "application_key": None if shown is None else canonical_serial(shown),
+    }
 
 
 def attempt_values(run_id: str, attempt: AttemptRecord) -> Values:
@@ -91,6 +104,8 @@ def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
     return RunRecord(
         run_id=row.run_id,
         outcome=None if row.outcome is None else Outcome(row.outcome),
+        purpose=Purpose(row.purpose),
+        notes=tuple(row.notes),
         attempts=tuple(attempts),
         **_values(row, _RUN_FIELDS),
     )

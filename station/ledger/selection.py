@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from station.ledger.tables import RUNS, UNITS
 from station.ledger.tallies import HOUR, PLACE
+from station.model.done import ALREADY_PASSED, COUNTED_PURPOSES
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
@@ -18,7 +19,7 @@ from station.model.yields import hour_of
 
 def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElement[bool]]:
     """The conditions of a selection, on the columns of runs or of an alias of them."""
-    conditions = at_places(selection, runs)
+    conditions = [*at_places(selection, runs), *for_purposes(selection, runs)]
     if selection.since is not None:
         conditions.append(runs.started_at >= selection.since)
     if selection.until is not None:
@@ -41,9 +42,25 @@ def at_places(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:
     ]
 
 
+def for_purposes(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:
+    """The condition of a selection for the purposes, on whatever has that column."""
+    return [columns.purpose.in_([str(purpose) for purpose in selection.purposes])] if selection.purposes else []
+
+
+def counting(selection: RunFilter) -> RunFilter:
+    """The selection for a report: of the purposes that count, where it names none."""
+    return selection if selection.purposes else replace(selection, purposes=COUNTED_PURPOSES)
+
+
 def counted(runs: Any = RUNS.c) -> ColumnElement[bool]:
     """The condition for runs that count in a yield."""
     return runs.outcome.in_((str(Outcome.PASS), str(Outcome.FAIL)))  # type: ignore[no-any-return]
+
+
+def has_result(runs: Any = RUNS.c) -> ColumnElement[bool]:
+    """The condition for runs that give their unit a result, as `station.model.done.has_result`."""
+    earlier = and_(runs.outcome == str(Outcome.SKIPPED), runs.code == ALREADY_PASSED)
+    return and_(runs.purpose.in_([str(one) for one in COUNTED_PURPOSES]), or_(counted(runs), earlier))
 
 
 def touched(runs: Any = RUNS.c) -> ColumnElement[bool]:

@@ -9,8 +9,8 @@
 
 Two more hold sums by the hour, made from the runs by `tallies` and never a source:
 
-    hour_runs    runs by hour, place (station, batch, bundle, slot, operator), outcome and code
-    hour_images  images by hour, place and partition
+    hour_runs    runs by hour, place (station, batch, bundle, slot, operator), purpose, outcome and code
+    hour_images  images by hour, place, purpose and partition
 
 Keys are time-ordered UUIDs, so rows of many stations can meet in one database.
 """
@@ -32,10 +32,12 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.types import JSON
 
 from station.ledger.columns import Key, UtcTime, Words
+from station.model.runs import Purpose
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,7 +57,7 @@ _ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL")}
 
 HISTORY_COLUMNS = (
     "unit_id",
-    "started_at",
+    "ordered_at",
     "run_id",
     "outcome",
     "batch",
@@ -66,6 +68,9 @@ HISTORY_COLUMNS = (
     "bundle",
     "operator",
     "station_id",
+    "started_at",
+    "purpose",
+    "may_have_written",
 )
 
 
@@ -106,6 +111,19 @@ RUNS = Table(
     Column("message", Words, nullable=False),
     Column("verified", Boolean, nullable=False),
     Column("boot_confirmed", Boolean, nullable=False),
+    Column("station_version", Words, nullable=False, server_default=""),
+    Column("bundle_version", Words, nullable=False, server_default=""),
+    Column("application_serial", Words),
+    Column("product_serial", Words),
+    Column("part_number", Words),
+    Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
+    Column("notes", JSON, nullable=False, server_default="[]"),
+    # The application's serial in the form to compare: units are found by it too.
+    Column("application_key", Words),
+    # Where the run stands among its unit's: `started_at`, but for a clock that was set back. See `writes`.
+    Column("ordered_at", UtcTime, nullable=False, server_default="1970-01-01 00:00:00.000000"),
+    # Whether it wrote to the camera, or may have. Kept beside the attempts that it follows from, as the next one.
+    Column("may_have_written", Boolean, nullable=False, server_default=true()),
     # PASS at the first attempt. Kept beside the attempts that it follows from, so that a yield need not read them.
     Column("passed_at_once", Boolean, nullable=False, server_default=false()),
     CheckConstraint(_OUTCOMES, name="outcome"),
@@ -115,6 +133,7 @@ RUNS = Table(
     Index(None, "batch", "started_at", "run_id"),
     Index(None, "started_at", "run_id"),
     Index("ix_runs_open", "station_id", **_ONLY_OPEN),
+    Index("ix_runs_application_key", "application_key", "unit_id"),
 )
 """Insertions of a camera."""
 
@@ -192,6 +211,7 @@ def _place_columns() -> tuple[Column[Any], ...]:
         Column("bundle", Words, nullable=False),
         Column("slot", Words, nullable=False),
         Column("operator", Words),
+        Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     )
 
 
@@ -226,5 +246,7 @@ HOUR_IMAGES = Table(
 )
 """Images of which blocks were written in an attempt that passed; `retries` counts those after a first attempt."""
 
+LATEST_FIRST = (RUNS.c.ordered_at.desc(), RUNS.c.run_id.desc())
+"""Of one unit's runs; the others are for lists, by the time that people know."""
 NEWEST_FIRST = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
 OLDEST_FIRST = (RUNS.c.started_at, RUNS.c.run_id)

@@ -22,6 +22,8 @@ from station.model.yields import hour_of
 HOUR = timedelta(hours=1)
 PLACE = ("station_id", "batch", "bundle", "slot", "operator")
 """What a selection may name besides the time."""
+KEYS = (*PLACE, "purpose")
+"""What a cell is told apart by, besides the hour."""
 
 _PASSED = ATTEMPTS.c.outcome == str(Outcome.PASS)
 _BLOCKS = case((IMAGES.c.blocks_total > 1, IMAGES.c.blocks_total), else_=1)
@@ -45,7 +47,7 @@ IMAGE_SUMS: tuple[ColumnElement[Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One hour at one place. `hour_at` is the hour's first moment."""
+    """One hour at one place, for one purpose. `hour_at` is the hour's first moment."""
 
     hour_at: datetime
     station_id: str
@@ -53,11 +55,13 @@ class Cell:
     bundle: str
     slot: str
     operator: str | None
+    purpose: str
 
 
 def cell_of(run: Any) -> Cell:
     """The cell of a run: its row or its record."""
-    return Cell(hour_of(run.started_at), *(getattr(run, name) for name in PLACE))
+    place = {name: getattr(run, name) for name in PLACE}
+    return Cell(hour_of(run.started_at), **place, purpose=str(run.purpose))
 
 
 def refresh(connection: Connection, cells: Iterable[Cell]) -> None:
@@ -110,7 +114,7 @@ def within(first: datetime | None, end: datetime | None) -> list[ColumnElement[b
 
 
 def _sum_up(connection: Connection, hour_at: datetime, conditions: Sequence[ColumnElement[bool]]) -> None:
-    place: list[ColumnElement[Any]] = [RUNS.c[name] for name in PLACE]
+    place: list[ColumnElement[Any]] = [RUNS.c[name] for name in KEYS]
     run_keys, image_keys = [*place, RUNS.c.outcome, RUNS.c.code], [*place, IMAGES.c.partition]
     for table, sums in ((HOUR_RUNS, run_sums(run_keys, conditions)), (HOUR_IMAGES, image_sums(image_keys, conditions))):
         rows = sums.subquery()
@@ -119,4 +123,4 @@ def _sum_up(connection: Connection, hour_at: datetime, conditions: Sequence[Colu
 
 
 def _at_place(columns: Any, cell: Cell) -> list[ColumnElement[bool]]:
-    return [getattr(columns, name).is_not_distinct_from(getattr(cell, name)) for name in PLACE]
+    return [getattr(columns, name).is_not_distinct_from(getattr(cell, name)) for name in KEYS]

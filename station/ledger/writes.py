@@ -1,4 +1,9 @@
-"""What one transaction does. Every function may be repeated without harm; none commits."""
+"""What one transaction does. Every function may be repeated without harm; none commits.
+
+`ordered_at` says where a run stands among its unit's runs. It is when the run started; but where a station records a
+run of a unit that seems older than another one that it recorded before, its clock was set back meanwhile, and the run
+is put after that one. An import, which may come in any order, keeps the times that it brings.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, or_, select, update
 
 from station.ledger import tallies
 from station.ledger.loading import attempts_of
@@ -15,6 +20,7 @@ from station.ledger.selection import is_identified_unit
 from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
 from station.ledger.tallies import Cell
 from station.model.batches import Batch
+from station.model.done import BEFORE_WRITING, UNWITNESSED
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
@@ -22,36 +28,50 @@ from station.model.units import Release
 from station.model.yields import hour_of
 
 _PASS = str(Outcome.PASS)
+_NEXT = timedelta(microseconds=1)
 
 
 def put_run(connection: Connection, run: RunRecord) -> None:
-    """The run, its unit and all its attempts are in the log, as `run` tells them; attempts already there stay."""
-    put_runs(connection, (run,))
+    """The run, its unit and all its attempts are in the log, as `run` tells them; attempts already there stay.
+
+    For a run that a station tells as it happens: it comes after all that the station has told before.
+    """
+    tallies.refresh(connection, _store_run(connection, run, live=True))
 
 
 def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
-    """The same for several runs, whose hours are summed up once."""
+    """The same for several runs of any time, whose hours are summed up once."""
     cells: set[Cell] = set()
     for run in runs:
-        cells |= _store_run(connection, run)
+        cells |= _store_run(connection, run, live=False)
     tallies.refresh(connection, cells)
 
 
-def _store_run(connection: Connection, run: RunRecord) -> set[Cell]:
+def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cell]:
     """Store the run; returns the hours whose sums it changes. A run still open changes none."""
     changed: set[Cell] = set()
     row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None:
         unit_id = _unit_id(connection, run)
-        connection.execute(insert(RUNS), {"run_id": run.run_id, "unit_id": unit_id, **run_values(run)})
+        values = {"run_id": run.run_id, "unit_id": unit_id, **run_values(run)}
+        ordered_at = _ordered_at(connection, unit_id, run) if live else run.started_at
+        connection.execute(insert(RUNS), {**values, "ordered_at": ordered_at})
     else:
         changed = _finished_cell(row)
-        _update_run(connection, run.run_id, run_values(run))
+        moved = {} if run.started_at == row.started_at else {"ordered_at": run.started_at}
+        _update_run(connection, run.run_id, {**run_values(run), **moved})
         _correct_unit(connection, row.unit_id, run)
     query = select(ATTEMPTS.c.attempt_id).where(ATTEMPTS.c.run_id == run.run_id)
     stored = set(connection.scalars(query))
     _add_attempts(connection, run.run_id, [attempt for attempt in run.attempts if attempt.attempt_id not in stored])
     return changed | _finished_cell(run)
+
+
+def _ordered_at(connection: Connection, unit_id: str, run: RunRecord) -> datetime:
+    """After every run of the unit that this station has recorded."""
+    mine = (RUNS.c.unit_id == unit_id, RUNS.c.station_id == run.station_id)
+    newest: datetime | None = connection.scalar(select(func.max(RUNS.c.ordered_at)).where(*mine))
+    return run.started_at if newest is None else max(run.started_at, newest + _NEXT)
 
 
 def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> None:
@@ -82,6 +102,7 @@ def close_open_runs(connection: Connection) -> int:
             "message": f"the station stopped during this run, after {len(attempts[row.run_id])} finished attempts",
             "finished_at": finished_at,
             "duration_s": (finished_at - row.started_at).total_seconds() or None,
+            "may_have_written": True,
         }
         _update_run(connection, row.run_id, values)
     tallies.refresh(connection, {tallies.cell_of(row) for row in rows})
@@ -137,14 +158,33 @@ def _update_run(connection: Connection, run_id: str, values: Values) -> None:
 
 
 def _add_attempts(connection: Connection, run_id: str, attempts: list[AttemptRecord]) -> None:
-    """Add attempts with their images, and keep whether the run passed at its first one."""
+    """Add attempts with their images, and keep what follows from them beside the run."""
     if attempts:
         connection.execute(insert(ATTEMPTS), [attempt_values(run_id, attempt) for attempt in attempts])
     if images := [image for attempt in attempts for image in image_values(attempt)]:
         connection.execute(insert(IMAGES), images)
+    _update_run(connection, run_id, {"passed_at_once": _passed_at_once(run_id), "may_have_written": _wrote(run_id)})
+
+
+def _passed_at_once(run_id: str) -> ColumnElement[bool]:
     first = select(ATTEMPTS.c.outcome).where(ATTEMPTS.c.run_id == run_id).order_by(ATTEMPTS.c.number).limit(1)
     at_once = and_(RUNS.c.outcome == _PASS, func.coalesce(first.scalar_subquery(), _PASS) == _PASS)
-    _update_run(connection, run_id, {"passed_at_once": case((at_once, True), else_=False)})
+    return case((at_once, True), else_=False)
+
+
+def _wrote(run_id: str) -> ColumnElement[bool]:
+    """`station.model.done.may_have_written` of a run whose attempts are in the log."""
+    mine = ATTEMPTS.c.run_id == run_id
+    written = exists().where(IMAGES.c.attempt_id == ATTEMPTS.c.attempt_id, IMAGES.c.blocks_written > 0)
+    on_its_way = and_(ATTEMPTS.c.outcome != _PASS, ATTEMPTS.c.phase.not_in(BEFORE_WRITING))
+    writing = exists().where(mine, or_(ATTEMPTS.c.mram_initialized, on_its_way, written.correlate(ATTEMPTS)))
+    return case(
+        (RUNS.c.outcome == str(Outcome.SKIPPED), False),
+        (or_(RUNS.c.outcome.is_(None), RUNS.c.code.in_(UNWITNESSED)), True),
+        (~exists().where(mine), True),
+        (writing, True),
+        else_=False,
+    )
 
 
 def _finished_cell(run: Any) -> set[Cell]:

@@ -110,8 +110,10 @@ def _is_of_last_run(slot: Slot, now: Moment) -> bool:
 
 
 def twins_found(slot: Slot) -> Effects:
-    """A camera that was taken for moved shows its application here, and no other bootloader was seen on this port since:
-    it never left, and the one in the other slot is its twin."""
+    """A camera that was taken for moved shows its application here, with no other bootloader on this port since.
+
+    It never left: the one in the other slot is its twin.
+    """
     run = slot.run or slot.last
     here = slot.device is not None and slot.device.mode is DeviceMode.APPLICATION
     if not slot.moved or not here or run is None or slot.left_mode is not DeviceMode.DFU:

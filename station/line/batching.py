@@ -7,9 +7,10 @@ from dataclasses import replace
 from station.clock import now
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
+from station.model.done import has_result
 from station.model.events import BatchNoted
 from station.model.ids import new_id
-from station.model.runs import Outcome, RunRecord
+from station.model.runs import RunRecord
 from station.model.units import unit_key
 
 
@@ -76,7 +77,7 @@ class Batching:
 
     def count(self, run: RunRecord) -> None:
         """A run is in the log."""
-        if self.batch is not None and run.batch == self.batch.name and run.outcome in (Outcome.PASS, Outcome.FAIL):
+        if self.batch is not None and run.batch == self.batch.name and has_result(run):
             self._done.add(unit_key(run.serial, run.identified, run.run_id))
 
     def is_at_the_bench(self, name: str) -> bool:

@@ -9,13 +9,15 @@ from station.model.figures import YieldReport
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """Where the units of a batch are: `planned` + `beyond` = `passed` + `open` + `failed`, always.
+    """Where the units of a batch are: `planned` + `beyond` = `passed` + `passed_earlier` + `open` + `failed`, always.
 
-    passed      units whose latest counted run (PASS or FAIL) passed
-    failed      units whose latest counted run failed
-    unfinished  units that were begun and have no counted run: still running, cancelled, pulled out, station error
-    not_run     planned units of which no run is in the batch yet
-    beyond      units more than planned
+    passed          units that are done (`station.model.done`) and whose latest counted run (PASS or FAIL) passed
+    passed_earlier  units that are done because they were skipped: they had passed before
+    failed          units that are not done and whose latest counted run failed
+    unfinished      other units that were begun and are not done: running, cancelled, pulled out, station error; also
+                    after they had passed
+    not_run         planned units of which no run is in the batch yet
+    beyond          units more than planned
 
     Where nothing was planned, the plan is taken to be the units that were begun, and `is_planned` is False.
     """
@@ -25,6 +27,7 @@ class BatchSummary:
     planned: int
     beyond: int
     passed: int
+    passed_earlier: int
     failed: int
     unfinished: int
     not_run: int
@@ -39,7 +42,7 @@ class BatchSummary:
 
 def summary_of(name: str, report: YieldReport) -> BatchSummary:
     """The balance of a batch from its yield report."""
-    begun, planned = report.units_started, report.planned
+    begun, planned = report.units_begun, report.planned
     plan = begun if planned is None else planned
     return BatchSummary(
         name=name,
@@ -47,8 +50,9 @@ def summary_of(name: str, report: YieldReport) -> BatchSummary:
         planned=plan,
         beyond=max(0, begun - plan),
         passed=report.units_passed,
-        failed=report.units_counted - report.units_passed,
-        unfinished=begun - report.units_counted,
+        passed_earlier=report.units_passed_earlier,
+        failed=report.units_failed,
+        unfinished=len(report.open_details) - report.units_failed,
         not_run=max(0, plan - begun),
         first_pass_yield=report.first_pass_yield,
         final_yield=report.final_yield,

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from station.model.inference import SIGNIFICANCE, wilson_interval
-from station.model.runs import Outcome
-from station.model.units import hint_for
+from station.model.runs import Outcome, Purpose
+from station.model.units import hint_for, why_open
 
 DEFINITIONS: dict[str, str] = {
     "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
-    "counted run": "A run that ended PASS or FAIL. ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
+    "counted run": "A run that ended PASS or FAIL, for production or rework (or for the purposes that were asked for). "
+    "ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
+    "done": "A unit is done when the latest run that wrote to it, or may have, is a counted PASS, in the selection and "
+    "of all its runs. FAIL always takes that away; a run that is open, that nobody saw the end of, or that ended ERROR "
+    "or ABORTED once writing had begun does too; so does a run for another purpose that wrote. ERROR or ABORTED before "
+    "the first write changes nothing. A unit that is skipped because it passed earlier is done.",
     "units planned": "How many units the batch is to have, as was said at the bench; only where all of one batch is "
     "reported.",
     "units started": "Units with at least one run that touched them (any but SKIPPED).",
-    "units passed": "Units whose latest counted run passed.",
-    "open units": "Units started that did not pass: the latest counted run failed, or none was counted yet. "
-    "The code is of the latest counted run, or of the latest that touched the unit where none was counted.",
+    "units passed": "Units that are done and whose latest counted run passed.",
+    "units passed earlier": "Units that are done because they were skipped here: they had passed before.",
+    "units failed": "Units that are not done and whose latest counted run failed.",
+    "open units": "Units that are not done: failed, cut short, running, or never run to a result. The code is of the "
+    "latest run that left it so.",
     "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
-    "final yield": "Units whose latest counted run passed / units with a counted run.",
-    "retest yield": "Units whose latest counted run passed / units whose first counted run failed and that were "
-    "counted again.",
+    "final yield": "Units passed / units with a counted run.",
+    "retest yield": "Units passed / units whose first counted run failed and that were counted again.",
+    "firmware": "Each bundle and recipe that the runs that touched a camera were made with, "
+    "where a batch or a time is reported. One batch should have one.",
     "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
     "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
     "hour": "Runs that ended, by the hour in which they started: those that passed, and those that failed.",
@@ -156,29 +164,55 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class OpenUnit:
-    """A unit still to pass. `runs` touched it; `last_at` is when the newest of them started."""
+    """A unit that is not done. `runs` touched it; `last_at` is when the newest of them started; `outcome` (None: it is
+    open), `code` and `slot` are of the run that tells why."""
 
     serial: str
     code: str | None
     slot: str
     runs: int
     last_at: datetime
+    outcome: Outcome | None = Outcome.FAIL
+    passed_before: bool = False
 
     @property
     def hint(self) -> str:
         """What to do now, in one line."""
         return hint_for(self.code)
 
+    @property
+    def why(self) -> str:
+        """Why it is not done, in a few words."""
+        return why_open(self.outcome, self.passed_before)
+
     def to_json(self) -> dict[str, Any]:
         """The unit as an element of `open_unit_details`."""
         return {
             "serial": self.serial,
+            "outcome": None if self.outcome is None else str(self.outcome),
             "code": self.code,
+            "why": self.why,
             "hint": self.hint,
             "slot": self.slot,
             "runs": self.runs,
             "last_at": self.last_at.isoformat(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BundleCount:
+    """One bundle and recipe of a selection: its runs that touched a camera, and their units."""
+
+    bundle: str
+    bundle_sha256: str
+    bundle_version: str
+    recipe: str
+    units: int
+    runs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As an element of `bundles`."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +247,22 @@ class YieldReport:
     images: tuple[ImageRate, ...]
     hours: tuple[HourCount, ...]
     open_details: tuple[OpenUnit, ...]
+    purposes: tuple[Purpose, ...] = ()
+    units_passed_earlier: int = 0
+    units_failed: int = 0
+    units_with_result: int = 0
+    """Units with a counted run, or skipped because they passed earlier: how many of the planned ones are through."""
+    bundles: tuple[BundleCount, ...] = ()
+
+    @property
+    def units_begun(self) -> int:
+        """Units of which the selection says anything: those started, and those that had passed earlier."""
+        return self.units_passed + self.units_passed_earlier + len(self.open_details)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are several bundles or recipes in the selection."""
+        return len(self.bundles) > 1
 
     @property
     def open_units(self) -> tuple[str, ...]:
@@ -226,7 +276,7 @@ class YieldReport:
 
     @property
     def final_yield(self) -> float | None:
-        """Units that passed in the end over units with a counted run, 0 to 1."""
+        """Units that passed and are done over units with a counted run, 0 to 1."""
         return ratio(self.units_passed, self.units_counted)
 
     @property
@@ -258,6 +308,8 @@ class YieldReport:
             "units_counted": self.units_counted,
             "units_passed": self.units_passed,
             "units_passed_first": self.units_passed_first,
+            "units_passed_earlier": self.units_passed_earlier,
+            "units_failed": self.units_failed,
             "units_retested": self.units_retested,
             "units_recovered": self.units_recovered,
             "first_pass_yield": self.first_pass_yield,
@@ -271,6 +323,8 @@ class YieldReport:
             "duration_s": {"p50": self.duration_p50_s, "p95": self.duration_p95_s},
             "outcomes": {str(outcome): count for outcome, count in self.outcomes},
             "open_runs": self.open_runs,
+            "mixed": self.mixed,
+            "bundles": [bundle.to_json() for bundle in self.bundles],
             "failures": [failure.to_json() for failure in self.failures],
             "slots": [slot.to_json() for slot in self.slots],
             "suspect_slots": [slot.slot for slot in self.suspects],
@@ -289,6 +343,7 @@ class YieldReport:
             "bundle": self.bundle,
             "slot": self.slot,
             "operator": self.operator,
+            "purposes": [str(purpose) for purpose in self.purposes],
         }
 
 

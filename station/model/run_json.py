@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
+from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 
 
 def run_from_json(data: Mapping[str, Any]) -> RunRecord:
-    """The run of one JSON object. Unknown keys are ignored.
+    """The run of one JSON object. Unknown keys are ignored; what older stations did not record has its default.
 
     Errors: ValueError where a key is missing or a value cannot be what it should be.
     """
@@ -42,6 +42,13 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         message=str(data.get("message", "")),
         verified=bool(data.get("verified", False)),
         boot_confirmed=bool(data.get("boot_confirmed", False)),
+        station_version=str(data.get("station_version", "")),
+        bundle_version=str(data.get("bundle_version", "")),
+        application_serial=data.get("application_serial"),
+        product_serial=data.get("product_serial"),
+        part_number=data.get("part_number"),
+        purpose=Purpose(data.get("purpose", Purpose.PRODUCTION)),
+        notes=tuple(str(note) for note in data.get("notes", ())),
         attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),
     )
 

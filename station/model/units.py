@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from station.errors import HINTS
-from station.model.runs import Outcome, RunRecord
+from station.model.runs import Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 
 
@@ -19,7 +19,8 @@ def unit_key(serial: str, identified: bool, run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs: None means any. `since` is inclusive, `until` exclusive, both of `started_at` and timezone-aware."""
+    """Which runs: None, and no purposes, mean any. `since` is inclusive, `until` exclusive, both of `started_at` and
+    timezone-aware. Where units and yields are counted, no purposes mean those that count."""
 
     batch: str | None = None
     since: datetime | None = None
@@ -29,11 +30,17 @@ class RunFilter:
     slot: str | None = None
     operator: str | None = None
     bundle: str | None = None
+    purposes: tuple[Purpose, ...] = ()
+
+    @property
+    def names_firmware(self) -> bool:
+        """Whether its report names each bundle and recipe: where a batch or a time is meant, not all that ever was."""
+        return (self.batch, self.since, self.until) != (None, None, None)
 
     @property
     def whole_batch(self) -> str | None:
         """The batch, where all runs of one are meant and no others; else None."""
-        return self.batch if self == RunFilter(batch=self.batch) else None
+        return self.batch if self == RunFilter(batch=self.batch, purposes=self.purposes) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,16 @@ class UnitStory:
     runs: tuple[RunRecord, ...]
     releases: tuple[Release, ...] = ()
 
+    @property
+    def application_serials(self) -> tuple[str, ...]:
+        """What its application called itself, as found, the first seen first."""
+        return tuple(dict.fromkeys(run.application_serial for run in self.runs if run.application_serial))
+
     def to_json(self) -> dict[str, Any]:
         """The story as `unit --json` prints it."""
         return {
             "serial": self.serial,
+            "application_serials": list(self.application_serials),
             "runs": [run.to_json() for run in self.runs],
             "releases": [release.to_json() for release in self.releases],
         }
@@ -86,10 +99,12 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class FailedUnit:
-    """A unit whose latest counted run (PASS or FAIL) in the selection failed: one line of the list to re-run.
+    """A unit of the selection that is not done (`station.model.done`): one line of the list to re-run.
 
-    `runs` counts its runs in the selection that touched it (all outcomes but SKIPPED), `failed_at` is when the failed
-    run ended. Where `identified` is False the serial names no unit, and the line stands for that one run.
+    All but `runs` and `passed_before` is of the run that tells why: the latest that left it not done, or where none did
+    the newest that touched it. `outcome` is None where that run is open. `runs` counts its runs in the selection (all
+    outcomes but SKIPPED), `failed_at` is when the telling run ended, `passed_before` is True where it passed earlier in
+    the selection. Where `identified` is False the serial names no unit, and the line stands for that one run.
     """
 
     serial: str
@@ -104,6 +119,8 @@ class FailedUnit:
     bundle: str
     recipe: str
     run_id: str
+    outcome: Outcome | None = Outcome.FAIL
+    passed_before: bool = False
     set_aside: bool = False
     """True where it failed so often in its batch that it is skipped until it is released."""
 
@@ -112,13 +129,21 @@ class FailedUnit:
         """What to do now, in one line."""
         return hint_for("unit.set_aside" if self.set_aside else self.code)
 
+    @property
+    def why(self) -> str:
+        """Why it is not done, in a few words."""
+        return why_open(self.outcome, self.passed_before)
+
     def to_json(self) -> dict[str, Any]:
         """The unit as `failed --json` prints it."""
         return {
             "serial": self.serial,
             "identified": self.identified,
             "batch": self.batch,
+            "outcome": None if self.outcome is None else str(self.outcome),
             "code": self.code,
+            "why": self.why,
+            "passed_before": self.passed_before,
             "message": self.message,
             "hint": self.hint,
             "slot": self.slot,
@@ -135,3 +160,16 @@ class FailedUnit:
 def hint_for(code: str | None, hints: Mapping[str, str] = HINTS) -> str:
     """The operator's hint for a code, "" where there is none."""
     return hints.get(code or "", "")
+
+
+def why_open(outcome: Outcome | None, passed_before: bool) -> str:
+    """Why a unit is not done, told by the run that left it so."""
+    if outcome is None:
+        what = "a run is open"
+    elif outcome is Outcome.PASS:
+        what = "run for another purpose"
+    elif outcome is Outcome.FAIL:
+        what = "failed"
+    else:
+        what = "cut short" if outcome is Outcome.ABORTED else "station error"
+    return f"{what}, after it had passed" if passed_before else what

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
 from station.model.figures import (
     DEFINITIONS,
+    BundleCount,
     CodeCount,
     HourCount,
     ImageRate,
@@ -25,12 +27,13 @@ from station.model.figures import (
     ratio,
 )
 from station.model.inference import SIGNIFICANCE, fisher_worse, holm
-from station.model.runs import ImageRecord, Outcome, RunRecord
+from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
 
 __all__ = [
     "DEFINITIONS",
+    "BundleCount",
     "CodeCount",
     "Counts",
     "HourCount",
@@ -47,7 +50,7 @@ __all__ = [
 ]
 
 _MIB = 1024 * 1024
-_COUNTED = (Outcome.PASS, Outcome.FAIL)
+_COUNTED = COUNTED_OUTCOMES
 _BROKEN = (Outcome.FAIL, Outcome.ERROR)
 
 
@@ -104,11 +107,15 @@ class Counts:
     hours: Counter[tuple[datetime, bool]] = field(default_factory=Counter)
     units_started: int = 0
     units_passed: int = 0
+    units_passed_earlier: int = 0
+    units_failed: int = 0
+    units_with_result: int = 0
     units_retested: int = 0
     units_recovered: int = 0
     open_runs: int = 0
     durations_s: list[float] = field(default_factory=list)
     open_details: list[OpenUnit] = field(default_factory=list)
+    bundles: list[BundleCount] = field(default_factory=list)
     first_start: datetime | None = None
     last_end: datetime | None = None
 
@@ -117,10 +124,17 @@ class Counts:
         self.first_start = min(self.first_start or start, start)
         self.last_end = max(self.last_end or end, end)
 
-    def add_retested(self, recovered: bool) -> None:
-        """One unit more failed first and was counted again."""
-        self.units_retested += 1
-        self.units_recovered += recovered
+    def add_units(self, number: int, first: Outcome | None, last: Outcome | None, *, several: bool, done: bool) -> None:
+        """So many units more, by the outcomes of their first and last counted runs (None: there is none), whether these
+        are two, and whether the units are done."""
+        passed = done and last is Outcome.PASS
+        self.units_passed += number * passed
+        self.units_passed_earlier += number * (done and not passed)
+        self.units_failed += number * (not done and last is Outcome.FAIL)
+        self.units_with_result += number * (done or last is not None)
+        if several and first is Outcome.FAIL:
+            self.units_retested += number
+            self.units_recovered += number * passed
 
 
 def summarize(
@@ -130,12 +144,20 @@ def summarize(
     since: datetime | None = None,
     until: datetime | None = None,
     selection: RunFilter | None = None,
+    others: Iterable[RunRecord] = (),
 ) -> YieldReport:
-    """The report over `runs`, in whatever order they come. The selection is only repeated in it."""
-    tally = _Tally()
+    """The report over `runs`, in whatever order they come. Of the selection only the purposes are asked, and where it
+    names none only those that count are looked at; the rest is repeated in the report.
+
+    `others` are further runs of the same units, in other batches or slots: they may take away that a unit is done.
+    """
+    selection = selection or RunFilter(batch=batch, since=since, until=until)
+    tally = _Tally(selection.purposes or COUNTED_PURPOSES)
     for run in runs:
         tally.add(run)
-    return report_of(tally.counts(), selection or RunFilter(batch=batch, since=since, until=until))
+    for run in others:
+        tally.add_other(run)
+    return report_of(tally.counts(), selection)
 
 
 def passed_at_once(run: RunRecord) -> bool:
@@ -183,7 +205,16 @@ def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) 
         images=_images(counts),
         hours=_by_hour(counts),
         open_details=tuple(sorted(counts.open_details, key=_waiting_order)),
+        purposes=selection.purposes or COUNTED_PURPOSES,
+        units_passed_earlier=counts.units_passed_earlier,
+        units_failed=counts.units_failed,
+        units_with_result=counts.units_with_result,
+        bundles=_bundles(counts) if selection.names_firmware else (),
     )
+
+
+def _bundles(counts: Counts) -> tuple[BundleCount, ...]:
+    return tuple(sorted(counts.bundles, key=lambda one: (one.bundle, one.bundle_sha256, one.recipe)))
 
 
 def rates_of(counts: Counts) -> Rates:
@@ -204,7 +235,7 @@ def _by_hour(counts: Counts) -> tuple[HourCount, ...]:
 
 def _waiting_order(unit: OpenUnit) -> tuple[object, ...]:
     """The longest untouched first; the rest only so that the order is always the same."""
-    return unit.last_at, unit.serial, unit.slot, unit.code or "", unit.runs
+    return unit.last_at, unit.serial, unit.slot, unit.code or "", unit.runs, str(unit.outcome), unit.passed_before
 
 
 def _percentile_of_sorted(values: Sequence[float], share: float) -> float | None:
@@ -282,51 +313,74 @@ def _images(counts: Counts) -> tuple[ImageRate, ...]:
     return tuple(rows)
 
 
-_Moment = tuple[datetime, str]
-"""Orders runs: when they started, then their key."""
+def _moment(run: RunRecord) -> tuple[datetime, str]:
+    """Orders runs: when they started, then their key."""
+    return run.started_at, run.run_id
 
 
 @dataclass(slots=True)
 class _Unit:
-    """What is remembered of one unit while the runs go by."""
+    """What is remembered of one unit while the runs go by: those selected, and all."""
 
-    serial: str
-    touched: list[tuple[_Moment, RunRecord]] = field(default_factory=list)
+    selected: list[RunRecord] = field(default_factory=list)
+    everything: list[RunRecord] = field(default_factory=list)
 
-    def add_to(self, counts: Counts) -> None:
+    def add_to(self, counts: Counts, purposes: tuple[Purpose, ...]) -> None:
         """Count the unit, whose runs are all here now."""
-        if not self.touched:
+        runs = sorted(self.selected, key=_moment)
+        if not runs:
             return
-        runs = [run for _, run in sorted(self.touched, key=lambda item: item[0])]
+        touched = [run for run in runs if run.outcome is not Outcome.SKIPPED]
         counted = [run for run in runs if run.outcome in _COUNTED]
-        counts.units_started += 1
+        standing = standing_of(runs, sorted(self.everything, key=_moment), purposes)
+        counts.units_started += bool(touched)
         if counted:
             counts.firsts[counted[0].slot, passed_at_once(counted[0])] += 1
-        if len(counted) > 1 and counted[0].outcome is Outcome.FAIL:
-            counts.add_retested(counted[-1].outcome is Outcome.PASS)
-        if counted and counted[-1].outcome is Outcome.PASS:
-            counts.units_passed += 1
-            return
-        ended = counted or [run for run in runs if run.outcome is not None] or runs
-        counts.open_details.append(
-            OpenUnit(self.serial, ended[-1].code, ended[-1].slot, len(runs), runs[-1].started_at)
-        )
+        first, last = (counted[0].outcome, counted[-1].outcome) if counted else (None, None)
+        counts.add_units(1, first, last, several=len(counted) > 1, done=standing.done)
+        if standing.telling is not None:
+            counts.open_details.append(_open_unit(touched, standing.telling))
+
+
+def _open_unit(touched: Sequence[RunRecord], telling: RunRecord) -> OpenUnit:
+    return OpenUnit(
+        serial=canonical_serial(telling.serial),
+        code=telling.code,
+        slot=telling.slot,
+        runs=len(touched),
+        last_at=(touched or [telling])[-1].started_at,
+        outcome=telling.outcome,
+        passed_before=any(run.outcome is Outcome.PASS for run in touched),
+    )
+
+
+def _key(run: RunRecord) -> tuple[str, str]:
+    """A run whose serial names no unit is a unit of its own."""
+    return ("serial", canonical_serial(run.serial)) if run.identified else ("run", run.run_id)
 
 
 @dataclass(slots=True)
 class _Tally:
     """The running count over all runs."""
 
-    units: dict[tuple[str, str], _Unit] = field(default_factory=dict)
+    purposes: tuple[Purpose, ...]
+    units: defaultdict[tuple[str, str], _Unit] = field(default_factory=lambda: defaultdict(_Unit))
     code_units: defaultdict[tuple[str, Outcome], set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    bundles: defaultdict[tuple[str, str, str], list[RunRecord]] = field(default_factory=lambda: defaultdict(list))
     sums: Counts = field(default_factory=Counts)
 
+    def add_other(self, run: RunRecord) -> None:
+        self.units[_key(run)].everything.append(run)
+
     def add(self, run: RunRecord) -> None:
-        serial = canonical_serial(run.serial)
-        # A run whose serial names no unit is a unit of its own.
-        key = ("serial", serial) if run.identified else ("run", run.run_id)
+        self.add_other(run)
+        if run.purpose not in self.purposes:
+            return
+        key = _key(run)
         if run.outcome is not Outcome.SKIPPED:
-            self.units.setdefault(key, _Unit(serial)).touched.append(((run.started_at, run.run_id), run))
+            self.bundles[run.bundle, run.bundle_sha256, run.recipe].append(run)
+        if run.outcome is not Outcome.SKIPPED or passed_earlier(run):
+            self.units[key].selected.append(run)
         if run.outcome is None:
             self.sums.open_runs += 1
             return
@@ -361,7 +415,10 @@ class _Tally:
     def counts(self) -> Counts:
         """All that was counted; to be asked once."""
         for unit in self.units.values():
-            unit.add_to(self.sums)
+            unit.add_to(self.sums, self.purposes)
         for key, units in self.code_units.items():
             self.sums.code_units[key] = len(units)
+        for (bundle, sha256, recipe), runs in self.bundles.items():
+            version, units = max(run.bundle_version for run in runs), {_key(run) for run in runs}
+            self.sums.bundles.append(BundleCount(bundle, sha256, version, recipe, len(units), len(runs)))
         return self.sums

@@ -27,7 +27,14 @@ RUN_COLUMNS = (
     "recipe",
     "bundle",
     "bundle_sha256",
+    "bundle_version",
     "bootloader",
+    "station_version",
+    "application_serial",
+    "product_serial",
+    "part_number",
+    "purpose",
+    "notes",
     "started_at",
     "finished_at",
     "duration_s",
@@ -94,7 +101,7 @@ def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
     yield _csv_line(CSV_HEADER)
     for run in runs:
         for attempt, image in _parts(run):
-            cells = [getattr(run, name) for name in RUN_COLUMNS]
+            cells = [_joined(getattr(run, name)) for name in RUN_COLUMNS]
             cells += _cells(attempt, ATTEMPT_COLUMNS)
             cells.append("; ".join(attempt.notes) if attempt else None)
             cells += _cells(image, IMAGE_COLUMNS)
@@ -109,6 +116,10 @@ def _parts(run: RunRecord) -> Iterator[tuple[AttemptRecord | None, ImageRecord |
             yield attempt, None
         for image in attempt.images:
             yield attempt, image
+
+
+def _joined(value: object) -> object:
+    return "; ".join(value) if isinstance(value, tuple) else value
 
 
 def _cells(record: object | None, names: tuple[str, ...]) -> list[object]:

@@ -34,6 +34,8 @@ _TOTALS = (
     "units_counted",
     "units_passed",
     "units_passed_first",
+    "units_passed_earlier",
+    "units_failed",
     "units_retested",
     "units_recovered",
     "first_pass_yield",
@@ -45,18 +47,24 @@ _TOTALS = (
     "duration_p50_s",
     "duration_p95_s",
     "open_runs",
+    "mixed",
 )
 
 
 def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
     for name in ("batch", "since", "until", "bundle", "slot", "operator"):
         yield "selection", "", name, getattr(report, name)
+    yield "selection", "", "purposes", " ".join(report.purposes)
     for name in _TOTALS:
         yield "total", "", name, getattr(report, name)
     yield from _interval_lines("total", "", "first_pass", report.first_pass_interval)
     yield from _interval_lines("total", "", "final", report.final_interval)
     for outcome, count in report.outcomes:
         yield "outcome", str(outcome), "runs", count
+    for one in report.bundles:
+        name = f"{one.bundle} {one.bundle_sha256} {one.recipe}"
+        for figure in ("bundle_version", "units", "runs"):
+            yield "bundle", name, figure, getattr(one, figure)
     for failure in report.failures:
         yield "failure", failure.code, f"{failure.outcome} runs", failure.count
         yield "failure", failure.code, f"{failure.outcome} units", failure.units
@@ -66,7 +74,7 @@ def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
         for name in ("count", "mean_s", "mib_per_s", "retries"):
             yield "image", image.partition, name, getattr(image, name)
     for unit in report.open_details:
-        yield "open unit", unit.serial, unit.code or "", unit.hint
+        yield "open unit", unit.serial, unit.code or "", f"{unit.why}. {unit.hint}".strip()
     for name, meaning in DEFINITIONS.items():
         yield "definition", name, "", meaning
 

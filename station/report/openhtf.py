@@ -55,7 +55,9 @@ def openhtf_record(run: RunRecord) -> dict[str, Any]:
 
 def _metadata(run: RunRecord) -> dict[str, Any]:
     names = ("run_id", "identified", "slot", "port_path", "batch", "operator", "recipe", "bundle", "bundle_sha256")
-    return {name: getattr(run, name) for name in (*names, "bootloader", "verified", "boot_confirmed")}
+    more = ("bundle_version", "bootloader", "station_version", "application_serial", "product_serial", "part_number")
+    plain = {name: getattr(run, name) for name in (*names, *more, "verified", "boot_confirmed")}
+    return {**plain, "purpose": str(run.purpose), "notes": list(run.notes)}
 
 
 def _phase(attempt: AttemptRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from station.model.figures import YieldReport
 from station.printable import printable
 from station.report import cells
 from station.report.plots import failures_plot, hours_plot, rates_plot, slots_plot
-from station.report.text import MOST_HOURS, suspicions
+from station.report.text import MOST_HOURS, mixed_sentence, suspicions
 
 TEMPLATE = "page.html.j2"
 
@@ -30,6 +30,7 @@ def report_html(report: YieldReport) -> str:
             report=report,
             data=report.to_json(),
             suspicions=suspicions(report),
+            mixed_sentence=mixed_sentence(report),
             most_hours=MOST_HOURS,
             # pygal has escaped all text in its own output.
             failures_plot=Markup(failures_plot(report)),

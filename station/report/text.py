@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from station.model.figures import DEFINITIONS, YieldReport
+from station.model.done import COUNTED_PURPOSES
+from station.model.figures import DEFINITIONS, BundleCount, YieldReport
 from station.model.units import FailedUnit, hint_for
 from station.printable import printable
 from station.report.cells import chance, interval, moment, number, rate, seconds, share, table
@@ -30,10 +31,11 @@ def report_text(report: YieldReport) -> str:
 def failed_text(units: Sequence[FailedUnit]) -> str:
     """The units to re-run, each with what to do now."""
     if not units:
-        return "No unit's latest counted run failed.\n"
+        return "Every unit is done: there is none to run again.\n"
     blocks = [
-        f"{printable(unit.serial) or '(no serial)'}  {printable(unit.code or '-')}  slot {printable(unit.slot)}"
-        f"  {moment(unit.failed_at)}  runs {unit.runs}  batch {printable(unit.batch or '-')}"
+        f"{printable(unit.serial) or '(no serial)'}  {printable(unit.code or '-')}  {unit.why}"
+        f"  slot {printable(unit.slot)}  {moment(unit.failed_at)}  runs {unit.runs}"
+        f"  batch {printable(unit.batch or '-')}"
         f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
     ]
@@ -50,6 +52,7 @@ def _head(report: YieldReport) -> list[str]:
         *_plan(report),
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
+        *([f"Passed earlier    {report.units_passed_earlier}"] if report.units_passed_earlier else []),
         f"First-pass yield  {share(report.first_pass_yield)}  ({at_once} of {counted})  95 %: {first}",
         f"Final yield       {share(report.final_yield)}  ({report.units_passed} of {counted})  95 %: {final}",
         f"Retest yield      {share(report.retest_yield)}  ({report.units_recovered} of {report.units_retested})",
@@ -58,6 +61,7 @@ def _head(report: YieldReport) -> list[str]:
         f"Duration          p50 {seconds(report.duration_p50_s)}  p95 {seconds(report.duration_p95_s)}",
         f"Runs              {outcomes}  open {report.open_runs}",
         *suspicions(report),
+        *mixture(report),
     ]
 
 
@@ -67,8 +71,35 @@ def _plan(report: YieldReport) -> list[str]:
 
 def _narrower(report: YieldReport) -> str:
     """What the selection names besides batch and time."""
-    words = (("bundle", report.bundle), ("slot", report.slot), ("operator", report.operator))
+    purposes = ", ".join(report.purposes) if report.purposes != COUNTED_PURPOSES else None
+    words = (("bundle", report.bundle), ("slot", report.slot), ("operator", report.operator), ("purpose", purposes))
     return "".join(f"  {name} {printable(value)}" for name, value in words if value is not None)
+
+
+def mixture(report: YieldReport) -> list[str]:
+    """Where there are several firmwares or recipes: a sentence, and a line for each."""
+    if not report.mixed:
+        return []
+    return [mixed_sentence(report), *(f"  {bundle_line(one)}" for one in report.bundles)]
+
+
+def mixed_sentence(report: YieldReport) -> str:
+    """How many firmwares and recipes there are."""
+    firmwares, recipes = {one.bundle_sha256 for one in report.bundles}, {one.recipe for one in report.bundles}
+    what = "This batch" if report.batch is not None else "This selection"
+    parts = (_counted(len(firmwares), "firmware"), _counted(len(recipes), "recipe"))
+    return f"MIXED: {what} has {' and '.join(parts)}."
+
+
+def bundle_line(one: BundleCount) -> str:
+    """One firmware and recipe with its units and runs."""
+    version = f" ({printable(one.bundle_version)})" if one.bundle_version else ""
+    name = f"{printable(one.bundle)}{version}, sha256 {one.bundle_sha256[:12]}, recipe {printable(one.recipe)}"
+    return f"{name}: {_counted(one.units, 'unit')}, {_counted(one.runs, 'run')}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def suspicions(report: YieldReport) -> list[str]:
@@ -147,9 +178,10 @@ def _open_units(report: YieldReport) -> list[str]:
             printable(unit.slot),
             str(unit.runs),
             moment(unit.last_at),
+            unit.why,
             unit.hint,
         )
         for unit in report.open_details
     ]
-    header = ("serial", "code", "slot", "runs", "last run", "what to do")
+    header = ("serial", "code", "slot", "runs", "last run", "why", "what to do")
     return [f"Open units ({len(rows)})", *table(header, rows)]

@@ -166,6 +166,9 @@ class RunSection(_Section):
     unidentified: Literal["refuse", "flash"] = Field(default=_OPTIONS.unidentified, description='"refuse" or "flash"')
     batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    purpose: Literal["production", "rework", "engineering", "verification"] = Field(
+        default="production", description='"production", "rework", "engineering" or "verification"'
+    )
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 

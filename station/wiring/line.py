@@ -19,7 +19,7 @@ from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
-from station.model.runs import ImagePlan, RunRecord
+from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotNotice
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
@@ -58,6 +58,7 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
+        purpose=Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
         operator=settings.run.operator,

@@ -127,6 +127,7 @@ class _Run:
             "full", f"v4.{7 + self.number // 400_000}.0", "5" * 64, "1.0.3", _text(started_at),
             _text(started_at + timedelta(seconds=self.seconds)), self.seconds, self.outcome, self.code,
             "" if passed else "block 7 of ROMFS0 was refused", passed, passed, passed and self.attempts == 1,
+            _text(started_at), self.outcome != "SKIPPED",
         )  # fmt: skip
 
 
@@ -189,7 +190,7 @@ _COLUMNS = {
     "runs": (
         "run_id", "unit_id", "station_id", "serial", "identified", "slot", "port_path", "batch", "operator", "recipe",
         "bundle", "bundle_sha256", "bootloader", "started_at", "finished_at", "duration_s", "outcome", "code",
-        "message", "verified", "boot_confirmed", "passed_at_once",
+        "message", "verified", "boot_confirmed", "passed_at_once", "ordered_at", "may_have_written",
     ),
     "attempts": (
         "attempt_id", "run_id", "number", "outcome", "code", "phase", "started_at", "duration_s", "message",

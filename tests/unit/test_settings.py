@@ -161,7 +161,7 @@ REFUSED = {
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, return_window_s, max_runs, batch, operator, recipe, bundle",
+        "max_attempts, boot_timeout_s, return_window_s, max_runs, batch, operator, purpose, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",

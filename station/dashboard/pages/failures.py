@@ -1,4 +1,4 @@
-"""What failed: the units to run again, the longest waiting first."""
+"""What is not done: the units to run again, the longest waiting first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from station.dashboard.face import OUTCOMES
 from station.dashboard.language import tr
 from station.dashboard.pages.page import Page
 from station.dashboard.said import said
@@ -75,7 +76,14 @@ class FailuresPage(Page):
     def _cells(self, unit: FailedUnit) -> tuple[str | int, ...]:
         at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
         here = self._slot_of(unit)
-        return unit.serial, unit.slot, unit.code or "", unit.runs, at, here.slot if here else "-"
+        return (
+            unit.serial,
+            unit.slot,
+            unit.code or tr(OUTCOMES[unit.outcome or "OPEN"]),
+            unit.runs,
+            at,
+            here.slot if here else "-",
+        )
 
     def _slot_of(self, unit: FailedUnit) -> SlotView | None:
         return next((view for view in self.dashboard.state.slots if view.run_id == unit.run_id), None)
@@ -87,7 +95,7 @@ class FailuresPage(Page):
 
     def _show_hint(self) -> None:
         unit = self._unit
-        text = tr("Nothing to run again.") if unit is None else f"{tr(unit.hint)}\n{said(unit.message)}"
+        text = tr("Nothing to run again.") if unit is None else _why(unit)
         self.query_one("#hint", Plain).say(text)
 
     def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:
@@ -106,3 +114,10 @@ class FailuresPage(Page):
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
         self.dashboard.rerun_failed()
+
+
+def _why(unit: FailedUnit) -> str:
+    """What to do, and what happened; a unit that passed before must not be taken for a good one."""
+    passed = tr("It had passed; what came later may have changed it.") if unit.passed_before else ""
+    lines = (tr(unit.hint) if unit.hint else "", said(unit.message) if unit.message else "", passed)
+    return "\n".join(line for line in lines if line)

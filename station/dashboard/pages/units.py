@@ -145,6 +145,8 @@ def _story(asked: str, records: Records) -> UnitStory:
 def story_lines(story: UnitStory) -> Iterator[str]:
     """One unit's runs with their attempts and images, newest run first."""
     yield f"{story.serial}: " + tr_count("{count} run", "{count} runs", len(story.runs))
+    if story.application_serials:
+        yield tr("its application: {serials}").format(serials=", ".join(story.application_serials))
     for run in reversed(story.runs):
         took = f"{run.duration_s:.1f} s" if run.duration_s is not None else ""
         at = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -152,6 +154,7 @@ def story_lines(story: UnitStory) -> Iterator[str]:
         yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
         if run.message:
             yield f"  {said(run.message)}"
+        yield from (f"  {note}" for note in run.notes)
         for attempt in run.attempts:
             yield from _attempt_lines(attempt)
 

@@ -58,6 +58,11 @@ def line_lines(report: YieldReport) -> Iterator[str]:
     """The yields and the hours of a report, as text with bars."""
     yield _share(tr("first-pass yield"), report.first_pass_yield, _of(report.units_passed_first, report))
     yield _share(tr("final yield"), report.final_yield, _of(report.units_passed, report))
+    if report.mixed:
+        yield "\n" + tr("SEVERAL FIRMWARES OR RECIPES")
+        for one in report.bundles:
+            counts = tr("{units} units, {runs} runs").format(units=one.units, runs=one.runs)
+            yield f"  {one.bundle} {one.bundle_version} {one.bundle_sha256[:12]} {one.recipe}: {counts}"
     yield "\n" + tr("Passed in each hour")
     hours = newest_hours(report.hours)
     most = max((hour.passed for hour in hours), default=0)

@@ -114,6 +114,8 @@ def closing_lines(summary: BatchSummary, running: int) -> Iterator[str]:
     if summary.beyond:
         yield f"  + {summary.beyond:>{width}}  {tr('more than planned')}"
     yield f"  = {summary.passed:>{width}}  {tr('passed')}"
+    if summary.passed_earlier:
+        yield f"  + {summary.passed_earlier:>{width}}  {tr('passed earlier')}"
     yield f"  + {summary.open:>{width}}  {tr('open')}{_open_parts(summary)}"
     yield f"  + {summary.failed:>{width}}  {tr('failed')}"
     yield ""

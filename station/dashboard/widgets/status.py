@@ -43,7 +43,7 @@ def what_runs(about: LineAbout | None, report: YieldReport | None) -> str:
     parts = [about.station_id]
     parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
     if about.planned and report is not None and report.batch == about.batch:
-        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_counted, planned=about.planned)
+        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=about.planned)
     parts += [about.operator] if about.operator else []
     return " · ".join(parts)
 
@@ -62,7 +62,7 @@ def figures(report: YieldReport | None) -> str:
         return ""
     first = "-" if report.first_pass_yield is None else f"{100 * report.first_pass_yield:.1f} %"
     rate = "-" if report.units_per_hour is None else f"{report.units_per_hour:.0f}"
-    failed = report.units_counted - report.units_passed
+    failed = report.units_failed
     return tr("✓ {passed} passed  ✗ {failed} failed  first pass {first}  {rate}/h").format(
         passed=report.units_passed, failed=failed, first=first, rate=rate
     )

@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from station.errors import HINTS, LedgerError
+from station.errors import HINTS, LedgerError, UsageError
 from station.ledger.database import FILE_NAME, open_reader
 from station.ledger.history import _of_batch, _of_no_batch, _Prepared
+from station.ledger.importing import import_runs
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, release_unit
-from station.model.events import RunCommitted, RunFinished, RunOpened, UnitHistory
+from station.model.batches import Batch
+from station.model.events import BatchNoted, RunCommitted, RunFinished, RunOpened, UnitHistory
 from station.model.run_json import run_from_json
-from station.model.runs import Outcome, RunRecord
+from station.model.runs import Outcome, Purpose, RunRecord
 from station.model.serials import reversed_serial
 from station.model.units import Release, RunFilter
 from station.model.yields import summarize
@@ -175,14 +177,32 @@ def test_the_history_is_of_the_newest_run_that_touched(store: Store, reader: Rea
     assert reader.history(SERIAL, "2026-47").touched_outcome == "OPEN"
 
 
-def test_a_clock_that_was_set_back_makes_the_history_doubtful(store: Store, reader: Reader) -> None:
+def test_a_clock_that_was_set_back_hides_nothing(store: Store, reader: Reader) -> None:
     """The camera holds what the run recorded last has written, not what the one of the latest time has."""
     store(a_run(minute=60), a_run(Outcome.SKIPPED, minute=1))
     assert reader.history(SERIAL, "2026-47").touched_is_newest
     store(a_run(minute=2, bundle_sha256=sha256("another")))
-    assert not reader.history(SERIAL, "2026-47").touched_is_newest
+    found = reader.history(SERIAL, "2026-47")
+    assert (found.touched_bundle_sha256, found.touched_is_newest) == (sha256("another"), True)
     store(a_run(minute=61))
-    assert reader.history(SERIAL, "2026-47").touched_is_newest
+    assert reader.history(SERIAL, "2026-47").touched_bundle_sha256 == sha256("bundle")
+
+
+def test_what_was_cut_short_after_the_clock_was_set_back_is_not_done(store: Store, reader: Reader) -> None:
+    store(a_run(minute=60), a_run(Outcome.ABORTED, minute=2), a_run(minute=59, serial=OTHER_SERIAL))
+    assert [unit.serial for unit in reader.failed()] == [SERIAL]
+    assert reader.report().open_units == (SERIAL,)
+    assert reader.batch_summary("2026-47").passed == 1
+    store(a_run(minute=3))
+    assert reader.failed() == []
+
+
+def test_runs_that_are_imported_in_any_order_keep_their_times(store: Store, reader: Reader, data_dir: Path) -> None:
+    import_runs(data_dir, [a_run(minute=60, station_id="bench-2")])
+    import_runs(data_dir, [a_run(Outcome.FAIL, minute=2, station_id="bench-2")])
+    assert reader.failed() == []
+    import_runs(data_dir, [a_run(Outcome.ABORTED, minute=61, station_id="bench-3")])
+    assert [unit.serial for unit in reader.failed()] == [SERIAL]
 
 
 def test_an_older_run_of_another_station_is_no_doubt(store: Store, reader: Reader) -> None:
@@ -253,7 +273,8 @@ def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
             steps = [row[3] for row in plan]
             assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], (statement, steps)
             # A unit's few runs, which may be of several rows in units, are the only ones that are sorted.
-            if "JOIN units" not in statement:
+            of_one_unit = "WHERE runs.unit_id = (SELECT" in statement and "LIMIT" not in statement
+            if "JOIN units" not in statement and not of_one_unit:
                 assert not [step for step in steps if "TEMP B-TREE" in step], (statement, steps)
     engine.dispose()
 
@@ -278,28 +299,151 @@ def test_the_history_is_the_last_commit_and_says_what_is_wrong(store: Store, rea
     assert reader.history(SERIAL, "2026-47").failed_runs == 1
 
 
-def test_failed_lists_units_whose_latest_counted_run_failed(store: Store, reader: Reader) -> None:
-    last = a_run(Outcome.FAIL, minute=5, slot="B2", code="usb.io")
+IN_HOLD = (an_attempt(1, Outcome.ABORTED, phase="hold", images=()),)
+"""The attempts of a run that ended before it wrote anything."""
+
+
+def test_failed_lists_every_unit_that_is_not_done_and_why(store: Store, reader: Reader) -> None:
+    passed_then = {
+        "failed": a_run(Outcome.FAIL, minute=5, serial="FAILED", slot="B2", code="usb.io"),
+        "cut": a_run(Outcome.ABORTED, minute=6, serial="CUT", bundle="B"),
+        "killed": a_run(Outcome.ERROR, minute=7, serial="KILLED", code="station.interrupted", attempts=()),
+        "running": a_run(None, minute=8, serial="RUNNING"),
+    }
     nameless = [a_run(Outcome.FAIL, minute=minute, serial="", identified=False) for minute in (20, 21)]
-    store(
-        a_run(Outcome.FAIL, minute=0),
-        a_run(Outcome.PASS, minute=1),
-        last,
-        a_run(Outcome.ABORTED, minute=6),
-        a_run(Outcome.SKIPPED, minute=7),
-        a_run(None, minute=8),
-        a_run(Outcome.FAIL, minute=0, serial="MENDED"),
-        a_run(Outcome.PASS, minute=9, serial="MENDED"),
-        a_run(Outcome.ERROR, minute=9, serial="ONLY-ERROR"),
-        *nameless,
-    )
+    never = [
+        a_run(Outcome.ERROR, minute=22, serial="ONLY-ERROR"),
+        a_run(Outcome.ABORTED, minute=23, serial="ONLY-HELD", attempts=IN_HOLD),
+        a_run(None, minute=24, serial="FIRST-RUN"),
+    ]
+    done = [
+        a_run(Outcome.FAIL, minute=0, serial="FIXED"),
+        a_run(minute=9, serial="FIXED"),
+        a_run(minute=0, serial="HELD"),
+        a_run(Outcome.ABORTED, minute=9, serial="HELD", attempts=IN_HOLD),
+        a_run(minute=0, serial="SKIPPED"),
+        a_run(Outcome.SKIPPED, minute=9, serial="SKIPPED"),
+        a_run(Outcome.SKIPPED, minute=9, serial="SKIPPED-ONLY"),
+        a_run(Outcome.ERROR, minute=0, serial="AGAIN"),
+        a_run(minute=9, serial="AGAIN"),
+    ]
+    passes = [a_run(minute=0, serial=run.serial) for run in passed_then.values()]
+    store(*passes, *passed_then.values(), *nameless, *never, *done)
     found = reader.failed()
-    assert [unit.run_id for unit in found] == [last.run_id, *(run.run_id for run in nameless)]
+    assert [unit.run_id for unit in found] == [run.run_id for run in (*passed_then.values(), *nameless, *never)]
+    assert [unit.outcome for unit in found[:4]] == [Outcome.FAIL, Outcome.ABORTED, Outcome.ERROR, None]
+    assert [unit.why for unit in found[:4]] == [
+        f"{what}, after it had passed" for what in ("failed", "cut short", "station error", "a run is open")
+    ]
     unit = found[0]
-    assert (unit.serial, unit.code, unit.slot, unit.runs) == (SERIAL, "usb.io", "B2", 5)
-    assert unit.failed_at == last.finished_at
-    assert unit.hint == HINTS["usb.io"]
-    assert [unit.runs for unit in found[1:]] == [1, 1]
+    assert (unit.serial, unit.code, unit.slot, unit.runs) == ("FAILED", "usb.io", "B2", 2)
+    assert (unit.failed_at, unit.hint) == (passed_then["failed"].finished_at, HINTS["usb.io"])
+    report, balance = reader.report(RunFilter(batch="2026-47")), reader.batch_summary("2026-47")
+    assert sorted(report.open_units) == sorted(unit.serial for unit in found)
+    # 4 passed and were cut short, 2 without a name failed, and 4 others are done: that is 10 with a counted run.
+    assert (report.units_counted, report.units_passed, report.final_yield) == (10, 4, 0.4)
+    assert (balance.passed, balance.passed_earlier, balance.failed, balance.unfinished) == (4, 1, 3, 6)
+
+
+def test_a_pass_in_another_batch_does_not_count_here_but_what_was_cut_short_there_does(
+    store: Store, reader: Reader
+) -> None:
+    """An engineer takes a camera out of the box, tries something, and puts it back."""
+    tried = a_run(Outcome.ABORTED, minute=5, batch=None, purpose=Purpose.ENGINEERING)
+    store(a_run(), tried)
+    assert [unit.run_id for unit in reader.failed("2026-47")] == [tried.run_id]
+    assert reader.batch_summary("2026-47").open == 1
+    store(a_run(minute=6, batch="2026-48"))
+    assert reader.failed("2026-47") == reader.failed() == []
+    other = a_run(minute=7, batch=None, purpose=Purpose.ENGINEERING, bundle="trial")
+    store(other)
+    assert [unit.why for unit in reader.failed("2026-47")] == ["run for another purpose, after it had passed"]
+    store(a_run(Outcome.SKIPPED, minute=8))
+    assert reader.failed("2026-47") == []
+
+
+def test_only_production_and_rework_count(store: Store, reader: Reader) -> None:
+    trial = a_run(Outcome.FAIL, serial=OTHER_SERIAL, purpose=Purpose.ENGINEERING)
+    store(a_run(Outcome.FAIL), a_run(minute=1, purpose=Purpose.REWORK), trial)
+    assert (reader.report().units_counted, reader.report().units_passed, reader.failed()) == (1, 1, [])
+    assert dict(reader.report().outcomes)[Outcome.FAIL] == 1
+    assert reader.counted_units("bench-1", "2026-47") == {SERIAL}
+    assert reader.history(OTHER_SERIAL, "2026-47").failed_runs == 0
+    assert reader.history(OTHER_SERIAL, "2026-47").touched_outcome == "FAIL"
+    assert [unit.serial for unit in reader.failed(purposes=(Purpose.ENGINEERING,))] == [OTHER_SERIAL]
+    of_trials = reader.report(RunFilter(purposes=(Purpose.ENGINEERING,)))
+    assert (of_trials.units_counted, of_trials.open_units) == (1, (OTHER_SERIAL,))
+
+
+def test_a_unit_that_is_skipped_because_it_passed_has_its_result(store: Store, reader: Reader) -> None:
+    store(a_run(batch="L1"), a_run(Outcome.SKIPPED, minute=1, batch="L2"))
+    set_aside = a_run(Outcome.SKIPPED, minute=2, batch="L2", serial=OTHER_SERIAL, code="unit.set_aside")
+    store(set_aside)
+    assert reader.counted_units("bench-1", "L2") == {SERIAL}
+    balance = reader.batch_summary("L2")
+    assert (balance.planned, balance.passed, balance.passed_earlier, balance.open) == (1, 0, 1, 0)
+    assert reader.failed("L2") == []
+
+
+def test_a_batch_with_two_firmwares_or_recipes_names_each(store: Store, reader: Reader) -> None:
+    other = {"bundle": "v4.8.0", "bundle_sha256": sha256("other"), "bundle_version": "OpenMV v4.8.0"}
+    store(a_run(), a_run(minute=1), a_run(Outcome.FAIL, minute=2, serial=OTHER_SERIAL, **other))
+    store(a_run(Outcome.SKIPPED, minute=3, recipe="romfs0"), a_run(minute=4, serial=OTHER_SERIAL, recipe="hp"))
+    report = reader.report(RunFilter(batch="2026-47"))
+    assert report.mixed
+    assert [(one.bundle, one.bundle_version, one.recipe, one.units, one.runs) for one in report.bundles] == [
+        ("v4.7.0", "", "full", 1, 2),
+        ("v4.7.0", "", "hp", 1, 1),
+        ("v4.8.0", "OpenMV v4.8.0", "full", 1, 1),
+    ]
+    assert not reader.report(RunFilter(batch="2026-47", bundle="v4.8.0")).mixed
+
+
+def test_a_unit_is_found_by_its_applications_serial(store: Store, reader: Reader) -> None:
+    store(
+        a_run(application_serial="0829c14000000000"),
+        a_run(minute=1, serial=OTHER_SERIAL, application_serial="085ce70000000000"),
+        a_run(minute=2, serial="THIRD", application_serial="085CE70000000000"),
+        a_run(minute=3, serial="", identified=False, application_serial="0829c14000000000"),
+    )
+    assert reader.unit_of_application("0829C14000000000 ") == SERIAL
+    assert reader.unit_of_application("085ce70000000000") is None
+    assert reader.unit_of_application("") is None
+    story = reader.unit("0829C14000000000")
+    assert (story.serial, story.application_serials) == (SERIAL, ("0829c14000000000",))
+    assert story.to_json()["application_serials"] == ["0829c14000000000"]
+    assert {line.serial for line in reader.found("085ce70000000000", 9)} == {OTHER_SERIAL, "THIRD"}
+    assert {line.serial for line in reader.found("829c1", 9)} == {SERIAL, ""}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        ("batch", "2026-74", "2026-47"),
+        ("batch", "2026-48", "2026-49"),
+        ("slot", "A11", "A1"),
+        ("operator", "ada", "Ada"),
+        ("bundle", "v4.7", "v4.7.0"),
+        ("unit", SERIAL[:-1] + "0", SERIAL),
+        ("batch", "L9", None),
+    ],
+)
+def test_a_name_that_the_log_has_never_seen_is_refused(
+    store: Store, recorder: Recorder, replies: Replies, reader: Reader, kind: str, wrong: str, right: str | None
+) -> None:
+    """A batch that was begun is seen, though it has no run; so is one with an open run only."""
+    recorder.submit(BatchNoted(Batch("b", "bench-1", "2026-49", 5, None, START)))
+    store(a_run(), a_run(None, minute=1, batch="OPEN", serial=OTHER_SERIAL))
+    with pytest.raises(UsageError) as caught:
+        reader.refuse_unknown(**{kind: wrong})
+    assert (caught.value.code, caught.value.exit_code) == (f"usage.unknown_{kind}", 2)
+    assert wrong in caught.value.message
+    assert "\n" not in caught.value.message
+    assert right is None or right in caught.value.message.partition("nearest: ")[2]
+    assert caught.value.hint
+    reader.refuse_unknown(**{kind: right})
+    reader.refuse_unknown(operator=None)
+    reader.refuse_unknown(batch="OPEN", slot="A1", unit=SERIAL.lower())
 
 
 def test_failed_looks_at_one_batch_alone(store: Store, reader: Reader) -> None:
@@ -353,8 +497,9 @@ def test_any_history_comes_back_as_it_went_in(
     store(*runs)
     assert list(reader.runs(HERE)) == sorted(runs, key=lambda run: (run.started_at, run.run_id))
     for batch in ("x", "y", None):
-        of_batch = [run for run in runs if batch is None or run.batch == batch]
-        assert {unit.run_id for unit in reader.failed(batch)} == _failed_by_hand(of_batch)
+        assert sorted(unit.serial.strip().upper() for unit in reader.failed(batch)) == sorted(
+            reader.report(RunFilter(batch=batch)).open_units
+        )
         for serial in ("A", "B"):
             assert reader.history(serial, batch) == _history_by_hand(runs, serial, batch)
     assert [run_from_json(json.loads(json.dumps(run.to_json()))) for run in runs] == runs
@@ -366,28 +511,14 @@ def _empty(data_dir: Path) -> None:
             connection.execute(f"DELETE FROM {table}")
 
 
-def _failed_by_hand(runs: list[RunRecord]) -> set[str]:
-    latest: dict[str, RunRecord] = {}
-    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
-        if run.outcome in (Outcome.PASS, Outcome.FAIL):
-            latest[run.serial.strip().upper() if run.identified else run.run_id] = run
-    return {run.run_id for run in latest.values() if run.outcome is Outcome.FAIL}
-
-
 def _history_by_hand(runs: list[RunRecord], serial: str, batch: str | None) -> UnitHistory:
-    mine = sorted(
-        (run for run in runs if run.identified and run.serial.strip().upper() == serial),
-        key=lambda run: (run.started_at, run.run_id),
-    )
+    # In the order in which they were recorded, whatever the clock said.
+    mine = [run for run in runs if run.identified and run.serial.strip().upper() == serial]
     touched = [run for run in mine if run.outcome is not Outcome.SKIPPED]
     if not touched:
         return UnitHistory()
-    passes = [run.started_at for run in mine if run.outcome is Outcome.PASS]
-    failed = [
-        run
-        for run in mine
-        if run.outcome is Outcome.FAIL and run.batch == batch and (not passes or run.started_at > max(passes))
-    ]
+    last_pass = max((place for place, run in enumerate(mine) if run.outcome is Outcome.PASS), default=-1)
+    failed = [run for run in mine[last_pass + 1 :] if run.outcome is Outcome.FAIL and run.batch == batch]
     newest = touched[-1]
     return UnitHistory(
         str(newest.outcome) if newest.outcome else "OPEN",
@@ -396,7 +527,6 @@ def _history_by_hand(runs: list[RunRecord], serial: str, batch: str | None) -> U
         newest.verified,
         newest.boot_confirmed,
         len(failed),
-        touched_is_newest=newest is [run for run in runs if run in touched][-1],
     )
 
 

@@ -36,7 +36,7 @@ def compare(data_dir: Path, report: YieldReport, batch: str) -> None:
         assert {name: value for name, value in row.items() if name != "batch"} == {
             name: data[name] for name in row if name != "batch"
         }
-    assert len(rows("report_yield")) == (report.units_started > 0)
+    assert len(rows("report_yield")) == (report.units_begun > 0)
     outcomes = {row["outcome"]: row["runs"] for row in rows("report_outcomes") if row["outcome"]}
     assert outcomes == {name: count for name, count in data["outcomes"].items() if count}
     failures = {(row["code"], row["outcome"]): (row["runs"], row["units"]) for row in rows("report_failures")}
@@ -51,6 +51,13 @@ def compare(data_dir: Path, report: YieldReport, batch: str) -> None:
         assert row["mib_per_s"] == pytest.approx(image["mib_per_s"])
     for row in rows("report_durations"):
         assert {"p50": row["p50_s"], "p95": row["p95_s"]} == data["duration_s"]
+    bundles = [
+        (row["bundle"], row["recipe"], row["bundle_version"], row["units"], row["runs"])
+        for row in rows("report_bundles")
+    ]
+    assert sorted(bundles) == [
+        (one["bundle"], one["recipe"], one["bundle_version"], one["units"], one["runs"]) for one in data["bundles"]
+    ]
     still_open = [
         (row["serial"], row["latest_code"], row["latest_slot"], row["runs"]) for row in rows("report_open_units")
     ]

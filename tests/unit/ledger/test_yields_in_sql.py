@@ -19,15 +19,18 @@ from station.ledger.check import check
 from station.ledger.database import FILE_NAME, open_writer
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
+from station.model.balance import summary_of
+from station.model.done import COUNTED_PURPOSES, may_have_written
 from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunOpened
-from station.model.runs import ImageRecord, Outcome, RunRecord
+from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
+from station.model.serials import canonical_serial
 from station.model.units import RunFilter
-from station.model.yields import summarize
+from station.model.yields import YieldReport, summarize
 from tests.unit.ledger.builders import START, a_run, an_attempt, an_image, opened, rounded
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
 TABLES = ("hour_runs", "hour_images", "releases", "images", "attempts", "runs", "units")
-TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR]
+TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.ABORTED]
 
 
 @st.composite
@@ -43,7 +46,13 @@ def any_image(draw: st.DrawFn) -> ImageRecord:
 @st.composite
 def any_run(draw: st.DrawFn) -> RunRecord:
     attempts = tuple(
-        an_attempt(number, draw(st.sampled_from(TOUCHING)), images=tuple(draw(st.lists(any_image(), max_size=2))))
+        an_attempt(
+            number,
+            draw(st.sampled_from(TOUCHING)),
+            images=tuple(draw(st.lists(any_image(), max_size=2))),
+            phase=draw(st.sampled_from(["hold", "identify", "write", "boot"])),
+            mram_initialized=draw(st.sampled_from([False, False, True])),
+        )
         for number in range(1, draw(st.integers(1, 3)))
     )
     outcome = draw(st.sampled_from([*Outcome, Outcome.PASS, Outcome.FAIL, None]))
@@ -56,13 +65,16 @@ def any_run(draw: st.DrawFn) -> RunRecord:
         slot=draw(st.sampled_from(["A1", "B2", "C3"])),
         operator=draw(st.sampled_from(["Ada", None])),
         bundle=draw(st.sampled_from(["old", "new"])),
+        recipe=draw(st.sampled_from(["full", "hp"])),
+        bundle_version=draw(st.sampled_from(["", "4.8.1"])),
+        purpose=draw(st.sampled_from([*Purpose, Purpose.PRODUCTION, Purpose.PRODUCTION])),
         attempts=attempts,
     )
     if outcome is None:
         return run
     return replace(
         run,
-        code=draw(st.sampled_from([None, "usb.io", "boot.timeout"])),
+        code=draw(st.sampled_from([None, "usb.io", "boot.timeout", "unit.already_passed", "worker.died"])),
         duration_s=draw(st.none() | st.floats(0, 100)),
         finished_at=draw(st.sampled_from([None, run.finished_at])),
     )
@@ -79,6 +91,7 @@ selections = st.builds(
     bundle=st.sampled_from([None, None, "new"]),
     since=times,
     until=times,
+    purposes=st.sampled_from([(), (), (Purpose.PRODUCTION,), (Purpose.ENGINEERING,)]),
 )
 
 
@@ -111,8 +124,43 @@ def test_the_database_counts_as_the_pure_functions_do(
     empty(data_dir)
     put(data_dir, *[(run,) for run in data.draw(st.permutations(runs))])
     for selection in [RunFilter(), *asked]:
-        expected = summarize(reader.runs(selection), selection=selection)
-        assert rounded(reader.report(selection)) == rounded(expected)
+        expected = by_the_pure_functions(reader, selection)
+        found = reader.report(selection)
+        assert rounded(found) == rounded(expected)
+        assert found.units_with_result == expected.units_with_result
+        balance = summary_of("x", found)
+        assert balance.planned == balance.passed + balance.passed_earlier + balance.open + balance.failed
+    for batch in ("x", None):
+        listed = [canonical_serial(unit.serial) for unit in reader.failed(batch)]
+        assert sorted(listed) == sorted(reader.report(RunFilter(batch=batch)).open_units)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(any_run(), min_size=1, max_size=8))
+def test_the_database_knows_what_may_have_been_written(data_dir: Path, runs: list[RunRecord]) -> None:
+    """Where the log was written by this version, and where it was upgraded from the first one."""
+    empty(data_dir)
+    put(data_dir, tuple(runs))
+    expected = {run.run_id: may_have_written(run) for run in runs}
+    assert written_in(data_dir) == expected
+    migrate.to(data_dir, "0001")
+    migrate.to(data_dir, "head")
+    assert written_in(data_dir) == expected
+
+
+def written_in(data_dir: Path) -> dict[str, bool]:
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
+        rows = connection.execute("SELECT run_id, may_have_written OR outcome IS NULL FROM runs").fetchall()
+    return {run_id: bool(wrote) for run_id, wrote in rows}
+
+
+def by_the_pure_functions(reader: Reader, selection: RunFilter) -> YieldReport:
+    """The report from runs: those selected, and all others until the end of the selection."""
+    chosen = replace(selection, purposes=selection.purposes or COUNTED_PURPOSES)
+    selected = list(reader.runs(chosen))
+    keys = {run.run_id for run in selected}
+    others = [run for run in reader.runs(RunFilter(until=selection.until)) if run.run_id not in keys]
+    return summarize(selected, selection=selection, others=others)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,18 +204,20 @@ def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: 
     assert rounded(report) == rounded(summarize(reader.runs()))
 
 
-def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path) -> None:
+@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
+def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: str) -> None:
     runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
     runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
     put(data_dir, tuple(runs))
     kept = sums_in(data_dir)
-    migrate.to(data_dir, "0001")
+    migrate.to(data_dir, older)
     assert schema.state(data_dir) is schema.SchemaState.OUTDATED
-    assert schema.upgrade(data_dir).before == "0001"
+    assert schema.upgrade(data_dir).before == older
     assert sums_in(data_dir) == kept
     assert check(data_dir).ok
     reader = Reader(data_dir)
     assert rounded(reader.report()) == rounded(summarize(runs))
+    assert sorted(reader.runs(), key=lambda run: run.run_id) == sorted(runs, key=lambda run: run.run_id)
     reader.close()
 
 

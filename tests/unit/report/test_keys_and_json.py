@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import csv
+import io
+import json
 import threading
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +14,9 @@ import pytest
 from station.model import ids
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
+from station.model.runs import Purpose
 from station.model.serials import canonical_serial, reversed_serial
+from station.report.export import export_lines
 from tests.unit.ledger.builders import a_run
 
 
@@ -69,6 +75,48 @@ def test_json_without_a_key_is_refused() -> None:
     del data["bundle_sha256"]
     with pytest.raises(ValueError, match="bundle_sha256"):
         run_from_json(data)
+
+
+PROMISED = (
+    "run_id", "station_id", "serial", "slot", "port_path", "batch", "operator", "recipe", "bundle", "bundle_sha256",
+    "bundle_version", "bootloader", "station_version", "application_serial", "product_serial", "part_number", "purpose",
+    "notes", "started_at", "finished_at", "duration_s", "outcome", "code", "message", "attempts",
+)  # fmt: skip
+FULL = a_run(
+    station_version="1.2.3",
+    bundle_version="OpenMV v4.8.1",
+    application_serial="0829c14000000000",
+    product_serial="P-17",
+    part_number="AE3-1",
+    purpose=Purpose.REWORK,
+    notes=("the application's serial has another form", "ünïcode"),
+)
+
+
+def test_the_json_of_a_run_has_the_promised_names_in_their_order() -> None:
+    names = [name for name in FULL.to_json() if name in PROMISED]
+    assert tuple(names) == PROMISED
+    assert (FULL.to_json()["purpose"], FULL.to_json()["notes"]) == ("rework", list(FULL.notes))
+    assert run_from_json(json.loads(json.dumps(FULL.to_json()))) == FULL
+
+
+def test_what_an_older_station_exported_is_a_run_still() -> None:
+    data = a_run().to_json()
+    older = {name: value for name, value in data.items() if name not in PROMISED[10:11] + PROMISED[12:18]}
+    assert len(data) - len(older) == 7
+    assert run_from_json(older) == run_from_json(data)
+    with pytest.raises(ValueError, match="fun"):
+        run_from_json(data | {"purpose": "fun"})
+
+
+def test_every_export_has_the_whole_record() -> None:
+    (row,) = csv.DictReader(io.StringIO("".join(export_lines([replace(FULL, attempts=())], "csv"))))
+    assert [name for name in row if name in PROMISED] == list(PROMISED[:-1])
+    assert (row["purpose"], row["notes"], row["product_serial"]) == ("rework", "; ".join(FULL.notes), "P-17")
+    metadata = json.loads("".join(export_lines([FULL], "openhtf")))["metadata"]
+    assert {name: metadata[name] for name in PROMISED[10:18] if name != "bootloader"} == {
+        name: FULL.to_json()[name] for name in PROMISED[10:18] if name != "bootloader"
+    }
 
 
 def test_serials() -> None:

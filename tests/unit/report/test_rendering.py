@@ -60,6 +60,29 @@ def test_what_was_planned_stands_beside_what_was_started(report: YieldReport) ->
         assert "planned" not in render_report(report, report_format).partition("Definitions")[0]
 
 
+def test_a_batch_with_two_firmwares_says_so_in_every_format() -> None:
+    runs = [a_run(), a_run(minute=1, serial="B", bundle="v4.8.0", bundle_sha256="8" * 64, recipe="hp")]
+    mixed, pure = summarize(runs, batch="2026-47"), summarize(runs[:1], batch="2026-47")
+    text = render_report(mixed, "text")
+    sentence = "MIXED: This batch has 2 firmwares and 2 recipes."
+    assert sentence in text.splitlines()
+    assert "  v4.8.0, sha256 888888888888, recipe hp: 1 unit, 1 run" in text.splitlines()
+    assert f"bundle,v4.8.0 {'8' * 64} hp,runs,1" in render_report(mixed, "csv").splitlines()
+    assert "total,,mixed,true" in render_report(mixed, "csv").splitlines()
+    data = json.loads(render_report(mixed, "json"))
+    assert data["mixed"] is True
+    assert [(one["bundle"], one["recipe"], one["units"], one["runs"]) for one in data["bundles"]] == [
+        ("v4.7.0", "full", 1, 1),
+        ("v4.8.0", "hp", 1, 1),
+    ]
+    page = render_report(mixed, "html")
+    assert sentence in page
+    assert '<span data-figure="bundles.1.runs" data-value="1">1</span>' in page
+    for report_format in ("text", "html"):
+        assert "MIXED" not in render_report(pure, report_format)
+    assert json.loads(render_report(pure, "json"))["mixed"] is False
+
+
 def test_an_empty_report_divides_by_nothing() -> None:
     empty = summarize([])
     for report_format in FORMATS:
@@ -152,8 +175,8 @@ def test_the_list_to_rerun_says_what_to_do() -> None:
     unit = FailedUnit("BAD", True, None, "usb.io", "", "B2", "1-1", START, 3, "b", "full", "id")
     text = failed_text([unit])
     assert text.splitlines()[0].split() == [
-        "BAD", "usb.io", "slot", "B2", "2026-11-22", "08:00:00+00:00", "runs", "3", "batch", "-"
+        "BAD", "usb.io", "failed", "slot", "B2", "2026-11-22", "08:00:00+00:00", "runs", "3", "batch", "-"
     ]  # fmt: skip
     assert HINTS["usb.io"] in text
     assert "1 to re-run" in text
-    assert failed_text([]).startswith("No unit")
+    assert failed_text([]).startswith("Every unit is done")

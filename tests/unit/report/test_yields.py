@@ -22,6 +22,12 @@ def runs_of(*outcomes: Outcome | None, serial: str = "U1", minute: float = 0, **
     return [a_run(outcome, minute + 2 * number, serial=serial, **changes) for number, outcome in enumerate(outcomes)]
 
 
+def unwritten(outcome: Outcome, **changes: Any) -> RunRecord:
+    """A later run that ended before it wrote anything."""
+    attempt = an_attempt(1, outcome, phase="identify", images=())
+    return a_run(outcome, 50, serial="U1", attempts=(attempt,), **changes)
+
+
 def passed_at_second_attempt(serial: str = "U1", **changes: Any) -> RunRecord:
     return a_run(PASS, serial=serial, attempts=(an_attempt(1, FAIL), an_attempt(2, PASS)), **changes)
 
@@ -40,7 +46,18 @@ def passed_at_second_attempt(serial: str = "U1", **changes: Any) -> RunRecord:
         pytest.param(runs_of(PASS, SKIPPED), 1, 1, 1, 1, id="skipped after it passed"),
         pytest.param(runs_of(SKIPPED), 0, 0, 0, 0, id="only skipped"),
         pytest.param(runs_of(ABORTED, ERROR), 1, 0, 0, 0, id="never counted"),
-        pytest.param(runs_of(PASS, None), 1, 1, 1, 1, id="passed, and running again"),
+        pytest.param(runs_of(PASS, None), 1, 1, 1, 0, id="passed, and running again"),
+        pytest.param(runs_of(PASS, ABORTED), 1, 1, 1, 0, id="passed, then cut short while it was written"),
+        pytest.param(runs_of(PASS, ERROR), 1, 1, 1, 0, id="passed, then a station error while it was written"),
+        pytest.param(runs_of(PASS, ABORTED, SKIPPED), 1, 1, 1, 1, id="cut short, and then found to be right"),
+        pytest.param([*runs_of(PASS), unwritten(ABORTED)], 1, 1, 1, 1, id="passed, then cancelled in hold"),
+        pytest.param(
+            [*runs_of(PASS), unwritten(ERROR, code="worker.died")], 1, 1, 1, 0, id="passed, then nobody saw the end"
+        ),
+        pytest.param(
+            [*runs_of(PASS), replace(unwritten(ERROR), attempts=())], 1, 1, 1, 0, id="passed, then interrupted"
+        ),
+        pytest.param([unwritten(ABORTED)], 1, 0, 0, 0, id="only held"),
         pytest.param(runs_of(None), 1, 0, 0, 0, id="running for the first time"),
         pytest.param(runs_of(FAIL) + runs_of(PASS, serial="u1 ", minute=9), 1, 1, 0, 1, id="one serial, two spellings"),
         pytest.param(runs_of(PASS) + runs_of(PASS, serial="U2"), 2, 2, 2, 2, id="two units"),
@@ -90,10 +107,11 @@ def test_a_shift_counted_by_hand() -> None:
     runs += runs_of(ABORTED, serial="PULLED", slot="B2", minute=1)
     runs += runs_of(ERROR, serial="GOOD0", slot="A1", minute=2) + runs_of(SKIPPED, serial="GOOD1", slot="C3")
     report = summarize(runs)
-    assert (report.units_started, report.units_counted, report.units_passed) == (10, 9, 8)
+    assert (report.units_started, report.units_counted, report.units_passed) == (10, 9, 7)
     assert report.first_pass_yield == pytest.approx(6 / 9)
-    assert report.final_yield == pytest.approx(8 / 9)
-    assert report.open_units == ("PULLED", "BAD")
+    # GOOD0 passed, and an error followed while it was written.
+    assert report.final_yield == pytest.approx(7 / 9)
+    assert report.open_units == ("PULLED", "BAD", "GOOD0")
     assert dict(report.outcomes) == {PASS: 8, FAIL: 3, ERROR: 1, ABORTED: 1, SKIPPED: 1}
     assert [(row.code, row.outcome, row.count, row.units) for row in report.failures] == [
         ("usb.io", FAIL, 2, 1),
@@ -109,7 +127,7 @@ def test_a_shift_counted_by_hand() -> None:
     assert slots["A1"].mean_s == pytest.approx(60.0)
     assert slots["B2"].mean_s is None
     # From the first start to the end of the last run: 31 minutes.
-    assert report.units_per_hour == pytest.approx(8 / (31 / 60))
+    assert report.units_per_hour == pytest.approx(7 / (31 / 60))
 
 
 def test_durations_are_of_the_runs_that_passed() -> None:
@@ -150,6 +168,7 @@ def test_the_json_has_the_promised_names() -> None:
     assert {
         "batch", "since", "until", "planned", "units_started", "units_passed", "first_pass_yield", "final_yield",
         "units_per_hour", "duration_s", "outcomes", "failures", "slots", "images", "open_units",
+        "mixed", "bundles", "purposes",
     } <= set(data)  # fmt: skip
     assert data["since"] == "2026-11-22T08:00:00.123456+00:00"
     assert set(data["duration_s"]) == {"p50", "p95"}
@@ -180,7 +199,9 @@ def test_any_history_balances_in_any_order(runs: list[RunRecord], order: random.
     order.shuffle(shuffled)
     again = summarize(shuffled)
     assert rounded(again) == rounded(report)
-    assert report.units_started == report.units_passed + len(report.open_units)
+    assert report.units_begun == report.units_passed + report.units_passed_earlier + len(report.open_units)
+    assert report.units_started <= report.units_begun
+    assert report.units_failed <= len(report.open_units)
     assert 0 <= report.units_passed_first <= report.units_counted <= report.units_started
     assert report.units_passed <= report.units_counted
     assert sum(count for _, count in report.outcomes) + report.open_runs == len(runs)

@@ -1,0 +1,91 @@
+"""The names that the log has seen: an unknown one is refused, because a report of nothing reads like "all clear"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, select, union
+
+from station.errors import UsageError
+from station.ledger.tables import BATCHES, HOUR_RUNS, RUNS, UNITS
+from station.model.serials import canonical_serial, reversed_serial
+from station.printable import printable
+
+_MOST_NAMED = 3
+_ALIKE = 0.6
+_BEGINNING = 6
+"""Serials that begin with so many of the same digits are looked at for the nearest, and as many of the newest."""
+_MOST_SERIALS = 2000
+_LAST = "\U0010ffff"
+
+
+def refuse_unknown(connection: Connection, kind: str, name: str) -> None:
+    """UsageError usage.unknown_<kind> for a batch, slot, operator, bundle or unit that no run has."""
+    if kind == "unit":
+        if not _is_unit(connection, name):
+            raise unknown("unit", name, _serials_like(connection, canonical_serial(name)))
+        return
+    seen = set(connection.scalars(_seen(kind)))
+    if name not in seen:
+        raise unknown(kind, name, seen)
+
+
+def unknown(kind: str, name: str, seen: Iterable[str]) -> UsageError:
+    """The refusal, with the nearest of the names that were seen."""
+    what = f"no run of a unit with the serial {printable(name)}" if kind == "unit" else f"no {kind} {printable(name)}"
+    near = nearest(name, seen)
+    text = f"; the nearest: {', '.join(printable(one) for one in near)}" if near else ""
+    return UsageError(f"usage.unknown_{kind}", f"the log has {what}{text}")
+
+
+def nearest(name: str, seen: Iterable[str]) -> list[str]:
+    """The names most alike, in any case, the nearest first."""
+    folded: dict[str, str] = {}
+    for one in sorted(seen):
+        folded.setdefault(one.casefold(), one)
+    return [folded[one] for one in get_close_matches(name.casefold(), folded, _MOST_NAMED, _ALIKE)]
+
+
+def units_of_application(connection: Connection, serial: str) -> list[str]:
+    """The bootloaders' serials of the units whose application showed this serial, in any case."""
+    shown = canonical_serial(serial)
+    if not shown:
+        return []
+    of_runs = select(RUNS.c.unit_id).where(RUNS.c.application_key == shown)
+    query = select(UNITS.c.serial).where(UNITS.c.unit_id.in_(of_runs), UNITS.c.identified)
+    return sorted(connection.scalars(query))
+
+
+def unit_of_application(connection: Connection, serial: str) -> str | None:
+    """The bootloader's serial of the one unit whose application showed this serial; None of none and of several."""
+    found = units_of_application(connection, serial)
+    return found[0] if len(found) == 1 else None
+
+
+def _seen(kind: str) -> Select[Any] | Any:
+    """Every name of a kind: of runs that ended, which are summed up by the hour, of open ones, and of batches begun."""
+    queries = [_of(HOUR_RUNS, kind), _of(RUNS, kind).where(RUNS.c.outcome.is_(None))]
+    if kind == "batch":
+        queries.append(select(BATCHES.c.name))
+    return union(*queries)
+
+
+def _of(table: Table, kind: str) -> Select[Any]:
+    return select(table.c[kind]).where(table.c[kind].is_not(None)).distinct()
+
+
+def _is_unit(connection: Connection, name: str) -> bool:
+    spellings = [spelling for spelling in (canonical_serial(name), reversed_serial(name)) if spelling]
+    found = connection.scalar(select(UNITS.c.unit_id).where(UNITS.c.serial.in_(spellings)).limit(1))
+    return found is not None or unit_of_application(connection, name) is not None
+
+
+def _serials_like(connection: Connection, asked: str) -> set[str]:
+    """What the nearest is looked for among: not a million serials."""
+    start = asked[:_BEGINNING]
+    begins = select(UNITS.c.serial).where(UNITS.c.serial >= start, UNITS.c.serial < start + _LAST).limit(_MOST_SERIALS)
+    newest = select(UNITS.c.serial).order_by(UNITS.c.unit_id.desc()).limit(_MOST_SERIALS)
+    shown = units_of_application(connection, asked)
+    return {*connection.scalars(begins), *connection.scalars(newest), *shown} - {""}
