@@ -41,7 +41,8 @@ class CameraSpec:
 
     `scale` multiplies the profile's times (not the boot, not the window). `external` is the memory chip, "mram" or
     "nor", "" for the profile's own. `contents` lie over `release` (a folder with the four files of a release).
-    `application_serial` is the order of the bytes of the serial there, "reversed" or "same". `crash` says what a
+    `application_serial` is what the application shows: "eui" as real ones do, "reversed", "same", "none", or any other
+    text, which is shown as it stands. `crash` says what a
     broken firmware does: "dead" is silence for ever, "cycle" brings the bootloader back after `crash_s`. `forced` is a
     power-up by the application's reboot into the bootloader: no 1.5 s limit. `requires_he` lets the application start
     only if the HE image has a plausible reset vector too. `abandon` says what an abandoned control transfer leaves
@@ -62,7 +63,7 @@ class CameraSpec:
     contents: tuple[Content, ...] = ()
     faults: tuple[Fault, ...] = ()
     boot_s: float = 0.5
-    application_serial: str = "reversed"
+    application_serial: str = "eui"
     crash: str = "dead"
     crash_s: float = 1.0
     forced: bool = False
@@ -169,7 +170,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "profile": tuple(PROFILES),
     "table": tuple(TABLES),
     "external": ("", "mram", "nor"),
-    "application_serial": ("reversed", "same"),
     "crash": ("dead", "cycle"),
     "abandon": ("recovers", "ep0_dead"),
 }

@@ -101,7 +101,9 @@ class VirtualHost:
             else:
                 seen.enumerate_at_s = self._clock() + port.camera.spec.enumeration_s
 
-    def open(self, port: Port, sock: socket.socket, on_change: Callable[[Link], None]) -> tuple[Link, Device] | None:
+    def open(
+        self, port: Port, sock: socket.socket, on_change: Callable[[Link], None]
+    ) -> tuple[Link, Device, DescriptorSet] | None:
         """A connection to an announced device, as open() of its node; None when it is not there or cannot be opened."""
         with self._lock:
             seen = self._seen.get(port.port_path)
@@ -110,10 +112,10 @@ class VirtualHost:
             with port.camera.lock:
                 if port.camera.connection != seen.connection or not port.camera.opened():
                     return None
-                link = Link(sock, port.camera, on_change, self._clock)
+                link, identity = Link(sock, port.camera, on_change, self._clock), port.camera.identity
             with port.links_lock:
                 port.links.add(link)
-            return link, seen.device
+            return link, seen.device, identity
 
     def devices(self) -> list[tuple[Device, DescriptorSet]]:
         """What is announced now."""
