@@ -29,4 +29,6 @@ CASES = (
     "doctor_tells_with_and_without_the_rule",
     "the_station_leaves_what_dfu_util_wrote",
     "dfu_util_sends_dnload_getstatus_getstatus",
+    "without_the_rule_the_kernel_takes_the_disk",
+    "with_the_rule_no_block_device_appears",
 )
