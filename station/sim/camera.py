@@ -18,6 +18,7 @@ from station.sim.chip import Chip, Phase
 from station.sim.composite import Composite
 from station.sim.dfu_machine import DfuMachine
 from station.sim.faults import Fault
+from station.sim.firmware import Firmware, Leave
 from station.sim.reply import ACKNOWLEDGED, BROKEN, GONE, NEVER, STALL, Kind, PowerLost, Reply
 from station.sim.session import LEAVE_DELAY_S
 from station.sim.spec import CameraSpec
@@ -133,6 +134,45 @@ class Camera(Chip):
         elif request_type == REQUEST_TYPE_OUT and self.configured:
             machine.abandon(request, value, length)
 
+    @property
+    def due_s(self) -> float | None:
+        """When `advance` has something to do, as things stand."""
+        port_s = None if self.composite is None else self.composite.serial_port.deadline_s
+        times = [at_s for at_s in (self.deadline_s, port_s) if at_s is not None]
+        return min(times) if times else None
+
+    def advance(self) -> None:
+        """What time has made due, of the chip and of the application."""
+        super().advance()
+        if self.composite is not None:
+            port, now = self.composite.serial_port, self._clock()
+            self._or_lose_power(lambda: port.advance(now))
+
+    def take_data(self, endpoint: int, data: bytes) -> bool:
+        """Bytes from the host for a data endpoint; False where there is no such endpoint."""
+        composite = self.composite
+        if composite is None or not composite.has(endpoint):
+            return False
+        self._or_lose_power(lambda: composite.take(endpoint, data))
+        return True
+
+    def take_serial(self, data: bytes) -> None:
+        """Bytes for the application's serial port."""
+        self.take_data(descriptors.SERIAL_ENDPOINT, data)
+
+    def _or_lose_power(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except PowerLost as lost:
+            self._lose_power(lost.return_after_s)
+
+    def _application(self) -> Composite:
+        firmware = Firmware(self.spec, self.flash, self.script)
+        return Composite(firmware, self.flash, self._clock, self._leave_application)
+
+    def _leave_application(self, where: Leave) -> None:
+        self.enter_bootloader() if where is Leave.BOOTLOADER else self.restart()
+
     def add_fault(self, fault: Fault) -> None:
         """Script one more fault, from now on."""
         self.script.add(fault)
@@ -238,7 +278,7 @@ class Camera(Chip):
         self._excused = None
         self._silent_until_s = 0.0
         bootloader = self.phase is Phase.BOOTLOADER
-        self.composite = None if bootloader else Composite(self.flash)
+        self.composite = None if bootloader else self._application()
         self.identity = self._bootloader_identity() if bootloader else self._application_identity()
         self._served = self._bootloader_requests() if bootloader else self._application_requests()
 

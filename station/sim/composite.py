@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from station.sim.descriptors import CDC_INTERFACE, DISK_ENDPOINT, DISK_INTERFACE, SERIAL_ENDPOINT
 from station.sim.disk import Disk
+from station.sim.firmware import Firmware, Leave
 from station.sim.flash import Flash
 from station.sim.partitions import alt_of
 from station.sim.reply import ACKNOWLEDGED, STALL, Kind, Reply
@@ -22,9 +23,11 @@ Request = Callable[[int, int, bytes], Reply]
 class Composite:
     """The functions of one life of the application."""
 
-    def __init__(self, flash: Flash) -> None:
+    def __init__(
+        self, firmware: Firmware, flash: Flash, clock: Callable[[], float], leave: Callable[[Leave], None]
+    ) -> None:
         files = flash.table[alt_of(flash.table, "RWFS")]
-        self.serial_port = SerialPort()
+        self.serial_port = SerialPort(firmware, clock, leave)
         self.disk = Disk(flash.memory_of(files), files.start, files.size_bytes)
         self._requests: dict[tuple[int, int], Request] = {
             (_CLASS_OUT | _SET_LINE_CODING, CDC_INTERFACE): self._set_line_coding,
@@ -42,12 +45,13 @@ class Composite:
         served = self._requests.get((code, index & 0xFF))
         return served(value, length, data) if served else STALL
 
-    def take(self, endpoint: int, data: bytes) -> bool:
-        """Bytes from the host; False for an endpoint that there is not."""
-        if endpoint not in (SERIAL_ENDPOINT, DISK_ENDPOINT):
-            return False
+    def has(self, endpoint: int) -> bool:
+        """Whether there is an OUT endpoint of this number."""
+        return endpoint in (SERIAL_ENDPOINT, DISK_ENDPOINT)
+
+    def take(self, endpoint: int, data: bytes) -> None:
+        """Bytes from the host."""
         (self.serial_port if endpoint == SERIAL_ENDPOINT else self.disk).take(data)
-        return True
 
     def give(self, endpoint: int, length: int) -> bytes | None:
         """Bytes for the host, None while there are none (a host sees NAK: it waits)."""

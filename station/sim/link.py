@@ -98,6 +98,8 @@ class Link:
 
     def pump(self) -> None:
         """Answer the IN transfers that were laid aside and for which the camera has something by now."""
+        if not self._laid_aside:
+            return
         with self._sending, contextlib.suppress(OSError):
             for message in list(self._laid_aside):
                 self._answer_aside(message)
@@ -129,10 +131,9 @@ class Link:
             if camera.connection != self.connection:
                 self.closing = True
                 raise LinkClosed
-            composite, deadline_s = camera.composite, camera.deadline_s
-            inward = message.direction == wire.DIRECTION_IN
-            taken = composite is not None and (inward or composite.take(message.endpoint, message.data))
-            self._changed = camera.deadline_s != deadline_s
+            due_s, inward = camera.due_s, message.direction == wire.DIRECTION_IN
+            taken = camera.composite is not None if inward else camera.take_data(message.endpoint, message.data)
+            self._changed = camera.due_s != due_s or camera.connection != self.connection
         if not taken:
             self._send(wire.submitted(message.seqnum, wire.STATUS_STALL, 0))
         elif inward:

@@ -16,8 +16,9 @@ from typing import Any
 from station.model.devices import Device, DeviceMode
 from station.sim.camera import Camera
 from station.sim.descriptors import APPLICATION_PRODUCT_ID, BOOTLOADER_PRODUCT_ID, VENDOR_ID, DescriptorSet
-from station.sim.hub import Port
+from station.sim.hub import Hub, Port
 from station.sim.link import Link
+from station.sim.pseudo_terminal import PseudoTerminal
 from station.sim.reply import Kind
 
 _FIRST_ADDRESS, _LAST_ADDRESS = 2, 127
@@ -57,10 +58,15 @@ class VirtualHost:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._on_change: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._seen: dict[str, _Seen] = {}
         self._next_address: dict[int, int] = {}
         self._watchers: list[Watcher] = []
+
+    def drive(self, hub: Hub) -> None:
+        """The hub whose cameras are enumerated; before the first of them is plugged in."""
+        self._on_change = hub.poke
 
     def appeared(self, port: Port) -> None:
         """Enumerate it after the usual delay."""
@@ -150,6 +156,11 @@ class VirtualHost:
             bcd_device=identity.bcd_device,
             mode=_MODES[identity.product_id],
         )
+        if seen.device.mode is DeviceMode.APPLICATION:
+            terminal = PseudoTerminal(seen.port.camera, seen.connection, self._on_change)
+            seen.port.tty = terminal.path
+            with seen.port.links_lock:
+                seen.port.links.add(terminal)
         self._announce(_arrived(seen.device))
 
     def _forget(self, seen: _Seen) -> None:
