@@ -11,7 +11,8 @@ from collections.abc import Callable
 from station.sim.firmware import Firmware, Leave, Outcome
 from station.sim.reply import PowerLost
 
-_RAW, _FRIENDLY, _INTERRUPT, _RUN, _PASTE = 1, 2, 3, 4, 5
+_RAW, _FRIENDLY, _INTERRUPT, _RUN = 1, 2, 3, 4
+_ASK_PASTE = b"\x05A"
 _RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 _PROMPT = b"\r\n>>> "
 _INTERRUPTED = 'Traceback (most recent call last):\n  File "<stdin>", line 1, in <module>\nKeyboardInterrupt: \n'
@@ -44,6 +45,9 @@ class RawRepl:
         if self._main_runs or self._running is not None:
             if byte == _INTERRUPT:
                 self._interrupt()
+        elif byte == _RAW and self._raw and self._typed == _ASK_PASTE:
+            self._write(b"R\x00")
+            self._typed.clear()
         elif byte == _RAW:
             self._raw = True
             self._typed.clear()
@@ -63,10 +67,8 @@ class RawRepl:
     def _take(self, byte: int, now: float) -> None:
         self._typed.append(byte)
         if self._raw:
-            if self._typed == bytes((_PASTE, ord("A"), _RAW)):
-                self._write(b"R\x00")
-                self._typed.clear()
-        elif byte in b"\r\n":
+            return
+        if byte in b"\r\n":
             self._write(b"\r\n")
             self._start(now)
         else:
