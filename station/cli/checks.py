@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +18,28 @@ if TYPE_CHECKING:
 
 VENDOR_ID = "37c5"
 RULE_FOLDERS = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
-RULE_FILE = Path(__file__).parents[2] / "deploy/udev/70-openmv-ae3.rules"
-"""In a checkout; an installed station's rule comes with the release it was installed from."""
+"""In udev's order: of two files with one name the first counts."""
+RULE_NAME = "70-openmv-ae3.rules"
+_PACKAGE = Path(__file__).parents[1]
+RULE_FILE = next(
+    (file for file in (_PACKAGE / "_udev" / RULE_NAME, _PACKAGE.parent / "deploy/udev" / RULE_NAME) if file.is_file()),
+    Path(RULE_NAME),
+)
+"""In an installed station inside the package, in a checkout where it is edited."""
 INSTALL_RULE = (
-    f"sudo install -m 0644 {RULE_FILE if RULE_FILE.is_file() else RULE_FILE.name} /etc/udev/rules.d/"
+    f"sudo install -m 0644 {RULE_FILE} /etc/udev/rules.d/"
     " && sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=usb"
 )
+MEDDLERS = {
+    "ModemManager": "asks serial ports whether they are modems",
+    "udisksd": "probes and mounts disks",
+    "gvfs-udisks2-vo": "mounts disks",
+    "udiskie": "mounts disks",
+    "devmon": "mounts disks",
+}
+"""Programs by the name that the kernel has for their processes (15 characters at most), with what they do to a camera
+that no rule keeps them off."""
+USBMOUNT = "etc/usbmount/usbmount.conf"
 JOIN_GROUP = "sudo usermod -a -G plugdev $USER, then log in again"
 LEAST_FREE_BYTES = 256 << 20
 """A release is about 16 MiB and a run a few KiB in the log: with less than this a shift may end on a full disk."""
@@ -56,7 +73,8 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
 
 
 def _machine(root: Path) -> list[Finding]:
-    return [_libusb(), _udev(root), _udev_rule(root), *_cameras(root)]
+    rule = _udev_rule(root)
+    return [_libusb(), _udev(root), rule, *_meddlers(root, kept_off=rule.ok), *_cameras(root)]
 
 
 def _wrong(name: str, error: StationError) -> Finding:
@@ -84,12 +102,42 @@ def _udev(root: Path) -> Finding:
 
 
 def _udev_rule(root: Path) -> Finding:
-    for folder in RULE_FOLDERS:
-        for file in sorted((root / folder).glob("*.rules")):
-            if VENDOR_ID in _text_of(file).lower():
-                return Finding("udev rule", True, f"installed as {file}")
-    found = "not installed, so only root can open cameras and ModemManager may disturb them"
+    """Whether the rule that is in force is this release's, byte by byte."""
+    installed = next((file for folder in RULE_FOLDERS if (file := root / folder / RULE_NAME).is_file()), None)
+    if installed is None:
+        found = f"not installed, so only root can open cameras, and other programs may disturb them{_strangers(root)}"
+    elif _text_of(installed) == _text_of(RULE_FILE):
+        return Finding("udev rule", True, f"installed as {installed}, version {_version_of(installed)}")
+    else:
+        found = f"{installed} is not this station's: version {_version_of(installed)}, here is {_version_of(RULE_FILE)}"
+        if _version_of(installed) == _version_of(RULE_FILE):
+            found = f"{installed} was changed: it differs from version {_version_of(RULE_FILE)} of this station"
     return Finding("udev rule", False, found, INSTALL_RULE, UsbAccessError.exit_code)
+
+
+def _version_of(rule: Path) -> str:
+    match = re.search(r"^# version (\d+)", _text_of(rule), re.MULTILINE)
+    return match[1] if match else "1"
+
+
+def _strangers(root: Path) -> str:
+    """Other rules that name the cameras: an IDE's, or an old copy under another name."""
+    files = [file for folder in RULE_FOLDERS for file in sorted((root / folder).glob("*.rules"))]
+    names = [str(file) for file in files if VENDOR_ID in _text_of(file).lower()]
+    return f" ({', '.join(names)} is not this station's)" if names else ""
+
+
+def _meddlers(root: Path, *, kept_off: bool) -> Iterator[Finding]:
+    """Programs that run here and would disturb cameras, where no rule keeps them off."""
+    if kept_off:
+        return
+    running = {_text_of(file).strip() for file in (root / "proc").glob("[0-9]*/comm")}
+    found = [f"{name} runs and {does}" for name, does in MEDDLERS.items() if name in running]
+    if (root / USBMOUNT).is_file():
+        found.append("usbmount is installed and mounts disks")
+    if found:
+        said = f"{'; '.join(found)}: without the udev rule that disturbs cameras"
+        yield Finding("other programs", False, said, INSTALL_RULE, UsbAccessError.exit_code)
 
 
 def _text_of(file: Path) -> str:

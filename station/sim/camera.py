@@ -13,9 +13,12 @@ from typing import Any
 
 from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request
 from station.sim import descriptors
+from station.sim.application_serial import application_serial
 from station.sim.chip import Chip, Phase
+from station.sim.composite import Composite
 from station.sim.dfu_machine import DfuMachine
 from station.sim.faults import Fault
+from station.sim.firmware import Firmware, Leave
 from station.sim.reply import ACKNOWLEDGED, BROKEN, GONE, NEVER, STALL, Kind, PowerLost, Reply
 from station.sim.session import LEAVE_DELAY_S
 from station.sim.spec import CameraSpec
@@ -45,6 +48,8 @@ class Camera(Chip):
         self.trace: list[tuple[int, int, int, int, int]] | None = [] if spec.trace else None
         self.identity = descriptors.bootloader(spec.partitions, spec.serial, spec.version)
         """What the camera shows on the bus now, or showed last."""
+        self.composite: Composite | None = None
+        """The serial port and the disk of the application while that is on the bus."""
         self._machine = DfuMachine(self.flash, self.script)
         self._served: dict[int, _Served] = {}
         self._scripted = self.script.scripted
@@ -70,6 +75,8 @@ class Camera(Chip):
             self.advance()
         else:
             self.configured = False
+            if self.composite is not None:
+                self.composite.reset()
 
     def opened(self) -> bool:
         """A host opens the device; False where a fault keeps it from that."""
@@ -127,6 +134,45 @@ class Camera(Chip):
         elif request_type == REQUEST_TYPE_OUT and self.configured:
             machine.abandon(request, value, length)
 
+    @property
+    def due_s(self) -> float | None:
+        """When `advance` has something to do, as things stand."""
+        port_s = None if self.composite is None else self.composite.serial_port.deadline_s
+        times = [at_s for at_s in (self.deadline_s, port_s) if at_s is not None]
+        return min(times) if times else None
+
+    def advance(self) -> None:
+        """What time has made due, of the chip and of the application."""
+        super().advance()
+        if self.composite is not None:
+            port, now = self.composite.serial_port, self._clock()
+            self._or_lose_power(lambda: port.advance(now))
+
+    def take_data(self, endpoint: int, data: bytes) -> bool:
+        """Bytes from the host for a data endpoint; False where there is no such endpoint."""
+        composite = self.composite
+        if composite is None or not composite.has(endpoint):
+            return False
+        self._or_lose_power(lambda: composite.take(endpoint, data))
+        return True
+
+    def take_serial(self, data: bytes) -> None:
+        """Bytes for the application's serial port."""
+        self.take_data(descriptors.SERIAL_ENDPOINT, data)
+
+    def _or_lose_power(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except PowerLost as lost:
+            self._lose_power(lost.return_after_s)
+
+    def _application(self) -> Composite:
+        firmware = Firmware(self.spec, self.flash, self.script)
+        return Composite(firmware, self.flash, self._clock, self._leave_application)
+
+    def _leave_application(self, where: Leave) -> None:
+        self.enter_bootloader() if where is Leave.BOOTLOADER else self.restart()
+
     def add_fault(self, fault: Fault) -> None:
         """Script one more fault, from now on."""
         self.script.add(fault)
@@ -174,11 +220,12 @@ class Camera(Chip):
         return self._only_status
 
     def _dispatch(self, code: int, value: int, index: int, length: int, data: bytes, now: float) -> Reply:
+        if code >> 8 & 0x1F == _INTERFACE and (not self.configured or index & 0xFF >= self._interfaces):
+            return STALL
         served = self._served.get(code)
         if served is None:
-            return STALL
-        if code >> 8 & 0x1F == _INTERFACE and (not self.configured or index & 0xFF):
-            return STALL
+            composite = self.composite
+            return STALL if composite is None else composite.control(code, value, index, length, data)
         if code & 0x8000 and length == 0:
             # The answer would be a data stage of zero bytes, which this chip's controller cannot send.
             self._machine.ep0_dead = True
@@ -231,8 +278,13 @@ class Camera(Chip):
         self._excused = None
         self._silent_until_s = 0.0
         bootloader = self.phase is Phase.BOOTLOADER
+        self.composite = None if bootloader else self._application()
         self.identity = self._bootloader_identity() if bootloader else self._application_identity()
         self._served = self._bootloader_requests() if bootloader else self._application_requests()
+
+    @property
+    def _interfaces(self) -> int:
+        return len(self.identity.interface_classes)
 
     def _bootloader_identity(self) -> descriptors.DescriptorSet:
         return descriptors.bootloader(self.spec.partitions, self.spec.serial, self.spec.version)
@@ -241,8 +293,7 @@ class Camera(Chip):
         fault = self.script.boot("app_serial")
         if fault is not None:
             return descriptors.application(fault.serial)
-        same = self.spec.application_serial == "same"
-        return descriptors.application(self.spec.serial if same else descriptors.reversed_serial(self.spec.serial))
+        return descriptors.application(application_serial(self.spec.application_serial, self.spec.serial))
 
     def _get_descriptor(self, now: float, value: int, length: int, data: bytes) -> Reply:
         answer = self.identity.answers.get(value)

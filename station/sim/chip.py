@@ -66,6 +66,13 @@ class Chip(ABC):
             self._drop(now, Phase.DARK)
             self._schedule(now + LEAVE_DELAY_S, lambda at: self._start_bootloader(at, forced=True))
 
+    def restart(self) -> None:
+        """The application resets itself; nothing happens in another phase."""
+        if self.phase is Phase.APPLICATION:
+            now = self._clock()
+            self._drop(now, Phase.DARK)
+            self._schedule(now + LEAVE_DELAY_S, self._restart)
+
     def advance(self) -> None:
         """Do what time has made due: the end of a window, the jump, the application's start."""
         now = self._clock()
@@ -133,6 +140,8 @@ class Chip(ABC):
 
     def _start_application(self, now: float) -> None:
         self._connect(now, Phase.APPLICATION, forced=False)
+        if self.spec.application.watchdog_s is not None:
+            self._schedule(now + self.spec.application.watchdog_s, lambda _: self.restart())
 
     def _restart(self, now: float) -> None:
         """The chip starts from its reset: power is back, or the firmware crashed."""

@@ -22,7 +22,7 @@ from station.sim.faults import Fault
 from station.sim.hub import Hub
 from station.sim.partitions import Medium, alt_of
 from station.sim.spec import CameraSpec
-from station.sim.vhci import KernelHost, kernel_port_path
+from station.sim.vhci import KernelHost, kernel_port_path, kernel_tty
 from station.sim.virtual_host import VirtualHost, Watcher
 
 _OFF_S = 0.2
@@ -115,10 +115,11 @@ class Control:
     def _state_of(self, port_path: str) -> dict[str, Any]:
         port = self._hub.port(port_path)
         with port.camera.lock:
-            state = port.camera.state()
+            state = port.camera.state() | {"tty": port.tty}
         if isinstance(self._host, KernelHost):
             number = self._host.number_of(port)
-            state |= {"vhci_port": number, "kernel_port_path": kernel_port_path(number)}
+            path = kernel_port_path(number)
+            state |= {"vhci_port": number, "kernel_port_path": path, "tty": kernel_tty(path)}
         return state
 
     def _memory(self, command: Mapping[str, Any]) -> dict[str, Any]:

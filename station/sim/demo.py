@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 
+from station.model.serials import CHIP_ID_BYTES
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 
 PORTS_A_HUB = 8
+_WEEK, _LOT = 4, 5
 
 
 def demo_serial(index: int) -> str:
-    """24 upper-case hex digits that look like a chip id and are the same every time."""
-    return hashlib.sha256(f"AE3 demo camera {index}".encode()).hexdigest()[:24].upper()
+    """24 upper-case hex digits that look like a chip id and are the same every time.
+
+    The two real application serials that are known decode to week 0 and lot 0: bytes 4 and 5 of the chip id.
+    """
+    data = bytearray(hashlib.sha256(f"AE3 demo camera {index}".encode()).digest()[:CHIP_ID_BYTES])
+    data[_WEEK] &= 0xC0
+    data[_LOT] = 0
+    return data.hex().upper()
 
 
 def demo_port_path(index: int) -> str:

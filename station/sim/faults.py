@@ -7,8 +7,10 @@ actions that concern the boot. `times` says how often it strikes (null: always; 
     {"at": {"request": "DNLOAD", "alt": 6, "block": 900}, "do": "vanish_and_return", "after_s": 1.0, "times": 1}
 
 Moments (`request`): the seven DFU requests, SET_INTERFACE, SET_CONFIGURATION, GET_DESCRIPTOR, OPEN (a host opens the
-device), WRITE (a block is being stored, behind the first GETSTATUS after its DNLOAD), MANIFEST, ANY. `alt` is the
-selected alternate setting; `block` is the block of an UPLOAD, DNLOAD or WRITE, for GETSTATUS that of the last DNLOAD.
+device), WRITE (a block is being stored, behind the first GETSTATUS after its DNLOAD), MANIFEST, ANY of the requests so
+far; and of the application, the requests of the OpenMV protocol by name, and SCRIPT (a script starts, in the REPL too).
+`alt` is the selected alternate setting, for the application the channel; `block` is the block of an UPLOAD, DNLOAD or
+WRITE, for GETSTATUS that of the last DNLOAD.
 """
 
 from __future__ import annotations
@@ -20,10 +22,19 @@ from typing import Any
 from station.errors import SettingsError
 
 REQUESTS = ("DETACH", "DNLOAD", "UPLOAD", "GETSTATUS", "CLRSTATUS", "GETSTATE", "ABORT")
+APPLICATION_MOMENTS = (
+    *("PROTO_SYNC", "PROTO_GET_CAPS", "PROTO_SET_CAPS", "PROTO_STATS", "PROTO_VERSION"),
+    *("SYS_RESET", "SYS_BOOT", "SYS_INFO", "SYS_MEMORY"),
+    *("CHANNEL_LIST", "CHANNEL_POLL", "CHANNEL_LOCK", "CHANNEL_UNLOCK", "CHANNEL_SIZE", "CHANNEL_READ"),
+    *("CHANNEL_WRITE", "CHANNEL_IOCTL"),
+)
 MOMENTS = (*REQUESTS, "SET_INTERFACE", "SET_CONFIGURATION", "GET_DESCRIPTOR", "OPEN", "WRITE", "MANIFEST", "ANY")
 
 _SEEN_BY_HOST = frozenset(MOMENTS) - {"WRITE", "MANIFEST", "OPEN"}
+_SCRIPT = frozenset({"SCRIPT"})
+_ASKED = frozenset(APPLICATION_MOMENTS)
 _WRITE = frozenset({"WRITE"})
+_NOT_ANY = frozenset({"WRITE", "MANIFEST", "OPEN"}) | _ASKED | _SCRIPT
 _ANYWHERE = frozenset(MOMENTS)
 
 
@@ -38,17 +49,24 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
-    "vanish": Action("power is lost and stays lost; in WRITE half of the block is stored", {}, _ANYWHERE, "DNLOAD"),
-    "vanish_and_return": Action("power is lost and is back after_s later", {"after_s": 0.5}, _ANYWHERE, "DNLOAD"),
+    "vanish": Action(
+        "power is lost and stays lost; in WRITE half of the block is stored",
+        {},
+        _ANYWHERE | _ASKED | _SCRIPT,
+        "DNLOAD",
+    ),
+    "vanish_and_return": Action(
+        "power is lost and is back after_s later", {"after_s": 0.5}, _ANYWHERE | _ASKED | _SCRIPT, "DNLOAD"
+    ),
     "stall": Action("the request stalls and has no effect", {}, _SEEN_BY_HOST, "DNLOAD"),
     "eio": Action("the link breaks in this transfer; it has no effect", {}, _SEEN_BY_HOST | {"OPEN"}, "DNLOAD"),
     "silence": Action(
         "nothing is answered for `seconds`, or (null) until the power is cycled",
         {"seconds": None},
-        _ANYWHERE - {"OPEN"},
+        _ANYWHERE - {"OPEN"} | _ASKED | _SCRIPT,
         "DNLOAD",
     ),
-    "no_answer": Action("this one transfer is never answered; later ones are", {}, _SEEN_BY_HOST, "DNLOAD"),
+    "no_answer": Action("this one transfer is never answered; later ones are", {}, _SEEN_BY_HOST | _ASKED, "DNLOAD"),
     "ep0_dead": Action("nothing is answered until a bus reset", {}, _SEEN_BY_HOST, "DNLOAD"),
     "ignore": Action(
         "acknowledged, but without effect; in WRITE: reported as stored",
@@ -56,19 +74,22 @@ ACTIONS: dict[str, Action] = {
         frozenset({"DETACH", "DNLOAD", "CLRSTATUS", "ABORT", "SET_INTERFACE", "WRITE", "MANIFEST"}),
         "DNLOAD",
     ),
-    "answer": Action("answered with `data` (hex) instead, without effect", {"data": ""}, _SEEN_BY_HOST, "GETSTATUS"),
+    "answer": Action(
+        "answered with `data` (hex) instead, without effect", {"data": ""}, _SEEN_BY_HOST | _ASKED, "GETSTATUS"
+    ),
+    "nak": Action("refused with this status, without effect", {"status": 1}, _ASKED, "PROTO_VERSION"),
     "err_write": Action("the block is not stored: dfuERROR, errWRITE", {}, _WRITE, "WRITE"),
     "error": Action("the block is not stored: dfuERROR with this bStatus", {"status": 0x0E}, _WRITE, "WRITE"),
     "flip_byte": Action(
-        "the byte at `offset` of the block is stored (UPLOAD: sent) xor `mask`",
+        "the byte at `offset` of the block is stored (UPLOAD, answers of the application: sent) xor `mask`",
         {"offset": 0, "mask": 1},
-        _WRITE | {"UPLOAD"},
+        _WRITE | {"UPLOAD"} | _ASKED,
         "WRITE",
     ),
     "partial": Action(
         "only `length` bytes of the data arrive, then no answer", {"length": 64}, frozenset({"DNLOAD"}), "DNLOAD"
     ),
-    "short": Action("only the first `length` bytes are sent", {"length": 64}, frozenset({"UPLOAD"}), "UPLOAD"),
+    "short": Action("only the first `length` bytes are sent", {"length": 64}, _ASKED | {"UPLOAD"}, "UPLOAD"),
     "boot_never": Action("the application never comes up", {}),
     "boot_slow": Action("the application takes `seconds` longer", {"seconds": 10.0}),
     "boot_crash": Action("the application crashes; the bootloader is back after_s later", {"after_s": 1.0}),
@@ -156,7 +177,7 @@ class FaultScript:
         """The fault that strikes now, if any; it is counted as having struck."""
         for entry in self._entries:
             fault = entry.fault
-            if fault.moment != moment and not (fault.moment == "ANY" and moment not in ("WRITE", "MANIFEST", "OPEN")):
+            if fault.moment != moment and not (fault.moment == "ANY" and moment not in _NOT_ANY):
                 continue
             if (fault.alt is None or fault.alt == alt) and (fault.block is None or fault.block == block):
                 found = self._strike(entry)

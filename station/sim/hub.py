@@ -13,8 +13,17 @@ from typing import Protocol
 
 from station.errors import SettingsError
 from station.sim.camera import Camera
-from station.sim.link import Link
 from station.sim.spec import CameraSpec
+
+
+class Outlet(Protocol):
+    """A way to the device of a port: a USB/IP connection, or its serial port as a pseudo-terminal."""
+
+    def pump(self) -> None:
+        """The device may have something to say."""
+
+    def close(self) -> None:
+        """The device is gone."""
 
 
 class Port:
@@ -25,14 +34,23 @@ class Port:
         self.port_path = camera.spec.port_path
         self.seen: int | None = None
         """Which appearance of the camera the host knows of."""
-        self.links: set[Link] = set()
+        self.links: set[Outlet] = set()
         self.links_lock = threading.Lock()
+        self.tty: str | None = None
+        """The serial port of the application, where no kernel makes one."""
+
+    def pump_links(self) -> None:
+        """Send what the device has to say by itself."""
+        with self.links_lock:
+            for link in self.links:
+                link.pump()
 
     def close_links(self) -> None:
         """Every open connection to the device ends: it is gone."""
         with self.links_lock:
             for link in self.links:
                 link.close()
+            self.tty = None
 
 
 class Host(Protocol):
@@ -129,8 +147,12 @@ class Hub:
         """Bring one camera and the host's view of it up to date; when to come again."""
         camera = port.camera
         with camera.lock:
+            due_s = camera.due_s
+            spoke = due_s is not None and due_s <= self._clock()
             camera.advance()
             connection = camera.connection
+        if spoke:
+            port.pump_links()
         if port.seen != connection:
             if port.seen is not None:
                 self._host.vanished(port)
@@ -139,5 +161,5 @@ class Hub:
                 self._host.appeared(port)
         host_s = self._host.step(port, self._clock())
         with camera.lock:
-            times = [at_s for at_s in (host_s, camera.deadline_s) if at_s is not None]
+            times = [at_s for at_s in (host_s, camera.due_s) if at_s is not None]
         return min(times) if times else None

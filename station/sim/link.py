@@ -2,6 +2,11 @@
 
 A host sends one control transfer at a time as a rule, but may queue several, and may give one up (CMD_UNLINK) while the
 camera is silent. Waiting is done in `select` and `time.sleep`, which have microseconds.
+
+1. One thread serves a link. Only `pump` and `close` may be called from others.
+2. Transfers of the data endpoints never keep control transfers waiting: an IN transfer for which the camera has nothing
+   is laid aside, and answered by the next `pump` that finds something.
+3. Whatever is sent is sent under `_sending`, which is taken before the camera's lock and never within it.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -57,6 +63,8 @@ class Link:
         """The appearance of the camera that this connection belongs to."""
         self._received = b""
         self._queue: deque[wire.Message] = deque()
+        self._sending = threading.RLock()
+        self._laid_aside: list[wire.Message] = []
         self._oversleep_s = 0.0
         self._changed = False
         self._current: wire.Message | None = None
@@ -88,14 +96,59 @@ class Link:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD if self._kernel else socket.SHUT_RDWR)
 
+    def pump(self) -> None:
+        """Answer the IN transfers that were laid aside and for which the camera has something by now."""
+        if not self._laid_aside:
+            return
+        with self._sending, contextlib.suppress(OSError):
+            for message in list(self._laid_aside):
+                self._answer_aside(message)
+
+    def _answer_aside(self, message: wire.Message) -> None:
+        camera = self._camera
+        with camera.lock:
+            there = camera.connection == self.connection and camera.composite is not None
+            data = camera.composite.give(message.endpoint, message.length) if there and camera.composite else None
+        if data is not None:
+            self._laid_aside.remove(message)
+            self._send(wire.submitted(message.seqnum, 0, len(data), data))
+
+    def _send(self, answer: bytes) -> None:
+        with self._sending:
+            self._socket.sendall(answer)
+
     def _fail_outstanding(self) -> None:
         """Answer what is still asked, as a host controller does: vhci lets them run into their time limit."""
-        outstanding = ([self._current] if self._current else []) + list(self._queue)
+        outstanding = ([self._current] if self._current else []) + list(self._queue) + self._laid_aside
         with contextlib.suppress(OSError):
             for message in outstanding:
-                self._socket.sendall(wire.submitted(message.seqnum, wire.STATUS_GONE, 0))
+                self._send(wire.submitted(message.seqnum, wire.STATUS_GONE, 0))
+
+    def _serve_data(self, message: wire.Message) -> None:
+        """A transfer of a data endpoint: OUT is taken at once, IN is answered as soon as there is something."""
+        camera = self._camera
+        with camera.lock:
+            if camera.connection != self.connection:
+                self.closing = True
+                raise LinkClosed
+            due_s, inward = camera.due_s, message.direction == wire.DIRECTION_IN
+            taken = camera.composite is not None if inward else camera.take_data(message.endpoint, message.data)
+            self._changed = camera.due_s != due_s or camera.connection != self.connection
+        if not taken:
+            self._send(wire.submitted(message.seqnum, wire.STATUS_STALL, 0))
+        elif inward:
+            with self._sending:
+                self._laid_aside.append(message)
+        else:
+            self._send(wire.submitted(message.seqnum, 0, len(message.data)))
+        self.pump()
+        if self._changed:
+            self._tell_change()
 
     def _serve(self, message: wire.Message) -> None:
+        if message.endpoint:
+            self._serve_data(message)
+            return
         arrived_s = self._clock()
         self._current = message
         reply = self._answer(message)
@@ -114,14 +167,12 @@ class Link:
             status = wire.STATUS_STALL if reply.kind is Kind.STALL else wire.STATUS_BROKEN
             answer = wire.submitted(message.seqnum, status, 0)
         self._camera.answering_s += self._clock() - arrived_s
-        self._socket.sendall(answer)
+        self._send(answer)
         if self._changed:
             self._tell_change()
 
     def _answer(self, message: wire.Message) -> Reply | None:
         """The camera's reply when it is due; None when the host gave the transfer up. LinkClosed without a camera."""
-        if message.endpoint:
-            return Reply(Kind.STALL)
         not_before_s = 0.0
         while True:
             reply = self._ask(message, not_before_s)
@@ -173,7 +224,7 @@ class Link:
             if message.command == wire.CMD_SUBMIT:
                 self._enqueue(message)
             elif message.unlinked == seqnum:
-                self._socket.sendall(wire.unlinked(message.seqnum, wire.STATUS_UNLINKED))
+                self._send(wire.unlinked(message.seqnum, wire.STATUS_UNLINKED))
                 return False
             else:
                 self._unlink_other(message)
@@ -202,10 +253,13 @@ class Link:
 
     def _unlink_other(self, message: wire.Message) -> None:
         """Give up a transfer that waits in the queue, or that was answered already."""
-        waiting = [queued for queued in self._queue if queued.seqnum == message.unlinked]
-        for queued in waiting:
-            self._queue.remove(queued)
-        self._socket.sendall(wire.unlinked(message.seqnum, wire.STATUS_UNLINKED if waiting else 0))
+        waiting = False
+        with self._sending:
+            for queued in (self._queue, self._laid_aside):
+                for found in [one for one in queued if one.seqnum == message.unlinked]:
+                    queued.remove(found)
+                    waiting = True
+            self._send(wire.unlinked(message.seqnum, wire.STATUS_UNLINKED if waiting else 0))
 
     def _receive(self) -> wire.Message:
         """The next message, complete with its data."""

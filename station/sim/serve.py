@@ -42,6 +42,7 @@ class Bench:
         clock = time.monotonic
         self.host: VirtualHost | KernelHost = KernelHost(clock) if kernel else VirtualHost(clock)
         self.hub = Hub(self.host, clock)
+        self.host.drive(self.hub)
         self._server: UsbIpServer | None = None
         if isinstance(self.host, VirtualHost):
             self._server = UsbIpServer(self.hub, self.host)
@@ -50,8 +51,6 @@ class Bench:
                 listener = listen_tcp(*tcp)
                 self.tcp_address = listener.getsockname()[:2]
                 self._server.serve_on(listener)
-        else:
-            self.host.drive(self.hub)
         self._control = listen_unix(os.path.join(folder, CONTROL_SOCKET))
         Control(self.hub, self.host, self.ended.set).serve_on(self._control)
 

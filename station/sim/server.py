@@ -95,9 +95,9 @@ class UsbIpServer:
             self._hub.poke()
             sock.sendall(wire.import_reply(None))
             return
-        link, device = opened
+        link, device, identity = opened
         try:
-            sock.sendall(wire.import_reply(wire.device_entry(device)))
+            sock.sendall(wire.import_reply(wire.device_entry(device, identity)))
             link.run()
         finally:
             with port.links_lock:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from station.errors import SettingsError
+from station.sim.application_spec import ApplicationSpec
 from station.sim.faults import Fault
 from station.sim.partitions import TABLES, Table, alt_of
 from station.sim.profiles import PROFILES, TimeProfile
@@ -24,6 +25,8 @@ RELEASE_FILES = {
     "ROMFS0": "romfs0.img",
 }
 """The four files of a release folder by partition."""
+
+_ORDINARY = ApplicationSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class CameraSpec:
 
     `scale` multiplies the profile's times (not the boot, not the window). `external` is the memory chip, "mram" or
     "nor", "" for the profile's own. `contents` lie over `release` (a folder with the four files of a release).
-    `application_serial` is the order of the bytes of the serial there, "reversed" or "same". `crash` says what a
+    `application_serial` is what the application shows: "eui" as real ones do, "reversed", "same", "none", or any other
+    text, which is shown as it stands; `application` is what it answers on its serial port. `crash` says what a
     broken firmware does: "dead" is silence for ever, "cycle" brings the bootloader back after `crash_s`. `forced` is a
     power-up by the application's reboot into the bootloader: no 1.5 s limit. `requires_he` lets the application start
     only if the HE image has a plausible reset vector too. `abandon` says what an abandoned control transfer leaves
@@ -62,7 +66,8 @@ class CameraSpec:
     contents: tuple[Content, ...] = ()
     faults: tuple[Fault, ...] = ()
     boot_s: float = 0.5
-    application_serial: str = "reversed"
+    application_serial: str = "eui"
+    application: ApplicationSpec = _ORDINARY
     crash: str = "dead"
     crash_s: float = 1.0
     forced: bool = False
@@ -122,6 +127,7 @@ class CameraSpec:
         """All fields, as `from_json` takes them."""
         raw = {item.name: getattr(self, item.name) for item in fields(self)}
         raw["contents"] = [{"partition": c.partition, "file": c.file, "fraction": c.fraction} for c in self.contents]
+        raw["application"] = self.application.to_json()
         raw["faults"] = [fault.to_json() for fault in self.faults]
         return raw
 
@@ -169,7 +175,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "profile": tuple(PROFILES),
     "table": tuple(TABLES),
     "external": ("", "mram", "nor"),
-    "application_serial": ("reversed", "same"),
     "crash": ("dead", "cycle"),
     "abandon": ("recovers", "ep0_dead"),
 }
@@ -254,4 +259,5 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "int | None": _number,
     "tuple[Content, ...]": _contents,
     "tuple[Fault, ...]": _faults,
+    "ApplicationSpec": ApplicationSpec.from_json,
 }

@@ -58,6 +58,12 @@ def kernel_port_path(port_number: int) -> str:
     raise UsbAccessError("usb.access_denied", f"no high-speed bus of vhci controller {controller}: load vhci-hcd")
 
 
+def kernel_tty(port_path: str) -> str | None:
+    """The serial port that the kernel made of the application at a port, None while there is none."""
+    names = glob.glob(f"/sys/bus/usb/devices/{port_path}:1.*/tty/tty*")
+    return f"/dev/{os.path.basename(names[0])}" if names else None
+
+
 class KernelHost:
     """Attaches what appears, and takes a connection that the kernel closed for an unplugged camera."""
 

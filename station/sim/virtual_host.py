@@ -16,8 +16,9 @@ from typing import Any
 from station.model.devices import Device, DeviceMode
 from station.sim.camera import Camera
 from station.sim.descriptors import APPLICATION_PRODUCT_ID, BOOTLOADER_PRODUCT_ID, VENDOR_ID, DescriptorSet
-from station.sim.hub import Port
+from station.sim.hub import Hub, Port
 from station.sim.link import Link
+from station.sim.pseudo_terminal import PseudoTerminal
 from station.sim.reply import Kind
 
 _FIRST_ADDRESS, _LAST_ADDRESS = 2, 127
@@ -57,10 +58,15 @@ class VirtualHost:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._on_change: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._seen: dict[str, _Seen] = {}
         self._next_address: dict[int, int] = {}
         self._watchers: list[Watcher] = []
+
+    def drive(self, hub: Hub) -> None:
+        """The hub whose cameras are enumerated; before the first of them is plugged in."""
+        self._on_change = hub.poke
 
     def appeared(self, port: Port) -> None:
         """Enumerate it after the usual delay."""
@@ -101,7 +107,9 @@ class VirtualHost:
             else:
                 seen.enumerate_at_s = self._clock() + port.camera.spec.enumeration_s
 
-    def open(self, port: Port, sock: socket.socket, on_change: Callable[[Link], None]) -> tuple[Link, Device] | None:
+    def open(
+        self, port: Port, sock: socket.socket, on_change: Callable[[Link], None]
+    ) -> tuple[Link, Device, DescriptorSet] | None:
         """A connection to an announced device, as open() of its node; None when it is not there or cannot be opened."""
         with self._lock:
             seen = self._seen.get(port.port_path)
@@ -110,10 +118,10 @@ class VirtualHost:
             with port.camera.lock:
                 if port.camera.connection != seen.connection or not port.camera.opened():
                     return None
-                link = Link(sock, port.camera, on_change, self._clock)
+                link, identity = Link(sock, port.camera, on_change, self._clock), port.camera.identity
             with port.links_lock:
                 port.links.add(link)
-            return link, seen.device
+            return link, seen.device, identity
 
     def devices(self) -> list[tuple[Device, DescriptorSet]]:
         """What is announced now."""
@@ -148,6 +156,11 @@ class VirtualHost:
             bcd_device=identity.bcd_device,
             mode=_MODES[identity.product_id],
         )
+        if seen.device.mode is DeviceMode.APPLICATION:
+            terminal = PseudoTerminal(seen.port.camera, seen.connection, self._on_change)
+            seen.port.tty = terminal.path
+            with seen.port.links_lock:
+                seen.port.links.add(terminal)
         self._announce(_arrived(seen.device))
 
     def _forget(self, seen: _Seen) -> None:

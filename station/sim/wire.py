@@ -62,7 +62,7 @@ def unlinked(seqnum: int, status: int) -> bytes:
     return _RET_UNLINK.pack(RET_UNLINK, seqnum, 0, 0, 0, status)
 
 
-def device_entry(device: Device) -> bytes:
+def device_entry(device: Device, identity: DescriptorSet) -> bytes:
     """The 312 bytes that describe one device in both operations; its busid is the port path."""
     return _DEVICE.pack(
         f"/sim/{device.port_path}".encode(),
@@ -73,18 +73,19 @@ def device_entry(device: Device) -> bytes:
         device.vendor_id,
         device.product_id,
         device.bcd_device,
-        *(0, 0, 0, 1, 1, 1),
+        *identity.device_class,
+        *(1, 1, len(identity.interface_classes)),
     )
 
 
-def interface_entry(identity: DescriptorSet) -> bytes:
-    """The one interface of a device in a list."""
-    return bytes((*identity.interface_class, 0))
+def interface_entries(identity: DescriptorSet) -> bytes:
+    """The interfaces of a device in a list, four bytes each."""
+    return b"".join(bytes((*interface_class, 0)) for interface_class in identity.interface_classes)
 
 
 def list_reply(entries: list[tuple[Device, DescriptorSet]]) -> bytes:
     """OP_REP_DEVLIST."""
-    body = b"".join(device_entry(device) + interface_entry(identity) for device, identity in entries)
+    body = b"".join(device_entry(device, identity) + interface_entries(identity) for device, identity in entries)
     return OPERATION.pack(VERSION, OP_REP_DEVLIST, 0) + len(entries).to_bytes(4, "big") + body
 
 

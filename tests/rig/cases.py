@@ -29,4 +29,8 @@ CASES = (
     "doctor_tells_with_and_without_the_rule",
     "the_station_leaves_what_dfu_util_wrote",
     "dfu_util_sends_dnload_getstatus_getstatus",
+    "without_the_rule_the_kernel_takes_the_disk",
+    "with_the_rule_no_block_device_appears",
+    "cdc_acm_makes_a_tty_that_speaks_the_protocol",
+    "sys_boot_over_the_tty_enters_the_bootloader_on_the_same_port",
 )

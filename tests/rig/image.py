@@ -40,6 +40,7 @@ PACKAGES = (
 MODULES = (
     *("virtio_pci", "virtio_blk", "squashfs", "overlay", "9pnet_virtio", "9p"),  # to start
     *("vhci-hcd", "usbmon", "cdc-acm"),  # USB/IP cameras, a bus trace, the application's serial port
+    *("usb-storage", "sd_mod"),  # and its disk
 )
 ORDINARY_USER = "bench"
 """An account in group plugdev, to prove that the station needs no root (``runuser -u bench -- …``)."""

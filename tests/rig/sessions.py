@@ -12,7 +12,9 @@ from typing import Any
 
 from tests.harness import FILES, wait_for
 from tests.rig import trace
+from tests.rig.disks import disks
 from tests.rig.image import ORDINARY_USER
+from tests.rig.serial_ports import serial_ports
 from tests.rig.workbench import (
     PORTS,
     RULE,
@@ -378,4 +380,4 @@ def dfu_util_first(bench: Workbench) -> None:
         assert [image["blocks_written"] for image in run["attempts"][0]["images"]] == [0, 0, 0, 0]
 
 
-SESSIONS = (hotplug, present, faults, odd, ordinary_user, dfu_util_first)
+SESSIONS = (hotplug, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports)

@@ -20,7 +20,7 @@ from typing import Any
 
 from station.bundle.demo import make_demo_release
 from station.sim.faults import Fault
-from station.sim.spec import CameraSpec
+from station.sim.spec import CameraSpec, Content
 from station.sim.vhci import kernel_port_path, spread
 from station.sim.virtual_line import VirtualLine
 from tests.harness import FILES, Process, Station, wait_for
@@ -97,6 +97,10 @@ class Workbench:
             plugged=False,
         )
         return spec.with_(**changes)
+
+    def firmware(self) -> tuple[Content, ...]:
+        """Contents of a camera that was flashed already: both firmware images of the release."""
+        return tuple(Content(name, str(self.release / FILES[name])) for name in ("HP", "HE"))
 
     def put(self, *specs: CameraSpec) -> None:
         """Clear every port, then put these cameras there, switched off."""

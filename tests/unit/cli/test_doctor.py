@@ -86,6 +86,20 @@ def corrupt_image(_machine: Path, data_dir: Path) -> None:
     image.write_bytes(b"x" * image.stat().st_size)
 
 
+def replace_in_rule(machine: Path, old: str, new: str) -> None:
+    rule = machine / "etc/udev/rules.d" / RULE.name
+    text = rule.read_text()
+    assert old in text
+    rule.write_text(text.replace(old, new))
+
+
+def start(machine: Path, *names: str) -> None:
+    """As if these programs ran."""
+    for number, name in enumerate(names, start=100):
+        (machine / f"proc/{number}").mkdir(parents=True)
+        (machine / f"proc/{number}/comm").write_text(f"{name}\n")
+
+
 HARMS = {
     "no udev": Harm(
         lambda machine, _: (machine / "run/udev/control").unlink(), "udev", "does not run", "systemctl start", 5
@@ -95,6 +109,27 @@ HARMS = {
         "udev rule",
         "not installed",
         f"sudo install -m 0644 {RULE} /etc/udev/rules.d/",
+        5,
+    ),
+    "a rule of an older version": Harm(
+        lambda machine, _: replace_in_rule(machine, "# version 2", "#"),
+        "udev rule",
+        "is not this station's: version 1, here is 2",
+        f"sudo install -m 0644 {RULE} /etc/udev/rules.d/",
+        5,
+    ),
+    "a rule that was changed": Harm(
+        lambda machine, _: replace_in_rule(machine, 'ATTR{authorized}="0"', 'ATTR{authorized}="1"'),
+        "udev rule",
+        "was changed: it differs from version 2",
+        "sudo install",
+        5,
+    ),
+    "the rule of somebody else": Harm(
+        lambda machine, _: (machine / "etc/udev/rules.d" / RULE.name).rename(machine / "etc/udev/rules.d/99-ide.rules"),
+        "udev rule",
+        "99-ide.rules is not this station's",
+        "sudo install",
         5,
     ),
     "a node that cannot be opened": Harm(
@@ -127,6 +162,29 @@ def test_one_thing_is_wrong(machine: Path, well: Path, harm: Harm) -> None:
     assert harm.mend in wrong.mend
     assert wrong.mend
     assert wrong.exit_code == harm.exit_code
+
+
+def test_programs_that_disturb_cameras_are_named_only_where_no_rule_keeps_them_off(machine: Path, well: Path) -> None:
+    start(machine, "systemd", "ModemManager", "udisksd")
+    (machine / "etc/usbmount").mkdir()
+    (machine / checks.USBMOUNT).touch()
+    assert "other programs" not in by_name(examine(None, None, machine))
+    replace_in_rule(machine, "# version 2", "#")
+    found = by_name(examine(None, None, machine))["other programs"]
+    assert not found.ok
+    for name in ("ModemManager", "udisksd", "usbmount"):
+        assert name in found.found
+    assert "systemd" not in found.found
+    assert found.mend == checks.INSTALL_RULE
+
+
+def test_the_first_folder_of_udev_counts(machine: Path, well: Path) -> None:
+    """A file in /etc hides one of the same name in /usr/lib."""
+    (machine / "usr/lib/udev/rules.d").mkdir(parents=True)
+    (machine / "etc/udev/rules.d" / RULE.name).rename(machine / "usr/lib/udev/rules.d" / RULE.name)
+    assert by_name(examine(None, None, machine))["udev rule"].ok
+    (machine / "etc/udev/rules.d" / RULE.name).write_text("# nothing\n")
+    assert not by_name(examine(None, None, machine))["udev rule"].ok
 
 
 def test_too_little_room(machine: Path, well: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,9 +227,13 @@ def test_the_rule_is_one_that_udev_can_read() -> None:
     lines = RULE.read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert {part for line in rules for part in line.split('"')[1::2]} >= {"37c5", "96e3", "16e3", "0660", "plugdev"}
-    for rule in rules:
+    *permitting, disk, block = rules
+    for rule in permitting:
         assert 'TAG+="uaccess"' in rule
         assert "ID_MM_" in rule
+    assert 'ATTR{bInterfaceClass}=="08"' in disk, "by class: a firmware may number its interfaces otherwise"
+    assert disk.endswith('ATTR{authorized}="0"')
+    assert 'ENV{UDISKS_IGNORE}="1"' in block
     verify = shutil.which("udevadm")
     if verify is not None and "verify" in subprocess.run([verify, "--help"], capture_output=True, text=True).stdout:
         subprocess.run([verify, "verify", "--no-summary", RULE], check=True, capture_output=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from station.dfu.wire import REQUEST_TYPE_OUT, Request
 from station.sim.serve import CONTROL_SOCKET, USBIP_SOCKET, Bench
 from station.sim.virtual_line import ControlClient
 from tests.unit.sim.driver import bootable, spec
@@ -44,6 +45,16 @@ class Served:
         events = self.events_until(lambda e: e["event"] == "arrived" and e["device"]["product_id"] == product_id)
         device: dict[str, Any] = events[-1]["device"]
         return device
+
+    def application(self, **changes: Any) -> str:
+        """A camera that was let go at once; the path of its application's serial port."""
+        self.add(**changes)
+        self.arrival()
+        host = self.opened()
+        host.control(REQUEST_TYPE_OUT, Request.DETACH)
+        self.arrival(0x16E3)
+        tty: str = self.control.ask("state", port_path="1-1.1")["tty"]
+        return tty
 
     def departure(self) -> None:
         """Wait until a device has left."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from station.sim.descriptors import bcd_device, reversed_serial
+from station.sim.descriptors import application, bcd_device
 from station.sim.reply import Kind
 from tests.unit.sim.driver import SERIAL, driver
 
@@ -75,9 +75,31 @@ def test_unknown_descriptors_stall(value: int) -> None:
     assert driver().transfer(0x80, 6, value, 255).kind is Kind.STALL
 
 
-def test_the_applications_serial_has_the_bytes_in_reverse_order() -> None:
-    assert reversed_serial(SERIAL) == "0C0B0A090807060504030201"
-    assert reversed_serial("") == ""
+APPLICATION = bytes.fromhex(
+    "0902 6200 03 01 00 80 7D"
+    "080B 00 02 02 02 00 00"
+    "0904 00 00 01 02 02 00 04  0524 00 2001  0524 01 00 01  0424 02 02  0524 06 00 01  0705 81 03 0800 10"
+    "0904 01 00 02 0A 00 00 00  0705 02 02 0002 00  0705 82 02 0002 00"
+    "0904 02 00 02 08 06 50 05  0705 03 02 0002 00  0705 83 02 0002 00"
+)
+"""What TUD_CONFIG_, TUD_CDC_ and TUD_MSC_DESCRIPTOR make of micropython's settings for the board."""
+
+
+def test_the_application_is_a_serial_port_and_a_disk() -> None:
+    shown = application("0829c14000000000")
+    assert shown.answers[0x0200] == APPLICATION
+    device = struct.unpack("<BBHBBBBHHHBBBB", shown.answers[0x0100])
+    assert device == (18, 1, 0x0200, 0xEF, 2, 1, 64, 0x37C5, 0x16E3, 0x0100, 1, 2, 3, 1)
+    assert shown.answers[0x0600] == bytes((10, 6, 0, 2, 0xEF, 2, 1, 64, 1, 0))
+    strings = [shown.answers[0x0300 | index][2:].decode("utf-16-le") for index in range(1, 6)]
+    assert strings == ["OpenMV", "OpenMV Camera", "0829c14000000000", "Board CDC", "Board MSC"]
+    assert [number for number, *_ in shown.interface_classes] == [2, 10, 8]
+
+
+def test_an_application_without_a_serial_names_none() -> None:
+    shown = application("")
+    assert shown.answers[0x0100][16] == 0
+    assert 0x0303 not in shown.answers
 
 
 @pytest.mark.parametrize(

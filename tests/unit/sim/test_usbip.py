@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.unit.sim.driver import HP, RWFS, SERIAL
 from tests.unit.sim.usbip_client import Client
 
 BLOCK = bytes(range(256)) * 16
-RELOADED_SERIAL = "0C0B0A090807060504030201"
+RELOADED_SERIAL = "0208610506000000"
 
 
 def status(host: Client) -> int:
@@ -74,12 +75,51 @@ def test_stalls_and_broken_links_are_told_and_the_connection_lives_on(served: Se
     assert host.try_control(REQUEST_TYPE_IN, Request.GETSTATE, 0, 1) == (0, bytes((State.DFU_IDLE,)))
 
 
-def test_other_endpoints_stall(served: Served) -> None:
+def test_the_bootloader_has_no_other_endpoints(served: Served) -> None:
     served.add()
     served.arrival()
     host = served.opened()
     host.submit(0x80, 0, 0, 64, endpoint=1)
     assert host.answer()[2] == -32
+
+
+def opened_application(served: Served) -> Client:
+    served.add()
+    served.arrival(0x16E3)
+    return served.opened()
+
+
+def test_transfers_for_which_there_is_nothing_wait_and_can_be_given_up(served: Served) -> None:
+    host = opened_application(served)
+    notification = host.submit(0x80, 0, 0, 64, endpoint=1)
+    serial = host.submit(0x80, 0, 0, 512, endpoint=2)
+    host.control(0x80, 6, 0x0100, 18)  # the control endpoint goes on
+    unlink = host.unlink(serial)
+    assert host.answer() == (4, unlink, -104, b"")
+    unlink = host.unlink(notification)
+    assert host.answer() == (4, unlink, -104, b"")
+    assert host.try_control(0x00, 9, 1) == (0, b"")
+
+
+def test_the_applications_disk_answers(served: Served) -> None:
+    host = opened_application(served)
+    inward = host.submit(0x80, 0, 0, 36, endpoint=3)
+    inquiry = struct.pack("<4sIIBBB", b"USBC", 7, 36, 0x80, 0, 6) + bytes((0x12, 0, 0, 0, 36)).ljust(16, b"\0")
+    outward = host.submit(0, 0, 0, 31, inquiry, endpoint=3)
+    assert host.answer()[:3] == (3, outward, 0)
+    command, seqnum, status, data = host.answer()
+    assert (command, seqnum, status) == (3, inward, 0)
+    assert data[8:16] == b"OpenMV  "
+    host.submit(0x80, 0, 0, 13, endpoint=3)
+    assert host.answer()[3] == struct.pack("<4sIIB", b"USBS", 7, 0, 0)
+
+
+def test_a_pulled_application_ends_what_waits(served: Served) -> None:
+    host = opened_application(served)
+    host.submit(0x80, 0, 0, 512, endpoint=2)
+    served.control.ask("unplug", port_path="1-1.1")
+    with pytest.raises(ConnectionError):
+        host.take(1)
 
 
 def test_closing_and_opening_again_changes_nothing_at_the_camera(served: Served) -> None:

@@ -227,13 +227,13 @@ def application(tmp_path: Path, **changes: Any) -> Driver:
     return camera
 
 
-@pytest.mark.parametrize(("order", "serial"), [("reversed", "0C0B0A090807060504030201"), ("same", SERIAL)])
+@pytest.mark.parametrize(("order", "serial"), [("eui", "0208610506000000"), ("same", SERIAL)])
 def test_the_application_comes_up_on_the_bus(tmp_path: Path, order: str, serial: str) -> None:
     camera = application(tmp_path, application_serial=order)
     device = camera.served(0x80, 6, 0x0100, 18)
     assert struct.unpack("<HH", device[8:12]) == (0x37C5, 0x16E3)
     assert camera.served(0x80, 6, 0x0303, 255)[2:].decode("utf-16-le") == serial
-    assert camera.served(0x80, 6, 0x0200, 255)[9:] == bytes((9, 4, 0, 0, 0, 0xFF, 0, 0, 0))
+    assert len(camera.served(0x80, 6, 0x0200, 255)) == 98
 
 
 def test_the_application_knows_no_dfu(tmp_path: Path) -> None:
@@ -241,6 +241,24 @@ def test_the_application_knows_no_dfu(tmp_path: Path) -> None:
     camera.configure()
     assert camera.transfer(REQUEST_TYPE_IN, Request.GETSTATUS, 0, 6).kind is Kind.STALL
     assert camera.served(0x80, 8, 0, 1) == b"\x01"
+
+
+def test_the_application_takes_the_class_requests_of_its_two_functions(tmp_path: Path) -> None:
+    camera = application(tmp_path)
+    coding = struct.pack("<IBBB", 921600, 0, 0, 8)
+    assert camera.transfer(0x21, 0x20, length=7, data=coding).kind is Kind.STALL, "not configured yet"
+    camera.configure()
+    camera.served(0x21, 0x20, length=7, data=coding)
+    assert camera.served(0xA1, 0x21, length=7) == coding
+    camera.served(0x21, 0x22, value=3)
+    assert camera.served(0xA1, 0xFE, length=1, index=2) == b"\0"
+    camera.served(0x02, 0x01, index=0x82)
+    for wrong in (
+        {"index": 2, "request_type": 0x21, "request": 0x20},
+        {"index": 3, "request_type": 0xA1, "request": 0xFE},
+    ):
+        assert camera.transfer(length=7, data=coding, **wrong).kind is Kind.STALL
+    assert camera.transfer(0x21, 0x20, length=6, data=coding[:6]).kind is Kind.STALL
 
 
 def test_a_bus_reset_leaves_the_application_on_the_bus(tmp_path: Path) -> None:

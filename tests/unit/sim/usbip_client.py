@@ -43,8 +43,7 @@ class Client:
         for _ in range(int.from_bytes(self.take(4), "big")):
             fields = struct.unpack(">256s32sIIIHHHBBBBBB", self.take(312))
             assert fields[4] == 3, "high speed"
-            assert fields[-1] == 1
-            assert self.take(4) in (b"\xfe\x01\x02\x00", b"\xff\x00\x00\x00")
+            assert self.take(4 * fields[-1]) in (b"\xfe\x01\x02\x00", bytes.fromhex("02020000 0a000000 08065000"))
             devices.append((fields[1].rstrip(b"\0").decode(), fields[2], fields[3], fields[6]))
         return devices
 
