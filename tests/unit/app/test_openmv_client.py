@@ -100,7 +100,8 @@ def test_ours_sends_what_it_sends(monkeypatch: pytest.MonkeyPatch, name: str) ->
     ask_theirs(theirs)
     other = Responder()
     port, ours = VirtualPort(other), Client()
-    for conversation in (ours.synchronize(), ours.channels(), ours.versions(), ours.system_info()):
+    opening: list[Conversation[Any]] = [ours.synchronize(), ours.channels(), ours.versions(), ours.system_info()]
+    for conversation in opening:
         converse(conversation, port.perform)
     other.say("y" * 700)
     converse(ask_ours(ours), port.perform)
