@@ -119,7 +119,7 @@ def _open_failure(error: OSError, node: str) -> StationError:
     if number in (errno.EACCES, errno.EPERM):
         return UsbAccessError("usb.access_denied", f"no permission to open {node}")
     if number in (errno.EBUSY, errno.EAGAIN):
-        return UsbBusyError("usb.busy", f"another program is using the camera's serial port ({node})")
+        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
     if number in _GONE:
         return ApplicationError("test.port_vanished", f"the camera's serial port vanished ({node})")
     return ApplicationError("test.port_io", f"{node} cannot be opened: {error}")

@@ -9,6 +9,7 @@ from station.app.answers import Capabilities
 from station.app.client import Client, Leaving
 from station.app.conversation import Conversation, converse
 from station.app.packet import Packet
+from station.app.packet_link import Timing
 from station.app.script import ScriptOutput
 from station.app.wire import ChannelId, Flag, NakStatus, Opcode, StdinRequest
 from station.errors import ApplicationError
@@ -156,6 +157,12 @@ def test_a_mute_camera_ends_in_7_5_seconds(camera: Responder, port: VirtualPort)
     code, message, took_s = refused(Client().versions(), port)
     assert (code, took_s) == ("test.no_answer", pytest.approx(7.5))
     assert message == "the camera does not speak the OpenMV protocol"
+
+
+def test_the_limit_of_a_conversation_cuts_its_last_wait_short(camera: Responder, port: VirtualPort) -> None:
+    camera.mute = True
+    _, _, took_s = refused(Client(Timing(limit_s=2.5)).versions(), port)
+    assert took_s == pytest.approx(2.5)
 
 
 def test_what_is_no_packet_is_counted(camera: Responder, port: VirtualPort) -> None:

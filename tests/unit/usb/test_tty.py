@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import termios
@@ -13,7 +14,7 @@ import pytest
 
 from station.app.client import Client
 from station.app.conversation import converse
-from station.app.exchange import PORT_GONE, Heard, Listen, Send, Sent, Silent, Stuck
+from station.app.exchange import PORT_GONE, Heard, Listen, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.errors import ApplicationError, UsbBusyError
 from station.usb.tty import find_tty, open_tty, wait_for_tty
 from tests.unit.app.responder import Responder
@@ -82,6 +83,23 @@ def test_a_port_that_vanishes_is_gone_for_both_actions(ends: tuple[int, str]) ->
     assert port.perform(Send(b"x", 1.0)) == PORT_GONE
     port.close()
     assert port.perform(Send(b"x", 1.0)) == PORT_GONE
+
+
+@pytest.mark.parametrize(
+    ("number", "reply"), [(errno.EIO, PORT_GONE), (errno.ENODEV, PORT_GONE), (errno.EPROTO, PortBroken(errno.EPROTO))]
+)
+def test_a_failing_port_is_gone_or_broken(
+    ends: tuple[int, str], monkeypatch: pytest.MonkeyPatch, number: int, reply: PortReply
+) -> None:
+    """A hangup as cdc_acm reports it, which no pseudo-terminal does."""
+    port = open_tty(ends[1])
+
+    def fail(data: bytes) -> None:
+        raise OSError(number, "as the kernel says")
+
+    monkeypatch.setattr(port._port, "write", fail)
+    assert port.perform(Send(b"x", 1.0)) == reply
+    port.close()
 
 
 def test_a_port_belongs_to_one_program_at_a_time(ends: tuple[int, str]) -> None:
