@@ -16,7 +16,8 @@ The tree::
         ├── IdentityError                 not a camera that may be written
         ├── VerifyError                   the bytes read back are not the bytes sent
         ├── MramError                     the MRAM initialization failed
-        └── BootError                     the application did not come back
+        ├── BootError                     the application did not come back
+        └── ApplicationError              the application did not answer as a good camera's does
 
 Codes are promised: they are stored, counted and searched. `HINTS` has a line for each.
 """
@@ -137,6 +138,10 @@ class BootError(CameraError):
     """The application did not come back on the same port."""
 
 
+class ApplicationError(CameraError):
+    """The application does not answer, refuses, or answers nonsense: `test.*`. Every byte of its firmware may be right."""
+
+
 HINTS: dict[str, str] = {
     "usb.disconnected": "The camera left the bus by itself. Try another cable or slot; if it repeats on one slot, change that cable.",
     "usb.io": "The USB link broke during a transfer. Replug the camera; if it repeats on one slot, change that cable.",
@@ -172,6 +177,18 @@ HINTS: dict[str, str] = {
     "identity.default_serial": "The camera has no serial of its own (its secure enclave does not answer). Set it aside.",
     "identity.wrong_partitions": "The camera's partition table is another one (an old board). Give it to the engineer: nothing was written.",
     "identity.not_an_ae3": "The device calls itself an AE3 bootloader but does not answer as one. Give it to the engineer.",
+    "test.no_answer": "The camera started but does not answer. Replug it and test it again; with firmware 4.x it cannot be tested.",
+    "test.answer_lost": "The camera stopped answering during the test. Test it again; if it repeats, set the camera aside.",
+    "test.refused": "The camera could not do what the test asked. Test it again; if it repeats, set the camera aside.",
+    "test.unsupported": "The camera's firmware does not know what the test asked. Check the bundle.",
+    "test.busy": "The camera stayed busy. Replug it and test it again.",
+    "test.protocol": "The camera's answer made no sense. Replug it and test it again; if it repeats, set the camera aside.",
+    "test.script_failed": "The test script ended early in the camera. Test it again; if it repeats, set the camera aside.",
+    "test.script_timeout": "The test took the camera too long. Replug it and test it again; if it repeats, set it aside.",
+    "test.no_port": "The camera started without its serial port. Replug it; if it repeats, set the camera aside.",
+    "test.port_vanished": "The camera left the bus during the test. Test it again; if it repeats on one slot, change that cable.",
+    "test.port_io": "The camera's serial port failed. Replug the camera; if it repeats on one slot, change that cable.",
+    "test.no_repl": "The camera takes no commands. Unplug it, wait two seconds, plug it in again.",
     "mram.init_failed": "The MRAM could not be initialized. Power-cycle and re-run the camera; if it fails again, set it aside.",
     "unit.already_passed": "This camera already passed with this bundle. Take it out.",
     "unit.set_aside": "This camera failed too often in this batch. Set it aside; an engineer can release it: station release SERIAL",
