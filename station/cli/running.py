@@ -18,7 +18,9 @@ from station.cli.output import say
 from station.cli.progress import progress_bars
 from station.errors import HINTS
 from station.model.batches import Batch
+from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
+from station.printable import printable
 
 if TYPE_CHECKING:
     from station.line.line import Line
@@ -127,11 +129,16 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
     )
 
 
+def _notice(notice: Notice) -> None:
+    """A camera that is left alone: whoever waits for it has to be told."""
+    say(printable(notice.line))
+
+
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.wiring.line import running_line
 
-    running = running_line(settings, bench, setup, printer, partial(_plan_reached, settings.data_dir))
+    running = running_line(settings, bench, setup, printer, partial(_plan_reached, settings.data_dir), _notice)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = line.run(on_ready=partial(_ready, bench))
     if reason is not None:

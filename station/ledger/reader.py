@@ -131,6 +131,11 @@ class Reader:
         with translated(self._data_dir), self._engine.connect() as connection:
             return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
 
+    def unit_of_application(self, serial: str) -> str | None:
+        """The unit, by its bootloader's serial, whose application showed `serial`; None where not exactly one did."""
+        # The log's column for it comes with its next schema.
+        return None
+
     def rates(self, selection: RunFilter = _EVERYTHING) -> Rates:
         """How fast the runs of a selection were (`serial` is not asked)."""
         with translated(self._data_dir), self._engine.connect() as connection:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from station.clock import monotonic_s
 from station.errors import StationError, UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, PortChanged
-from station.line.interlock import Skip, interlock
+from station.line.interlock import Check, Skip, interlock
+from station.line.notices import Notices
 from station.line.pool import Pool
-from station.line.port import BOOTED_S, Port
+from station.line.port import Port
 from station.line.runs import Runs
 from station.line.stopping import Stopping
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
@@ -20,6 +21,13 @@ from station.model.runs import Outcome
 from station.model.serials import is_identity
 from station.model.slots import SlotState
 
+NOT_A_SLOT = "this port is not a slot: the camera is left alone"
+TAKEN_OUT = "this slot is taken out: the camera in it is left alone"
+RUNS_APPLICATION = "it runs its application: replug it to flash it"
+NOT_HELD = "it left its bootloader before it could be held: replug it"
+NO_HEADER_NOTE = "block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one"
+"""No refusal: names and sizes of the partitions prove what the device is, and a newer bootloader may keep its header
+elsewhere, or none. What is written is read back all the same."""
 HOLD_FIRST_S = 1.5
 """For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
 
@@ -27,11 +35,12 @@ HOLD_FIRST_S = 1.5
 class Arrivals:
     """What comes and goes at the ports, and the holds under way. For the dispatcher's thread alone."""
 
-    def __init__(self, ports: dict[str, Port], pool: Pool, runs: Runs, stopping: Stopping) -> None:
+    def __init__(self, ports: dict[str, Port], pool: Pool, runs: Runs, stopping: Stopping, notices: Notices) -> None:
         self._ports = ports
         self._pool = pool
         self._runs = runs
         self._stopping = stopping
+        self._notices = notices
         self._unread: list[CameraHeld | CameraNotHeld] = []
 
     @property
@@ -65,26 +74,42 @@ class Arrivals:
             return
         if known:
             self._left(port)
-        port.device = device
+        port.device, port.known_serial = device, ""
+        self._notices.arrived(port)
+        if device.mode is DeviceMode.DFU:
+            port.bootloader_serial = device.serial
         if port.slot is None:
-            port.show(SlotState.NOT_A_SLOT, message="this port is not a slot: the camera is left alone")
+            self._leave_alone(port, SlotState.NOT_A_SLOT, "notice.not_a_slot", NOT_A_SLOT)
         elif port.run is not None:
             self._came_back(port, device)
         else:
             self._came_new(port, device)
 
+    def _leave_alone(self, port: Port, state: SlotState, code: str, text: str) -> None:
+        port.show(state, message=text)
+        self._notices.tell(port, code, text)
+
+    def look_again(self, port: Port) -> None:
+        """A slot takes cameras again: the one that is in it comes as if it had just been plugged in."""
+        if port.device is not None and port.run is None:
+            self._came_new(port, port.device)
+
     def _came_new(self, port: Port, device: Device) -> None:
-        if device.mode is DeviceMode.DFU:
+        if port.taken_out:
+            self._leave_alone(port, SlotState.TAKEN_OUT, "notice.taken_out", TAKEN_OUT)
+        elif device.mode is DeviceMode.DFU:
             self.inserted(port, device)
         elif device.mode is DeviceMode.APPLICATION:
-            self._booted(port)
-            if twins := self._twins(port, device):
-                self._refuse_twins([port, *twins], device.serial)
+            self._booted(port, device)
+        else:
+            which = f"{device.vendor_id:04X}:{device.product_id:04X}"
+            text = f"an OpenMV board that is no AE3 ({which}) is in this slot: it is left alone"
+            self._leave_alone(port, SlotState.NOT_A_SLOT, "notice.other_board", text)
 
     def _left(self, port: Port) -> None:
         port.device, port.left_at_s, port.hold_since_s, port.newcomer = None, monotonic_s(), None, False
         if port.run is None:
-            port.show(SlotState.EMPTY)
+            port.show_nothing()
         elif port.worker is not None:
             port.worker.send(PortChanged(None))
         else:
@@ -95,16 +120,17 @@ class Arrivals:
     def _came_back(self, port: Port, device: Device) -> None:
         if port.worker is None:
             return
-        if device.mode is not DeviceMode.OTHER and port.runs_another_than(device):
+        if port.runs_another_than(device):
             # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
             port.newcomer = True
             text = "the camera was unplugged during the run, and another one plugged in"
             port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
             return
         port.worker.send(PortChanged(device))
-        if twins := self._twins(port, device):
-            self._refuse_twins([port, *twins], device.serial)
-            return
+        if device.mode is DeviceMode.DFU and (twins := self._twins(port, device)):
+            self._doubled([port, *twins], device.serial)
+            if self._refuses_unidentified:
+                return
         if device.mode is DeviceMode.DFU and port.hold_wanted:
             self._hold(port, device)
 
@@ -121,11 +147,25 @@ class Arrivals:
                 text = "the camera was unplugged before its application came, and is in another slot"
                 port.worker.send(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
 
-    def _booted(self, port: Port) -> None:
-        if port.last and port.is_same_unit_again() and port.absent_s < BOOTED_S:
+    def _booted(self, port: Port, device: Device) -> None:
+        if port.is_application_of_last():
+            port.application_serial = device.serial
             port.show_last()
-        else:
-            port.show(SlotState.APPLICATION, message="it runs its application: replug it to flash it")
+            return
+        port.last = None
+        self._connect(port)
+        port.show(SlotState.APPLICATION, message=RUNS_APPLICATION)
+        if not self._notices.told(port, "notice.not_held"):
+            self._notices.tell(port, "notice.application", RUNS_APPLICATION)
+
+    def _connect(self, port: Port) -> None:
+        """Find the unit of a camera that runs its application, by the record of an earlier run on any port."""
+        if self._runs.log is None or port.device is None or not is_identity(port.device.serial):
+            return
+        try:
+            port.known_serial = self._runs.log.unit_of_application(port.device.serial) or ""
+        except StationError as error:
+            self._stopping.stop_because(error)
 
     def inserted(self, port: Port, device: Device) -> None:
         """A camera in DFU mode that has no run yet: skip it, leave it alone, or hold it."""
@@ -136,6 +176,7 @@ class Arrivals:
             port.show_last()
             return
         port.history_due = self._runs.log is None
+        port.check_first = False
         if skip := self._interlock(port, device):
             self._runs.skip(port, device, skip)
         else:
@@ -143,7 +184,10 @@ class Arrivals:
             self._hold(port, device)
 
     def _interlock(self, port: Port, device: Device) -> Skip | None:
-        """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit."""
+        """Why the unit is not to be run; None as well where no log can be asked yet or the serial names no unit.
+
+        One that passed by the log, and is to be looked into for that, is noted at its port.
+        """
         if self._runs.log is None or not is_identity(device.serial) or self._twins(port, device):
             return None
         try:
@@ -151,9 +195,12 @@ class Arrivals:
         except StationError as error:
             self._stopping.stop_because(error)
             return Skip(error.code, str(error))
-        return interlock(
-            history, self._runs.setup.options, self._runs.setup.bundle_sha256, self._runs.setup.recipe.name
-        )
+        setup = self._runs.setup
+        found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
+        if isinstance(found, Check):
+            port.check_first = True
+            return None
+        return found
 
     def _twins(self, port: Port, device: Device) -> list[Port]:
         """Other ports whose device has the same serial now: then the serial names no unit."""
@@ -207,6 +254,9 @@ class Arrivals:
 
     def log_opened(self) -> None:
         """The log can be asked: what the holder answered before that is taken now."""
+        for port in self._ports.values():
+            if port.state is SlotState.APPLICATION:
+                self._connect(port)
         unread, self._unread = self._unread, []
         for answer in unread:
             port = self._ports[answer.device.port_path]
@@ -222,6 +272,7 @@ class Arrivals:
 
     def _held(self, port: Port, answer: CameraHeld) -> None:
         port.bootloader = answer.bootloader
+        port.hold_notes = (NO_HEADER_NOTE,) if answer.bad_boot_header else ()
         if port.run is not None:
             if port.worker is not None:
                 port.worker.send(PortChanged(answer.device, held=True, bootloader=answer.bootloader))
@@ -230,21 +281,26 @@ class Arrivals:
         twins = self._twins(port, answer.device)
         self._runs.open(port, answer.device, identified=is_identity(answer.device.serial) and not twins)
         if twins:
-            self._refuse_twins([port, *twins], answer.device.serial)
-        elif not is_identity(answer.device.serial):
+            self._doubled([port, *twins], answer.device.serial)
+        refuses = self._runs.setup.options.unidentified == "refuse"
+        if twins and refuses:
+            return
+        if refuses and not is_identity(answer.device.serial):
             text = f"the serial {answer.device.serial!r} names no single unit"
-            self._runs.close_unrun(port, Outcome.FAIL, "identity.default_serial", text)
-        elif answer.bad_boot_header:
-            text = "block 1 of BOOT holds no bootloader header"
-            self._runs.close_unrun(port, Outcome.FAIL, "identity.not_an_ae3", text)
+            self._runs.close_unrun(port, Outcome.ERROR, "identity.default_serial", text)
         else:
             self._runs.waiting.append(port)
+
+    @property
+    def _refuses_unidentified(self) -> bool:
+        return self._runs.setup.options.unidentified == "refuse"
 
     def _not_held(self, port: Port, answer: CameraNotHeld) -> None:
         if port.run is not None:
             return
         if answer.gone:
-            port.show(SlotState.EMPTY, "usb.not_held", "it left its bootloader before it could be held: replug it")
+            port.show(SlotState.EMPTY, "usb.not_held", NOT_HELD)
+            self._notices.tell(port, "notice.not_held", NOT_HELD)
             return
         self._runs.open(port, answer.device, identified=is_identity(answer.device.serial))
         self._runs.close_unrun(port, answer.outcome, answer.code, answer.message)
@@ -255,15 +311,20 @@ class Arrivals:
         since_s = monotonic_s() - HOLD_FIRST_S
         return any(port.hold_since_s is not None and port.hold_since_s > since_s for port in self._ports.values())
 
-    def _refuse_twins(self, ports: list[Port], serial: str) -> None:
-        """Two cameras with one serial: neither result could be told from the other's, so neither is green."""
+    def _doubled(self, ports: list[Port], serial: str) -> None:
+        """Two cameras with one serial: neither result could be told from the other's by it.
+
+        So neither is green, or both are run by their ports and in no yield, as `unidentified` says.
+        """
         places = " and ".join(sorted(port.name for port in ports))
         text = f"the serial {serial} is plugged in more than once: {places}"
         for port in ports:
             if port.run is None:
                 continue
             port.run = replace(port.run, identified=False)
+            if not self._refuses_unidentified:
+                continue
             if port.worker is not None:
-                port.worker.send(CancelRun(Outcome.FAIL, "identity.duplicate_serial", text))
+                port.worker.send(CancelRun(Outcome.ERROR, "identity.duplicate_serial", text))
             else:
-                self._runs.close_unrun(port, Outcome.FAIL, "identity.duplicate_serial", text)
+                self._runs.close_unrun(port, Outcome.ERROR, "identity.duplicate_serial", text)

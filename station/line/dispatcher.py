@@ -17,6 +17,7 @@ from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.line.arrivals import Arrivals
 from station.line.batching import Batching
+from station.line.notices import Notices
 from station.line.pool import Child, Pool
 from station.line.port import Port
 from station.line.runs import Runs
@@ -31,6 +32,7 @@ from station.model.events import (
     OpeningNotCommitted,
     RunOpened,
 )
+from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotState, SlotView
 
@@ -47,6 +49,7 @@ class Dispatcher:
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None],
         on_plan_reached: Callable[[Batch], None],
+        on_notice: Callable[[Notice], None],
     ) -> None:
         self._on_batch = on_batch
         self._on_plan_reached = on_plan_reached
@@ -60,7 +63,8 @@ class Dispatcher:
         self.stopping = Stopping(setup)
         self.batching = Batching(setup)
         self._runs = Runs(setup, pool, self.stopping, self.batching, on_run)
-        self._arrivals = Arrivals(self._ports, pool, self._runs, self.stopping)
+        self._notices = Notices(on_notice, setup.options.return_window_s)
+        self._arrivals = Arrivals(self._ports, pool, self._runs, self.stopping, self._notices)
         for path, _ in setup.slots.names:
             self._ports[path] = Port(path, setup.slots.slot_at(path))
 
@@ -167,6 +171,21 @@ class Dispatcher:
             self._runs.opening_replied(reply)
         else:
             self._runs.ledger_replied(reply)
+            self._notice_failures(reply.run)
+
+    def _notice_failures(self, run: RunRecord) -> None:
+        """Failures that speak against the bench: of all slots, or of one."""
+        if self.stopping.pause_reason is not None:
+            self._paused = True
+        for path in self.stopping.slots_to_take_out:
+            text = (
+                f"taken out: {self._runs.setup.slot_failures_in_a_row} units in a row failed here while others passed; "
+                f"check its cable, then: station slots restore {self._ports[path].name}"
+            )
+            self._ports[path].taken_out = True
+            self._ports[path].show(SlotState.TAKEN_OUT, run.code if run.port_path == path else None, text)
+            self._notices.tell(self._ports[path], "notice.taken_out", text)
+        self.stopping.slots_to_take_out.clear()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -201,17 +220,30 @@ class Dispatcher:
         """How the line stands."""
         reason = self.stopping.reason
         code, message = (reason.code, reason.message) if reason else (None, "")
-        return LineStatus(self.stopping.accepting, self._paused, False, code, message, self.batching.asks)
+        paused = self.stopping.pause_reason
+        paused_code, paused_message = (paused.code, paused.message) if paused else (None, "")
+        return LineStatus(
+            self.stopping.accepting,
+            self._paused,
+            False,
+            code,
+            message,
+            self.batching.asks,
+            paused_code,
+            paused_message,
+        )
 
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
         self._paused = paused
+        if not paused:
+            self.stopping.resumed()
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
         """Runs that start from now on are of this batch and operator; one that was ended is paused no longer."""
         try:
             if self.batching.begin(name, operator, planned):
-                self._paused = False
+                self.pause(paused=False)
         except StationError as error:
             self.stopping.stop_because(error)
         self._batch_changed()
@@ -240,7 +272,7 @@ class Dispatcher:
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
         port = self._ports.get(port_path)
-        if port is None or port.slot is None or port.run is not None or port.device is None:
+        if port is None or port.slot is None or port.run is not None or port.device is None or port.taken_out:
             return
         if port.state is SlotState.RECORDING or port.hold_since_s is not None:
             return
@@ -249,6 +281,14 @@ class Dispatcher:
             self._arrivals.inserted(port, port.device)
         else:
             port.message = "it is out of its bootloader: unplug it and plug it in again, that runs it"
+
+    def restore_slot(self, place: str) -> None:
+        """Take cameras again in a slot that was taken out, by its port path or its name."""
+        for port in self._ports.values():
+            if port.taken_out and place in (port.path, port.name):
+                port.taken_out = False
+                port.show(SlotState.EMPTY)
+                self._arrivals.look_again(port)
 
     def close(self) -> None:
         """Free what the loop used."""

@@ -13,6 +13,7 @@ from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.batches import Batch
 from station.model.events import LedgerReply
+from station.model.notices import Notice
 from station.model.runs import RunRecord
 from station.model.slots import SlotView
 from station.process import step_forward
@@ -29,15 +30,17 @@ class Line:
         on_run: Callable[[RunRecord], None],
         on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None,
         on_plan_reached: Callable[[Batch], None] = lambda batch: None,
+        on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         """`on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
 
         `on_batch` is told the batch and the operator of the next runs where they change, `on_plan_reached` the batch
-        that has its planned quantity: no camera starts until somebody says how to go on.
+        that has its planned quantity: no camera starts until somebody says how to go on. `on_notice` takes what is to
+        be said of cameras that are left alone.
         """
         self._watcher = watcher
         self._pool = Pool(programs, setup.workers_spare)
-        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch, on_plan_reached)
+        self._dispatcher = Dispatcher(setup, self._pool, on_run, on_batch, on_plan_reached, on_notice)
 
     def start(self) -> None:
         """Start the child processes; cameras may arrive from now on."""
@@ -109,6 +112,10 @@ class Line:
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more."""
         self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
+
+    def restore_slot(self, place: str) -> None:
+        """Take cameras again in a slot that was taken out, by its port path or its name."""
+        self._dispatcher.post(partial(self._dispatcher.restore_slot, place))
 
     def stop(self, *, abort: bool = False) -> None:
         """Take no new camera; running ones finish, or end now with `abort`."""

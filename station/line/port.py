@@ -8,7 +8,7 @@ from station.clock import monotonic_s
 from station.line.pool import Child
 from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
-from station.model.serials import same_unit
+from station.model.serials import canonical_serial, same_serial
 from station.model.slots import Progress, Slot, SlotState, SlotView
 
 STATE_OF = {
@@ -18,7 +18,7 @@ STATE_OF = {
     Outcome.ABORTED: SlotState.ABORTED,
     Outcome.SKIPPED: SlotState.SKIPPED,
 }
-BOOTED_S = 60.0
+BOOTED_S = 120.0
 """For how long a camera that comes up as an application is taken for the one that was in DFU mode on this port."""
 
 
@@ -38,6 +38,17 @@ class Port:
     hold_wanted: bool = True
     recorded: bool = False
     """The open run stands in the log, on the disk."""
+    check_first: bool = False
+    """The log says that the camera passed: its memory is read before anything is written."""
+    taken_out: bool = False
+    """Too many units in a row failed here while others passed: cameras here are left alone."""
+    bootloader_serial: str = ""
+    """Of the bootloader that was seen here last: whose application comes here next."""
+    application_serial: str | None = None
+    """What the camera of the last run showed once it ran its application; None where it was not seen."""
+    known_serial: str = ""
+    """The unit of a camera that runs its application, by the log."""
+    hold_notes: tuple[str, ...] = ()
     history_due: bool = False
     """The camera is to be held before the log is open: the interlock has not been asked yet."""
     cancelled: bool = False
@@ -74,7 +85,7 @@ class Port:
             slot=self.name,
             port_path=self.path,
             state=state,
-            # The application spells the serial differently: a finished camera keeps the one it ran under.
+            # The application has another serial: a finished camera keeps the one it ran under.
             serial=shown.serial if shown else self._serial_of(device, state),
             run_id=shown.run_id if shown else "",
             code=self.code,
@@ -86,11 +97,18 @@ class Port:
     def _serial_of(self, device: Device | None, state: SlotState) -> str:
         if state is SlotState.RECORDING:
             return self.last_serial
-        return device.serial if device else ""
+        return self.known_serial or device.serial if device else ""
 
     def show(self, state: SlotState, code: str | None = None, message: str = "") -> None:
         """Set what the port shows."""
         self.state, self.code, self.message = state, code, message
+
+    def show_nothing(self) -> None:
+        """Show that nothing is in it."""
+        if self.taken_out:
+            self.show(SlotState.TAKEN_OUT, self.code, self.message)
+        else:
+            self.show(SlotState.EMPTY)
 
     def show_ended(self, run: RunRecord, code: str | None, message: str, state: SlotState) -> None:
         """Show how a run ended, and remember it for the time the camera re-enumerates."""
@@ -106,33 +124,50 @@ class Port:
         """A run is open on this port."""
         self.run, self.attempts, self.started_s = run, [], monotonic_s()
         self.progress, self.hold_wanted, self.cancelled, self.fickle = None, True, False, False
-        self.recorded = False
+        self.recorded, self.application_serial = False, None
         self.show(SlotState.WAITING)
 
     def is_same_unit_again(self) -> bool:
-        """Whether the device that is here now is the unit of the last run."""
-        return self.device is not None and same_unit(self.device.serial, self.last_serial)
+        """Whether the bootloader that is here now is the unit of the last run."""
+        return self.device is not None and same_serial(self.device.serial, self.last_serial)
+
+    def is_application_of_last(self) -> bool:
+        """Whether the application that is here now is that of the last run's camera: by port and time.
+
+        A camera that was put in its place shows its own bootloader first. One with a battery need not: so an
+        application that was seen before has to be the same one again.
+        """
+        if self.last is None or self.device is None or self.absent_s >= BOOTED_S:
+            return False
+        seen, shows = self.application_serial, self.device.serial
+        same_bootloader = canonical_serial(self.bootloader_serial) == canonical_serial(self.last_serial)
+        return same_bootloader and (seen is None or seen == shows)
 
     def came_back_by_itself(self, return_window_s: float) -> bool:
         """A camera of a run that ended in coming and going, back too soon for a hand to have replugged it."""
         return self.fickle and self.absent_s < return_window_s and self.is_same_unit_again()
 
     def runs_another_than(self, device: Device) -> bool:
-        """Whether the open run is of another unit than the camera that is here now, and was not asked to leave."""
-        return self.run is not None and self.hold_wanted and not same_unit(self.run.serial, device.serial)
+        """Whether the open run is of another unit than the bootloader that is here now.
+
+        An application says nothing: its serial is another one, and a camera shows its bootloader before it.
+        """
+        if self.run is None or device.mode is not DeviceMode.DFU:
+            return False
+        return canonical_serial(self.run.serial) != canonical_serial(device.serial)
 
     def waits_for(self, device: Device) -> bool:
         """Whether the camera of the open run was asked to leave its bootloader, is nowhere, and is `device`'s unit."""
         nowhere = self.device is None and self.worker is not None and not self.hold_wanted
-        return nowhere and self.run is not None and same_unit(self.run.serial, device.serial)
+        return nowhere and self.run is not None and same_serial(self.run.serial, device.serial)
 
     def has_unit_of(self, device: Device) -> bool:
-        """Whether the camera at this port, or the one of its open run, has the serial of `device` in either form.
+        """Whether the bootloader at this port, or that of its open run, has the serial of `device`.
 
         A camera that left in the middle of its run is nowhere: it may be in another slot by now.
         """
         vanished = self.device is None and self.worker is not None
-        if self.run is not None and not vanished and same_unit(self.run.serial, device.serial):
+        if self.run is not None and not vanished and same_serial(self.run.serial, device.serial):
             return True
         mine = self.device
-        return mine is not None and mine.mode is not DeviceMode.OTHER and same_unit(mine.serial, device.serial)
+        return mine is not None and mine.mode is DeviceMode.DFU and same_serial(mine.serial, device.serial)

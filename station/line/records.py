@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from station import __version__
 from station.clock import monotonic_s, now
 from station.line.port import Port
 from station.line.setup import LineSetup
@@ -29,6 +30,10 @@ def opened_run(setup: LineSetup, port: Port, device: Device, *, identified: bool
         bundle_sha256=setup.bundle_sha256,
         bootloader=port.bootloader or None,
         started_at=now(),
+        station_version=__version__,
+        bundle_version=setup.bundle_version,
+        purpose=setup.purpose,
+        notes=port.hold_notes,
     )
 
 
@@ -45,9 +50,11 @@ def closed_run(
     How long it took is measured, and its end told by its beginning: the wall clock may have been set meanwhile.
     """
     duration_s = _measured_s(port)
+    notes = dict.fromkeys([*run.notes, *(note for attempt in attempts for note in attempt.notes)])
     return replace(
         run,
         attempts=attempts,
+        notes=tuple(notes),
         outcome=outcome,
         code=code,
         message=message,

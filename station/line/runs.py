@@ -99,7 +99,15 @@ class Runs:
         assert port.run is not None
         assert port.device is not None
         self.waiting.remove(port)
-        plan = RunPlan(port.run.run_id, port.run.serial, self.setup.recipe, self.setup.images, self.setup.options)
+        plan = RunPlan(
+            port.run.run_id,
+            port.run.serial,
+            self.setup.recipe,
+            self.setup.images,
+            self.setup.options,
+            check_first=port.check_first,
+            hold_notes=port.hold_notes,
+        )
         port.worker = self._pool.take()
         self.workers[port.worker.connection] = port
         port.show(SlotState.RUNNING)
@@ -128,7 +136,14 @@ class Runs:
         assert port.run is not None
         self._pool.give_back(self._release(port))
         port.fickle = ended.left_by_itself
-        run = replace(port.run, verified=ended.verified, boot_confirmed=ended.boot_confirmed)
+        port.application_serial = ended.application_serial
+        run = replace(
+            port.run,
+            verified=ended.verified,
+            boot_confirmed=ended.boot_confirmed,
+            application_serial=ended.application_serial,
+            notes=ended.notes,
+        )
         self._finish(port, closed_run(port, run, tuple(port.attempts), ended.outcome, ended.code, ended.message))
 
     def _worker_died(self, port: Port) -> None:
@@ -173,7 +188,7 @@ class Runs:
             port.show_ended(run, run.code, run.message, STATE_OF[run.outcome])
             # A camera that failed and is off the bus still sits in its slot: what to do with it stays to be read.
             if port.device is None and run.outcome in (Outcome.PASS, Outcome.SKIPPED):
-                port.show(SlotState.EMPTY)
+                port.show_nothing()
         self._on_run(run)
         self._batching.count(run)
         self._stopping.count(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from station.clock import monotonic_s
 from station.errors import LedgerError, StationError
 from station.line.setup import LineSetup
+from station.line.stop_policy import UNIDENTIFIED, SameFailures, SlotFailures, what_to_check
 from station.model.runs import Outcome, RunRecord
 
 ABORT_S = 5.0
@@ -17,12 +18,19 @@ class Stopping:
     def __init__(self, setup: LineSetup) -> None:
         self._setup = setup
         self._errors_in_a_row = 0
+        self._same_failures = SameFailures(setup.same_failures_in_a_row)
+        self._slot_failures = SlotFailures(setup.slot_failures_in_a_row)
         self._abort_at_s: float | None = None
         self.listed = False
         self.accepting = True
         self.runs = 0
         self.reason: StationError | None = None
         """Why the line stopped by itself, None while it did not."""
+
+        self.pause_reason: StationError | None = None
+        """Why the line paused by itself, None while it did not."""
+        self.slots_to_take_out: list[str] = []
+        """Port paths of slots in which unit after unit failed while others passed; whoever takes them out clears it."""
 
     @property
     def stopped(self) -> bool:
@@ -49,7 +57,7 @@ class Stopping:
     def count(self, run: RunRecord) -> None:
         """A finished run; stops the line where enough are done or too many errors came in a row."""
         self.runs += 1
-        if run.outcome is Outcome.ERROR:
+        if run.outcome is Outcome.ERROR and run.code not in UNIDENTIFIED:
             self._errors_in_a_row += 1
         elif run.outcome in (Outcome.PASS, Outcome.FAIL):
             self._errors_in_a_row = 0
@@ -59,5 +67,26 @@ class Stopping:
         if limit and self._errors_in_a_row >= limit:
             text = f"{limit} station errors in a row, the last one {run.code}: {run.message}"
             self.stop_because(StationError("line.stopped", text))
+        self._count_failure(run)
         if self._setup.stop_after is not None and self.runs >= self._setup.stop_after:
             self.accepting = False
+
+    def _count_failure(self, run: RunRecord) -> None:
+        self.slots_to_take_out += self._slot_failures.count(run)
+        if not self._same_failures.count(run) or self.pause_reason is not None:
+            return
+        code = run.code or ""
+        text = (
+            f"{len(self._same_failures.units)} cameras in a row failed with {code}, the last one in {run.slot}: "
+            f"check {what_to_check(code)}"
+        )
+        reason = StationError("line.same_failures", text)
+        if self._setup.attended:
+            self.pause_reason = reason
+        else:
+            self.stop_because(reason)
+
+    def resumed(self) -> None:
+        """Somebody looked: the count of failures begins anew."""
+        self.pause_reason = None
+        self._same_failures.clear()

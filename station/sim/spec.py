@@ -40,7 +40,8 @@ class CameraSpec:
     """One virtual camera. Durations are seconds.
 
     `scale` multiplies the profile's times (not the boot, not the window). `external` is the memory chip, "mram" or
-    "nor", "" for the profile's own. `contents` lie over `release` (a folder with the four files of a release).
+    "nor", "" for the profile's own. `external_bytes` is the size of an external chip that ignores higher address bits,
+    null for one that is large enough. `contents` lie over `release` (a folder with the four files of a release).
     `application_serial` is the order of the bytes of the serial there, "reversed" or "same". `crash` says what a
     broken firmware does: "dead" is silence for ever, "cycle" brings the bootloader back after `crash_s`. `forced` is a
     power-up by the application's reboot into the bootloader: no 1.5 s limit. `requires_he` lets the application start
@@ -58,6 +59,7 @@ class CameraSpec:
     bootloader: str = "1.0.3"
     external: str = ""
     mram_initialized: bool = True
+    external_bytes: int | None = None
     release: str = ""
     contents: tuple[Content, ...] = ()
     faults: tuple[Fault, ...] = ()

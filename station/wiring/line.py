@@ -20,7 +20,8 @@ from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
-from station.model.runs import ImagePlan, RunRecord
+from station.model.notices import Notice
+from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.log import open_log
@@ -38,6 +39,8 @@ def line_setup(
     stop_after: int | None = None,
     only_present: bool = False,
     accepts: Callable[[Device], bool] | None = None,
+    attended: bool = False,
+    purpose: Purpose | None = None,
 ) -> LineSetup:
     """What the line is told: UsageError where the recipe needs an image that the bundle does not have."""
     recipe = settings.recipe(settings.run.recipe)
@@ -57,10 +60,14 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
+        purpose=purpose or Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
         operator=settings.run.operator,
         errors_in_a_row=settings.line.errors_in_a_row,
+        same_failures_in_a_row=settings.line.same_failures_in_a_row,
+        slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
+        attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
@@ -95,6 +102,7 @@ def running_line(
     setup: LineSetup,
     on_run: Callable[[RunRecord], None],
     on_plan_reached: Callable[[Batch], None],
+    on_notice: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
@@ -111,7 +119,7 @@ def running_line(
     def tell_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
 
-    line = Line(setup, programs_for(bench.access), bench.watcher, tell, tell_batch, on_plan_reached)
+    line = Line(setup, programs_for(bench.access), bench.watcher, tell, tell_batch, on_plan_reached, on_notice)
     with ExitStack() as opened:
         failures: list[Exception] = []
         refusals: list[StationError] = []

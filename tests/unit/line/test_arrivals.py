@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from station.flash.messages import CameraNotHeld
 from station.line.arrivals import Arrivals
+from station.line.notices import Notices
 from station.line.port import Port
 from station.line.setup import LineSetup
 from station.line.stopping import Stopping
@@ -24,7 +25,7 @@ def test_a_camera_that_may_not_be_opened_stops_the_line_though_it_leaves_before_
     ports: dict[str, Port] = {}
     pool = SimpleNamespace(holder=SimpleNamespace(connection=ours), hold=lambda device: None)
     runs = SimpleNamespace(setup=setup, log=None)
-    arrivals = Arrivals(ports, cast(Any, pool), cast(Any, runs), stopping)
+    arrivals = Arrivals(ports, cast(Any, pool), cast(Any, runs), stopping, Notices(lambda notice: None, 4.0))
     arrivals.device_event(DeviceArrived(CAMERA))
     holders.send(CameraNotHeld(CAMERA, Outcome.ERROR, "usb.access_denied", "no permission to open it", gone=False))
     arrivals.read_holder()

@@ -26,7 +26,12 @@ BATCH = Batch("b1", "s1", "L42", 5, "ann", datetime(2026, 1, 1, tzinfo=UTC))
 
 def test_a_batch_that_is_not_in_the_log_stops_the_line_and_every_screen_says_why() -> None:
     dispatcher = Dispatcher(
-        SETUP, Pool(PROGRAMS, 0), lambda run: None, lambda batch, operator: None, lambda batch: None
+        SETUP,
+        Pool(PROGRAMS, 0),
+        lambda run: None,
+        lambda batch, operator: None,
+        lambda batch: None,
+        lambda notice: None,
     )
     try:
         dispatcher.ledger_replied(BatchNotCommitted(BATCH, "database is locked"))
