@@ -220,6 +220,7 @@ HINTS: dict[str, str] = {
     "settings.unreadable": "Check the path and the file's permissions.",
     "settings.not_written": "Check the file's owner and the free space of its disk.",
     "usage.slot_name": "Choose another name; --replace forgets the slots that are there.",
+    "usage.unknown_slot": "station slots shows the slots and what is in them.",
     "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
     "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
     "usage.no_sim": "Start the virtual cameras first: station sim serve DIR",

@@ -64,7 +64,7 @@ REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
     "resume": lambda line, given: line.resume(),
     "cancel": lambda line, given: line.cancel(_port_path(given)),
     "rerun": lambda line, given: line.rerun(_port_path(given)),
-    "restore_slot": lambda line, given: line.restore_slot(_port_path(given)),
+    "restore_slot": lambda line, given: line.restore_slot(_place(given)),
     "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
     "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
     "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),
@@ -86,6 +86,10 @@ def _port_path(given: Mapping[str, Any]) -> str:
     if not isinstance(port_path, str):
         raise TypeError("port_path is text")
     return port_path
+
+
+def _place(given: Mapping[str, Any]) -> str:
+    return _port_path(given) if "port_path" in given else _name(given, "name")
 
 
 def _name(given: Mapping[str, Any], key: str) -> str:

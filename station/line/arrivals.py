@@ -75,8 +75,9 @@ class Arrivals:
         if known:
             self._left(port)
         port.device, port.known_serial = device, ""
-        self._notices.arrived(port)
-        if device.mode is DeviceMode.DFU:
+        in_dfu = device.mode is DeviceMode.DFU
+        self._notices.arrived(port, another=in_dfu and device.serial != port.bootloader_serial)
+        if in_dfu:
             port.bootloader_serial = device.serial
         if port.slot is None:
             self._leave_alone(port, SlotState.NOT_A_SLOT, "notice.not_a_slot", NOT_A_SLOT)
@@ -96,7 +97,7 @@ class Arrivals:
 
     def _came_new(self, port: Port, device: Device) -> None:
         if port.taken_out:
-            self._leave_alone(port, SlotState.TAKEN_OUT, "notice.taken_out", TAKEN_OUT)
+            self._leave_alone(port, SlotState.TAKEN_OUT, "notice.slot_taken_out", TAKEN_OUT)
         elif device.mode is DeviceMode.DFU:
             self.inserted(port, device)
         elif device.mode is DeviceMode.APPLICATION:

@@ -26,10 +26,10 @@ class Notices:
         self._return_window_s = return_window_s
         self._insertions: dict[str, _Insertion] = {}
 
-    def arrived(self, port: Port) -> None:
-        """A device came to a port: a new insertion, unless it was gone too short for a hand."""
+    def arrived(self, port: Port, *, another: bool) -> None:
+        """A device came to a port: a new insertion where it is `another` camera or was gone long enough for a hand."""
         insertion = self._insertions.get(port.path)
-        if insertion is None or port.absent_s > self._return_window_s:
+        if insertion is None or another or port.absent_s > self._return_window_s:
             self._insertions[port.path] = _Insertion()
         elif port.run is None:
             insertion.returns += 1

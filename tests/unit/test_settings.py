@@ -161,7 +161,8 @@ REFUSED = {
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, purpose, batch, operator, recipe, bundle",
+        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, purpose, "
+        "batch, operator, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",
