@@ -177,14 +177,15 @@ class Dispatcher:
         """Failures that speak against the bench: of all slots, or of one."""
         if self.stopping.pause_reason is not None:
             self._paused = True
+        limit = self._runs.setup.slot_failures_in_a_row
         for path in self.stopping.slots_to_take_out:
             text = (
-                f"taken out: {self._runs.setup.slot_failures_in_a_row} units in a row failed here while others passed; "
-                f"check its cable, then: station slots restore {self._ports[path].name}"
+                f"taken out: {limit} units in a row failed here while others passed; check its cable, then restore it"
             )
             self._ports[path].taken_out = True
             self._ports[path].show(SlotState.TAKEN_OUT, run.code if run.port_path == path else None, text)
-            self._notices.tell(self._ports[path], "notice.taken_out", text)
+            command = f"station slots restore {self._ports[path].name}"
+            self._notices.tell(self._ports[path], "notice.taken_out", f"{text}: {command}")
         self.stopping.slots_to_take_out.clear()
 
     # --- requests ---------------------------------------------------------------------------------------------------
