@@ -19,6 +19,8 @@ from station.sim.virtual_line import VirtualLine
 
 LIMIT_S = 60.0
 FILES = {"HP": "firmware_M55_HP.bin", "HE": "firmware_M55_HE.bin", "ROMFS1": "romfs1.img", "ROMFS0": "romfs0.img"}
+QUICK_BOOT = {"STATION_RUN__BOOT_STAYS_S": "0.2"}
+"""How long an application must stay costs every camera of every test that time; tests of it say their own."""
 PROGRAM = (sys.executable, "-m", "station")
 
 
@@ -38,7 +40,7 @@ def station(*words: str | Path, limit_s: float = LIMIT_S, **environment: str) ->
         capture_output=True,
         text=True,
         timeout=limit_s,
-        env={**os.environ, **environment},
+        env={**os.environ, **QUICK_BOOT, **environment},
         check=False,
     )
 
@@ -98,7 +100,9 @@ class Station:
     """A running `station run --headless --json`: its finished runs, as it prints them."""
 
     def __init__(self, words: Sequence[str | Path], environment: dict[str, str], start: Start = spawn) -> None:
-        self.process = start(["run", "--headless", "--json", *map(str, words)], {**os.environ, **environment})
+        self.process = start(
+            ["run", "--headless", "--json", *map(str, words)], {**os.environ, **QUICK_BOOT, **environment}
+        )
         self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.talk: list[str] = []
         self.rest: list[dict[str, Any]] = []

@@ -52,6 +52,12 @@ def version_label(content: Content) -> str | None:
     return bytes(match[0]).decode("ascii") if match else None
 
 
+def label_span(content: Content) -> tuple[int, int] | None:
+    """The offsets of the first and the last byte of an HP image's version label; None where there is none."""
+    match = _LABEL.search(content)
+    return (match.start(), match.end() - 1) if match else None
+
+
 def is_romfs(content: Content) -> bool:
     """Whether an image begins as a ROMFS does."""
     return bytes(content[: len(ROMFS_MAGIC)]) == ROMFS_MAGIC

@@ -57,7 +57,7 @@ def demo(
         store = BundleStore(folder)
         bundle = demo_bundle(store)
         bench = stack.enter_context(simulated_bench(cameras))
-        setup = line_setup(settings, store, bundle, stop_after=None if serve else cameras, headless=not serve)
+        setup = line_setup(settings, store, bundle, stop_after=None if serve else cameras, attended=serve)
         say(f"{cameras} virtual cameras, bundle {bundle.name} ({bundle.version}); the log is in {folder}")
         printer = RunPrinter(as_json=as_json)
         stack.enter_context(printer.printing())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated
 
 import typer
@@ -12,7 +12,8 @@ from station.cli.output import say
 from station.cli.run import BatchChoice, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
-from station.model.serials import same_unit
+from station.model.runs import Purpose
+from station.model.serials import canonical_serial
 
 app = new_app(
     "Flash the cameras that are plugged in now, once, and exit.\n\nExample: station flash ae3-4.7.0 --port 1-1.4 --json"
@@ -49,14 +50,15 @@ def flash(
     from station.wiring.bench import bench_for
     from station.wiring.bundles import chosen_bundle
     from station.wiring.line import line_setup
-    from station.wiring.log import data_folder
+    from station.wiring.log import data_folder, units_named
 
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
         chosen = chosen_bundle(store, bundle)
-        accepts = _selection(list_devices(bench.access), serial, port, every=every)
-        setup = line_setup(settings, store, chosen, only_present=True, accepts=accepts)
+        units = units_named(settings.station.data_dir, serial) if serial is not None else None
+        accepts = _selection(list_devices(bench.access), units, port, every=every)
+        setup = line_setup(settings, store, chosen, only_present=True, accepts=accepts, purpose=Purpose.ENGINEERING)
         with printer.printing():
             code = run_line(settings, bench, setup, printer)
     if not printer.runs:
@@ -66,11 +68,11 @@ def flash(
 
 
 def _selection(
-    devices: Sequence[Device], serial: str | None, port: str | None, *, every: bool
+    devices: Sequence[Device], units: Collection[str] | None, port: str | None, *, every: bool
 ) -> Callable[[Device], bool]:
     """Which devices to run; UsageError where it is not plain which one is meant."""
-    if serial is not None or port is not None:
-        return lambda device: _fits(device, serial, port)
+    if units is not None or port is not None:
+        return lambda device: _fits(device, units, port)
     cameras = [device for device in devices if device.mode is DeviceMode.DFU]
     if len(cameras) > 1 and not every:
         found = ", ".join(f"{device.serial or '(no serial)'} on {device.port_path}" for device in cameras)
@@ -78,5 +80,5 @@ def _selection(
     return lambda device: True
 
 
-def _fits(device: Device, serial: str | None, port: str | None) -> bool:
-    return (port is None or device.port_path == port) and (serial is None or same_unit(device.serial, serial.upper()))
+def _fits(device: Device, units: Collection[str] | None, port: str | None) -> bool:
+    return (port is None or device.port_path == port) and (units is None or canonical_serial(device.serial) in units)

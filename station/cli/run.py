@@ -91,7 +91,7 @@ def run(
             chosen = chosen_bundle(store, settings.run.bundle)
         if stop_after is None and simulate is not None and not serve:
             stop_after = simulate
-        setup = line_setup(settings, store, chosen, stop_after=stop_after, headless=not serve)
+        setup = line_setup(settings, store, chosen, stop_after=stop_after, attended=serve)
         say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)

@@ -18,8 +18,9 @@ from station.cli.output import say
 from station.cli.progress import progress_bars
 from station.errors import HINTS
 from station.model.batches import Batch
+from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
-from station.model.slots import SlotNotice
+from station.printable import printable
 
 if TYPE_CHECKING:
     from station.line.line import Line
@@ -119,11 +120,6 @@ def _ready(bench: Bench) -> None:
     bench.ready()
 
 
-def _say_notice(notice: SlotNotice) -> None:
-    """What is in a slot and gets no run, once an insertion."""
-    say(f"{notice.slot}: {notice.message}")
-
-
 def _plan_reached(data_dir: Path, batch: Batch) -> None:
     """Cameras wait from now on, and only a screen can ask how to go on: who has none is told here."""
     say(
@@ -133,12 +129,17 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
     )
 
 
+def _notice(notice: Notice) -> None:
+    """A camera that is left alone: whoever waits for it has to be told."""
+    say(printable(notice.line))
+
+
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.line.dispatcher import Listeners
     from station.wiring.line import running_line
 
-    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_say_notice)
+    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = line.run(on_ready=partial(_ready, bench))

@@ -1,4 +1,4 @@
-"""`station slots`: the slots and what is in them now; `station slots learn` names them."""
+"""`station slots`: the slots and what is in them now; `learn` names them, `restore` takes one in again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from station.cli import learn
+from station.cli import restore as restoring
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import print_json, print_table, say
 from station.cli.run import SimOption
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 app = new_app("The slots and what is in them now.")
 app.command("learn", epilog="Example: station slots learn --config config/station.toml")(learn.learn)
+app.command("restore", epilog=restoring.EXAMPLE)(restoring.restore)
 
 _EMPTY = "empty"
 NOT_A_SLOT = "(not a slot)"

@@ -41,8 +41,8 @@ class Steered(Protocol):
         """Run the camera that is in a slot once more."""
         ...
 
-    def restore_slot(self, port_path: str) -> None:
-        """Use a slot again that was taken out."""
+    def restore_slot(self, place: str) -> None:
+        """Take cameras again in a slot that was taken out."""
         ...
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
@@ -64,7 +64,7 @@ REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
     "resume": lambda line, given: line.resume(),
     "cancel": lambda line, given: line.cancel(_port_path(given)),
     "rerun": lambda line, given: line.rerun(_port_path(given)),
-    "restore_slot": lambda line, given: line.restore_slot(_port_path(given)),
+    "restore_slot": lambda line, given: line.restore_slot(_place(given)),
     "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
     "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
     "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),
@@ -86,6 +86,10 @@ def _port_path(given: Mapping[str, Any]) -> str:
     if not isinstance(port_path, str):
         raise TypeError("port_path is text")
     return port_path
+
+
+def _place(given: Mapping[str, Any]) -> str:
+    return _port_path(given) if "port_path" in given else _name(given, "name")
 
 
 def _name(given: Mapping[str, Any], key: str) -> str:

@@ -26,8 +26,8 @@ from typing import Any
 from station.clock import monotonic_s
 from station.control.requests import Steered, carry_out
 from station.control.wire import LineAbout, Snapshot, socket_path
+from station.model.notices import Notice
 from station.model.runs import RunRecord
-from station.model.slots import SlotNotice
 
 MODE = 0o660
 """Its owner and its group may watch and steer the line, nobody else."""
@@ -81,7 +81,7 @@ class LineService:
         """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
         self._post({"run": run.to_json()})
 
-    def post_notice(self, notice: SlotNotice) -> None:
+    def post_notice(self, notice: Notice) -> None:
         """Tell every screen of something in a slot that gets no run."""
         self._post({"notice": notice.to_json()})
 

@@ -64,7 +64,7 @@ class LineStatus:
     plan_reached: bool = False
     """Every planned unit of the batch has its result: no camera starts until somebody says how to go on."""
     paused_code: str | None = None
-    """The code that paused the line by itself; None where a person paused it."""
+    """Why the line paused by itself (`line.same_failures`); None where it did not."""
     paused_message: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ LOOKS: Mapping[SlotState, Look] = {
     SlotState.EMPTY: Look("·", mark("empty"), "idle"),
     SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
     SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
+    SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "failed"),
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting"),
     SlotState.WAITING: Look("◑", mark("WAITING"), "waiting"),
     SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),

@@ -16,6 +16,9 @@ from station.dashboard.language import chosen, mark, tr
 FORMS = (
     # slots and runs
     mark("this port is not a slot: the camera is left alone"),
+    mark("an OpenMV board that is no AE3 ({usb_id}) is in this slot: it is left alone"),
+    mark("this slot is taken out: the camera in it is left alone"),
+    mark("taken out: {count} units in a row failed here while others passed; check its cable, then restore it"),
     mark("it runs its application: replug it to flash it"),
     mark("the line takes no new cameras now"),
     mark("it left its bootloader before it could be held: replug it"),
@@ -41,7 +44,10 @@ FORMS = (
     mark("the reset was asked for again"),
     mark("the port was reset"),
     mark("the application shows no serial; the camera was recognized by its port"),
-    mark("{serial} came back on this port, {other} was flashed"),
+    mark("the application's serial {serial} has none of the known forms"),
+    mark("the application came and went: it left the bus {seconds} s after it came"),
+    mark("the camera was unplugged right after its application came"),
+    mark("{usb_id} came instead"),
     # what the camera is
     mark("transfer size {found} found, {expected} expected"),
     mark("partitions {found} found, {expected} expected"),
@@ -82,6 +88,8 @@ FORMS = (
     mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     mark("the camera refused the MRAM initialization: {error}"),
     # the line and its machine
+    mark("{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}"),
+    mark("the bundle, the settings and the bench"),
     mark("{count} station errors in a row, the last one {error}"),
     mark("the line's process ended"),
     mark("udev does not run here ({file} is missing; a container has none)"),

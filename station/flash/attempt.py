@@ -14,12 +14,18 @@ from station.flash.images import ImageJob, Tick, opened
 from station.flash.pipe import Link
 from station.flash.session import DfuSession
 from station.flash.steps.boot import BootJob
+from station.flash.steps.check import holds_images
 from station.flash.steps.identify import identify
+from station.flash.steps.wrapped import refuse_wrapped
 from station.model.devices import Device
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan
 from station.model.slots import Progress
 
+REUSED = (
+    "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this serial, "
+    "or flashed elsewhere"
+)
 BLANK_BLOCK = bytes(BLOCK_BYTES)
 ERASE_PLAN = ImagePlan(RWFS.name, RWFS.alt, "", BLOCK_BYTES, hashlib.sha256(BLANK_BLOCK).hexdigest())
 """Erasing the filesystem is one block of zeros at its start: the next boot formats it."""
@@ -42,16 +48,25 @@ class Attempt:
     mram_initialized: bool = False
     verified: bool = False
     boot_confirmed: bool = False
+    unreadable: set[int] = field(default_factory=set)
+    application_serial: str | None = None
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
         """What happened to each image that was begun."""
         return tuple(job.record for job in self.jobs)
 
-    def run(self) -> None:
-        """Go through the phases; a camera's failure is raised, and `phase` says where."""
+    def run(self) -> bool:
+        """Go through the phases; a camera's failure is raised, and `phase` says where.
+
+        False where the log says that the unit passed and its memory says so too: it was left as it is, and boots.
+        """
         self._enter("identify")
-        identify(self.session)
+        found = identify(self.session)
+        self.notes += found.notes
+        self.unreadable = found.unreadable
+        if self.plan.check_first and self.number == 1 and self._is_there_already():
+            return False
         with ExitStack() as files:
             # All of them before the first write: a damaged one must not leave the camera with half a release.
             contents = {image.partition: files.enter_context(opened(image)) for image in self.plan.images}
@@ -64,6 +79,20 @@ class Attempt:
                     self._write(step.partition, contents[step.partition])
             self._verify()
         self._boot()
+        return True
+
+    def _is_there_already(self) -> bool:
+        self._enter("check")
+        if any(image.alt in self.unreadable for image in self.plan.images):
+            return False
+        holds = holds_images(self.session, self.plan.images, self.notes)
+        if holds:
+            self.link.want_hold(wanted=False)
+            self._boot_job().let_go()
+            return True
+        if holds is False:
+            self.notes.append(REUSED)
+        return False
 
     def _enter(self, phase: str, job: ImageJob | None = None) -> Tick:
         """Begin a phase (of an image) and return the function that tells its progress."""
@@ -100,7 +129,8 @@ class Attempt:
             self._write_image(job, only_changed=False)
 
     def _begin(self, plan: ImagePlan, partition: Partition, content: mmap.mmap | bytes) -> ImageJob:
-        job = ImageJob(self.session, plan, partition, content)
+        readable = partition.alt not in self.unreadable
+        job = ImageJob(self.session, plan, partition, content, self.notes, readable=readable)
         self.jobs.append(job)
         return job
 
@@ -149,11 +179,19 @@ class Attempt:
             return
         for job in self.jobs:
             job.verify(self._enter("verify", job))
+            if job.partition is ROMFS0:
+                refuse_wrapped(self.session, job.content, self.notes)
         self.verified = all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 
     def _boot(self) -> None:
         self._enter("boot")
         # From here on a camera in DFU mode on this port is on its way to the application: it must not be held.
         self.link.want_hold(wanted=False)
-        boot = BootJob(self.session, self.link, self.device, self.bootloader, self.plan.options, self.notes)
-        self.boot_confirmed = boot.run()
+        boot = self._boot_job()
+        try:
+            self.boot_confirmed = boot.run()
+        finally:
+            self.application_serial = boot.application_serial
+
+    def _boot_job(self) -> BootJob:
+        return BootJob(self.session, self.link, self.device, self.bootloader, self.plan.options, self.notes)

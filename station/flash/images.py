@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from station.ae3.partitions import BLOCK_BYTES, Partition
+from station.ae3.partitions import BLOCK_BYTES, Medium, Partition
 from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
-from station.errors import BundleError, DfuError, VerifyError
+from station.errors import BundleError, CameraError, DfuError, VerifyError
 from station.flash import blocks as choice
 from station.flash.session import DfuSession
 from station.model.runs import ImagePlan, ImageRecord
@@ -23,10 +23,21 @@ Tick = Callable[[int], None]
 class ImageJob:
     """One image of one attempt: what was written, what was read, and how long it took."""
 
-    def __init__(self, session: DfuSession, plan: ImagePlan, partition: Partition, content: mmap.mmap | bytes) -> None:
+    def __init__(
+        self,
+        session: DfuSession,
+        plan: ImagePlan,
+        partition: Partition,
+        content: mmap.mmap | bytes,
+        notes: list[str],
+        *,
+        readable: bool = True,
+    ) -> None:
         self._session = session
         self._plan = plan
-        self._content = content
+        self._notes = notes
+        self._readable = readable
+        self.content = content
         self.partition = partition
         self.blocks_total = -(-plan.size_bytes // BLOCK_BYTES)
         self.written: set[int] = set()
@@ -51,13 +62,17 @@ class ImageJob:
         )
 
     def write(self, *, only_changed: bool, read_all: bool, tick: Tick) -> None:
-        """Write the image: whole, or the blocks that differ. `read_all`: no complete reading will follow this."""
+        """Write the image: whole, or the blocks that differ. `read_all`: no complete reading will follow this.
+
+        Where the external memory cannot be read beforehand the image is written whole: nobody has reported an UPLOAD of
+        it, and the reading afterwards is the proof.
+        """
         started_s = monotonic_s()
         try:
             self._session.select(self.partition)
             blocks: Iterable[int] = range(self.blocks_total)
-            if only_changed:
-                blocks = self._differing(read_all=read_all, tick=tick)
+            if only_changed and self._readable:
+                blocks = self._differing_or_all(read_all=read_all, tick=tick)
             self._write_blocks(list(blocks), tick)
         finally:
             self.write_s += monotonic_s() - started_s
@@ -106,12 +121,23 @@ class ImageJob:
 
     def _block(self, block: int) -> bytes:
         start = block * BLOCK_BYTES
-        return self._content[start : start + BLOCK_BYTES]
+        return self.content[start : start + BLOCK_BYTES]
 
     def _is_right(self, block: int) -> bool:
         wanted = self._block(block)
         found = self._session.upload(block, BLOCK_BYTES)
         return not isinstance(found, ShortFrame) and bytes(found[: len(wanted)]) == wanted
+
+    def _differing_or_all(self, *, read_all: bool, tick: Tick) -> list[int]:
+        try:
+            return self._differing(read_all=read_all, tick=tick)
+        except CameraError as error:
+            if self.partition.medium is not Medium.EXTERNAL:
+                raise
+            self._session.recover(self.partition, error)
+            self._readable = False
+            self._notes.append(f"{self.partition.name} could not be read before it was written: {error}")
+            return list(range(self.blocks_total))
 
     def _differing(self, *, read_all: bool, tick: Tick) -> list[int]:
         samples: dict[int, bool] = {}
@@ -145,7 +171,7 @@ class ImageJob:
         upload, size_bytes = self._session.upload, self._plan.size_bytes
         for block in range(self.blocks_total):
             start = block * BLOCK_BYTES
-            wanted = self._content[start : start + BLOCK_BYTES]
+            wanted = self.content[start : start + BLOCK_BYTES]
             found = upload(block, BLOCK_BYTES)
             payload = b"" if isinstance(found, ShortFrame) else bytes(found[: len(wanted)])
             digest.update(payload)
@@ -157,12 +183,19 @@ class ImageJob:
 
 
 @contextmanager
+def mapped(plan: ImagePlan) -> Iterator[mmap.mmap]:
+    """An image file's bytes, mapped as they are on the disk now."""
+    with Path(plan.path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+@contextmanager
 def opened(plan: ImagePlan) -> Iterator[mmap.mmap]:
     """An image file's bytes, mapped; BundleError `bundle.corrupt` where they are not the manifest's any more.
 
     The line hashed them when it started, which may be days ago. Nothing is written of what is damaged since.
     """
-    with Path(plan.path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with mapped(plan) as content:
         if len(content) != plan.size_bytes or hashlib.sha256(content).hexdigest() != plan.sha256:
             raise BundleError("bundle.corrupt", f"{plan.path} is not what was imported for {plan.partition}")
         yield content

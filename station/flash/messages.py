@@ -111,3 +111,6 @@ class RunEnded:
     verified: bool
     boot_confirmed: bool
     left_by_itself: bool
+    application_serial: str | None = None
+    notes: tuple[str, ...] = ()
+    """What was not as expected and decided nothing, of every attempt, each sentence once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from station.clock import monotonic_s, now
@@ -29,6 +29,9 @@ class Verdict:
     again: bool = False
 
 
+LEFT_AS_IT_IS = Verdict(Outcome.SKIPPED, "unit.already_passed", "this unit already passed with this bundle and recipe")
+
+
 class CameraRun:
     """The attempts on one camera, from the moment it is held."""
 
@@ -39,6 +42,7 @@ class CameraRun:
         self._link = link
         self._access = access
         self._mram_done = False
+        self._notes = list(request.plan.hold_notes)
 
     def run(self) -> RunEnded:
         """Run attempts until one passes, none may follow, or their number is used up."""
@@ -46,8 +50,10 @@ class CameraRun:
         while True:
             number += 1
             attempt, verdict = self._attempt(number)
+            if attempt:
+                self._notes += (note for note in attempt.notes if note not in self._notes)
             if not verdict.again or number >= self._plan.options.max_attempts:
-                return _ended(attempt, verdict)
+                return replace(_ended(attempt, verdict), notes=tuple(self._notes))
             if verdict.returned and verdict.returned.device:
                 self._device = verdict.returned.device
                 self._bootloader = verdict.returned.bootloader or self._bootloader
@@ -62,15 +68,16 @@ class CameraRun:
                 self._plan, self._device, self._bootloader, self._link, session, number, mram_done=self._mram_done
             )
             try:
-                attempt.run()
+                verdict = Verdict(Outcome.PASS) if attempt.run() else LEFT_AS_IT_IS
             finally:
                 self._mram_done = attempt.mram_done
                 session.close()
-            verdict = Verdict(Outcome.PASS)
         except Orphaned:
             raise
         except Exception as error:
             verdict = self._verdict(error)
+        if verdict is LEFT_AS_IT_IS:
+            return attempt, verdict
         self._link.tell(AttemptEnded(_record(attempt, number, verdict, started_at, monotonic_s() - started_s)))
         return attempt, verdict
 
@@ -134,4 +141,5 @@ def _ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
         verified=bool(attempt and attempt.verified),
         boot_confirmed=bool(attempt and attempt.boot_confirmed),
         left_by_itself=code == "usb.disconnected" or code.startswith("boot."),
+        application_serial=attempt.application_serial if attempt else None,
     )

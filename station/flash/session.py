@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from station.ae3.limits import limits_for
 from station.ae3.partitions import Partition
 from station.dfu.actions import Action, Reply
 from station.dfu.engine import DetachResult, Engine, ShortFrame, drive
+from station.errors import CameraError
 
 
 class Transport(Protocol):
@@ -62,6 +64,21 @@ class DfuSession:
     def detach(self) -> DetachResult:
         """Ask the camera to leave its bootloader. What it answers proves nothing: only the application does."""
         return drive(self._engine.detach(), self._perform)
+
+    def recover(self, partition: Partition, failed: CameraError) -> None:
+        """Go on after a reading that failed and proves nothing; raises `failed` where the camera does not follow.
+
+        A device that was given up in silence is asked once more and patiently: GETSTATUS found such a one again where
+        ABORT did not. SET_INTERFACE then puts its state machine back to dfuIDLE, status OK.
+        """
+        if failed.code == "usb.disconnected":
+            raise failed
+        try:
+            with suppress(CameraError):
+                drive(self._engine.get_status(), self._perform)
+            self.select(partition)
+        except CameraError as error:
+            raise failed from error
 
     def close(self) -> None:
         """Give the device back; the camera stays held."""

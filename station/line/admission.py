@@ -16,19 +16,21 @@ from station.line.slot_events import (
     AskLog,
     Doubled,
     Effect,
+    FindUnit,
     FoundTwin,
+    GiveNotice,
     Hold,
     HolderAnswered,
     Left,
     LineStopped,
     LogAnswered,
-    Notice,
     RerunAsked,
     Restored,
     StopLine,
     Submit,
     TakenOut,
     Ticked,
+    UnitFound,
 )
 from station.line.terms import Terms
 from station.model.devices import Device, DeviceMode
@@ -50,7 +52,10 @@ NOT_ACCEPTING = "the line takes no new cameras now"
 APPLICATION = "it runs its application: replug it to flash it"
 NOT_HELD = "it left its bootloader before it could be held: replug it"
 COMES_AND_GOES = "it comes and goes by itself: unplug it, and set it aside if it goes on"
-OUT = "this slot was taken out: the camera is left alone"
+NO_HEADER_NOTE = "block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one"
+"""No refusal: names and sizes of the partitions prove what the device is, and a newer bootloader may keep its header
+elsewhere, or none. What is written is read back all the same."""
+OUT = "this slot is taken out: the camera in it is left alone"
 
 
 # --- arriving and leaving -------------------------------------------------------------------------------------------
@@ -58,13 +63,15 @@ OUT = "this slot was taken out: the camera is left alone"
 
 def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     """A device is on an idle port."""
-    slot = replace(slot, device=event.device, arrival=None)
+    if now.at_s - slot.left_at_s >= terms.setup.options.return_window_s:
+        slot = replace(slot, noticed="")
+    slot = replace(slot, device=event.device, arrival=None, known_serial="")
     if not slot.in_line:
-        return left_alone(slot, SlotState.NOT_A_SLOT, "slot.not_a_slot", NOT_A_SLOT)
+        return left_alone(slot, SlotState.NOT_A_SLOT, "notice.not_a_slot", NOT_A_SLOT)
     if event.device.mode is DeviceMode.OTHER:
-        return left_alone(slot, SlotState.NOT_A_SLOT, "identity.other_board", other_board(event.device))
+        return left_alone(slot, SlotState.NOT_A_SLOT, "notice.other_board", other_board(event.device))
     if slot.taken_out:
-        return left_alone(slot, SlotState.TAKEN_OUT, "slot.taken_out", OUT)
+        return left_alone(slot, SlotState.TAKEN_OUT, "notice.slot_taken_out", OUT)
     if event.device.mode is DeviceMode.APPLICATION:
         twins = twins_found(slot)
         slot, effects = _booted(slot, now)
@@ -77,25 +84,40 @@ def _in_bootloader(slot: Slot, device: Device, now: Moment, terms: Terms) -> Ste
         return slot.enters(Phase.FOREIGN, SlotState.WAITING, None, NOT_ACCEPTING), ()
     if came_back_by_itself(slot, device, now, terms):
         shown = show_last(slot)
-        return shown, (Notice("usb.comes_and_goes", COMES_AND_GOES),)
+        return _noticed(shown, "notice.comes_and_goes", COMES_AND_GOES)
     return admit(replace(slot, arrival=Arrival(device, now.at_s)), now, terms)
 
 
 def left_alone(slot: Slot, state: SlotState, code: str, message: str) -> Stepped:
     """What is there is none of this line's business; it is said once."""
-    return slot.enters(Phase.FOREIGN, state, None, message), (Notice(code, message),)
+    return _noticed(slot.enters(Phase.FOREIGN, state, None, message), code, message)
+
+
+def _noticed(slot: Slot, code: str, message: str) -> Stepped:
+    """Say it once an insertion: not again while the same device comes and goes. One that was not held is known to run
+    its application then."""
+    if slot.noticed == code or (slot.noticed == "notice.not_held" and code == "notice.application"):
+        return slot, ()
+    return replace(slot, noticed=code), (GiveNotice(code, message),)
 
 
 def other_board(device: Device) -> str:
     """The sentence about a device that is no AE3."""
-    return f"another board ({device.vendor_id:04X}:{device.product_id:04X}) is plugged in: this line flashes AE3s only"
+    return f"an OpenMV board that is no AE3 ({device.vendor_id:04X}:{device.product_id:04X}) is here: it is left alone"
 
 
 def _booted(slot: Slot, now: Moment) -> Stepped:
     """The application of the camera that was just run here, or of one that nobody has seen in its bootloader."""
     if _is_of_last_run(slot, now):
         return show_last(slot), ()
-    return slot.enters(Phase.APPLICATION, message=APPLICATION), (Notice("unit.runs_application", APPLICATION),)
+    slot = replace(slot, last=None).enters(Phase.APPLICATION, message=APPLICATION)
+    slot, notice = _noticed(slot, "notice.application", APPLICATION)
+    return slot, (FindUnit(slot.device), *notice) if slot.device else notice
+
+
+def unit_found(slot: Slot, event: UnitFound, _now: Moment, _terms: Terms) -> Stepped:
+    """The slot shows the unit by the serial that it is recorded under."""
+    return (replace(slot, known_serial=event.serial), ()) if slot.device == event.device else (slot, ())
 
 
 def _is_of_last_run(slot: Slot, now: Moment) -> bool:
@@ -146,7 +168,7 @@ def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
         return slot.enters(Phase.EMPTY, SlotState.TAKEN_OUT, None, OUT), ()
     if unheld:
         gone = slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD)
-        return replace(gone, last=None), (Notice("usb.not_held", NOT_HELD),)
+        return _noticed(replace(gone, last=None), "notice.not_held", NOT_HELD)
     return slot.enters(Phase.EMPTY), ()
 
 
@@ -281,7 +303,7 @@ def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     answer = arrival.answer
     if isinstance(answer, CameraNotHeld) and answer.gone:
         slot = replace(slot, arrival=None, last=None)
-        return slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), (Notice("usb.not_held", NOT_HELD),)
+        return _noticed(slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), "notice.not_held", NOT_HELD)
     slot = replace(slot, bootloader=answer.bootloader if isinstance(answer, CameraHeld) else "")
     slot = _begun(slot, arrival, now, terms, identified=arrival.identified)
     assert slot.run is not None
@@ -299,9 +321,19 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
     """The slot with a run that begins now."""
     check = isinstance(arrival.decision, Go) and arrival.decision.check
     slot = replace(
-        slot, arrival=None, attempts=(), progress=None, cancelled=False, fickle=False, moved=False, check=check
+        slot,
+        arrival=None,
+        attempts=(),
+        progress=None,
+        cancelled=False,
+        fickle=False,
+        moved=False,
+        noticed="",
+        check=check,
     )
     run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
+    if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
+        run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
     return replace(slot, run=run, started_s=now.at_s)
 
 
@@ -329,10 +361,11 @@ def line_stopped(slot: Slot, _event: LineStopped, _now: Moment, _terms: Terms) -
 def taken_out(slot: Slot, event: TakenOut, _now: Moment, _terms: Terms) -> Stepped:
     """The slot takes no camera any more; a run that is open goes on."""
     slot = replace(slot, taken_out=True)
+    said = (GiveNotice("notice.slot_taken_out", event.message),)
     if slot.busy or slot.arrival is not None:
-        return slot, (Notice("slot.taken_out", event.message),)
+        return slot, said
     phase = Phase.EMPTY if slot.device is None else Phase.FOREIGN
-    return slot.enters(phase, SlotState.TAKEN_OUT, None, event.message), (Notice("slot.taken_out", event.message),)
+    return slot.enters(phase, SlotState.TAKEN_OUT, None, event.message), said
 
 
 def restored(slot: Slot, _event: Restored, now: Moment, terms: Terms) -> Stepped:

@@ -33,15 +33,16 @@ from station.line.slot_events import (
     CancelAsked,
     Doubled,
     Effect,
+    FindUnit,
     FoundTwin,
     FreeWorker,
+    GiveNotice,
     Hold,
     HolderAnswered,
     Left,
     LineStopped,
     LogAnswered,
     MovedAway,
-    Notice,
     Report,
     RerunAsked,
     Restored,
@@ -52,6 +53,7 @@ from station.line.slot_events import (
     TakenOut,
     TellWorker,
     Ticked,
+    UnitFound,
     WorkerDied,
     WorkerGiven,
 )
@@ -66,9 +68,10 @@ from station.model.events import (
     LedgerReply,
 )
 from station.model.ids import new_id
+from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
 from station.model.serials import canonical_serial, is_identity
-from station.model.slots import SlotNotice, SlotView
+from station.model.slots import SlotView
 
 TICK_S = 0.25
 ASKING_TICK_S = 0.05
@@ -84,7 +87,7 @@ class Listeners:
     on_run: Callable[[RunRecord], None]
     on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None
     on_plan_reached: Callable[[Batch], None] = lambda batch: None
-    on_notice: Callable[[SlotNotice], None] = lambda notice: None
+    on_notice: Callable[[Notice], None] = lambda notice: None
 
 
 class Dispatcher:
@@ -107,7 +110,7 @@ class Dispatcher:
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
         self._setup = self.batching.applied_to(setup)
-        self._questions = LogQuestions(log.history, self._log_answered)
+        self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
 
@@ -201,6 +204,8 @@ class Dispatcher:
             self._log.submit(effect.fact)
         elif isinstance(effect, AskLog):
             self._questions.ask(effect.device, self._terms)
+        elif isinstance(effect, FindUnit):
+            self._questions.find_unit(effect.device)
         elif isinstance(effect, Hold):
             self._holds[path] = effect.device, monotonic_s()
             self._pool.hold(effect.device)
@@ -212,9 +217,9 @@ class Dispatcher:
             self._free(self._workers.pop(path), dead=effect.dead)
         elif isinstance(effect, Report):
             self._report(effect.run)
-        elif isinstance(effect, Notice):
+        elif isinstance(effect, GiveNotice):
             slot = self._slots[path]
-            self._listeners.on_notice(SlotNotice(slot.name, path, effect.code, effect.message))
+            self._listeners.on_notice(Notice(slot.name, path, effect.code, effect.message))
         elif isinstance(effect, FoundTwin):
             self._refuse_twins(path, effect.serial)
         elif isinstance(effect, StopLine):
@@ -222,7 +227,15 @@ class Dispatcher:
 
     def _start(self, path: str, effect: StartWorker) -> None:
         setup, run = self._setup, effect.run
-        plan = RunPlan(run.run_id, run.serial, setup.recipe, setup.images, setup.options)
+        plan = RunPlan(
+            run.run_id,
+            run.serial,
+            setup.recipe,
+            setup.images,
+            setup.options,
+            check_first=effect.check,
+            hold_notes=run.notes,
+        )
         child = self._workers[path] = self._pool.take()
         child.send(RunCamera(plan, effect.device, effect.bootloader))
 
@@ -244,7 +257,7 @@ class Dispatcher:
                 self.stopping.stop_because(StationError("line.stopped", consequence.message))
 
     def _pause_for(self, reason: PauseForFailures) -> None:
-        if self._setup.stops_on_same_failures:
+        if not self._setup.attended:
             self.stopping.stop_because(StationError("line.same_failures", reason.message))
         else:
             self._paused, self._pause_reason = True, reason
@@ -331,6 +344,10 @@ class Dispatcher:
 
         self.post(take_in)
 
+    def _unit_found(self, device: Device, serial: str) -> None:
+        """Called in another thread."""
+        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial)))
+
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
@@ -381,7 +398,7 @@ class Dispatcher:
             code=stopped.code if stopped else None,
             message=stopped.message if stopped else "",
             plan_reached=self.batching.asks,
-            paused_code=paused.code if paused else None,
+            paused_code="line.same_failures" if paused else None,
             paused_message=paused.message if paused else "",
         )
 
@@ -400,10 +417,12 @@ class Dispatcher:
         """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
         self._feed_known(port_path, RerunAsked())
 
-    def restore_slot(self, port_path: str) -> None:
-        """Use a slot again that was taken out."""
-        self.stopping.restored(port_path)
-        self._feed_known(port_path, Restored())
+    def restore_slot(self, place: str) -> None:
+        """Use a slot again that was taken out; `place` is its name or its port path."""
+        for slot in list(self._slots.values()):
+            if place in (slot.name, slot.path):
+                self.stopping.restored(slot.path)
+                self._feed(slot.path, Restored())
 
     def _feed_known(self, path: str, event: SlotEvent) -> None:
         if path in self._slots:

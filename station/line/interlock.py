@@ -16,14 +16,21 @@ class Skip:
     message: str
 
 
-def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> Skip | None:
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The log says that the unit passed: it is left as it is where its memory says so too."""
+
+
+def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> Skip | Check | None:
     """None where the unit is to be run.
 
     A unit is skipped as passed only when the newest run that may have changed it passed with this very bundle and
     recipe and with at least the proof that is asked for now: anything since then (another bundle, an aborted run, a
     failure) means that its memory is no longer known. So does a clock that was set back since.
     """
-    if options.already_passed == "skip" and _passed(history, options, bundle_sha256, recipe):
+    if options.already_passed != "reflash" and _passed(history, options, bundle_sha256, recipe):
+        if options.already_passed == "check":
+            return Check()
         return Skip("unit.already_passed", "this unit already passed with this bundle and recipe")
     if options.max_runs and history.failed_runs >= options.max_runs:
         return Skip("unit.set_aside", f"this unit failed {history.failed_runs} times in this batch")

@@ -94,9 +94,9 @@ class Line:
         """Let the batch have more units than planned, if it is the one at the bench."""
         self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
 
-    def restore_slot(self, port_path: str) -> None:
-        """Use a slot again that was taken out."""
-        self._dispatcher.post(partial(self._dispatcher.restore_slot, port_path))
+    def restore_slot(self, place: str) -> None:
+        """Use a slot again that was taken out; `place` is its name or its port path."""
+        self._dispatcher.post(partial(self._dispatcher.restore_slot, place))
 
     def rerun(self, port_path: str) -> None:
         """Run the camera that is in a slot once more."""

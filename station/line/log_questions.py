@@ -5,32 +5,41 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from station.errors import StationError
 from station.line.decisions import Decision, Go
-from station.line.interlock import Skip, interlock
+from station.line.interlock import Check, Skip, interlock
+from station.line.setup import OpenLog
 from station.line.terms import Terms
 from station.model.devices import Device
-from station.model.events import UnitHistory
+from station.model.serials import is_identity
 
-History = Callable[[str, str | None], UnitHistory]
 OnAnswer = Callable[[Device, Decision, StationError | None], None]
+OnUnit = Callable[[Device, str], None]
 
 
 class LogQuestions:
-    """Asks one question after the other; each is answered once, also where the log cannot be read."""
+    """Asks one question after the other; what follows for a camera is answered once, also where the log is broken."""
 
-    def __init__(self, history: History, on_answer: OnAnswer) -> None:
-        """`on_answer` is called in this thread: the device, what follows, and what is wrong with the log."""
-        self._history = history
+    def __init__(self, log: OpenLog, on_answer: OnAnswer, on_unit: OnUnit) -> None:
+        """Both are called in this thread: `on_answer` with the device, what follows, and what is wrong with the log;
+        `on_unit` with an application's device and the serial of its unit, where the log knows it."""
+        self._log = log
         self._on_answer = on_answer
-        self._questions: queue.SimpleQueue[tuple[Device, Terms] | None] = queue.SimpleQueue()
+        self._on_unit = on_unit
+        self._questions: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._answer_all, name="log-questions", daemon=True)
         self._thread.start()
 
     def ask(self, device: Device, terms: Terms) -> None:
         """Ask what follows for a camera; returns at once."""
-        self._questions.put((device, terms))
+        self._questions.put(partial(self._answer, device, terms))
+
+    def find_unit(self, device: Device) -> None:
+        """Ask whose application this is; returns at once."""
+        self._questions.put(partial(self._find, device))
 
     def close(self) -> None:
         """Answer what was asked, and end."""
@@ -38,13 +47,21 @@ class LogQuestions:
 
     def _answer_all(self) -> None:
         while (question := self._questions.get()) is not None:
-            device, terms = question
-            try:
-                self._on_answer(device, self._decision(device, terms), None)
-            except StationError as error:
-                self._on_answer(device, Skip(error.code, str(error)), error)
+            question()
+
+    def _answer(self, device: Device, terms: Terms) -> None:
+        try:
+            self._on_answer(device, self._decision(device, terms), None)
+        except StationError as error:
+            self._on_answer(device, Skip(error.code, str(error)), error)
 
     def _decision(self, device: Device, terms: Terms) -> Decision:
         setup = terms.setup
-        history = self._history(device.serial, setup.batch)
-        return interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name) or Go()
+        history = self._log.history(device.serial, setup.batch)
+        found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
+        return found if isinstance(found, Skip) else Go(check=isinstance(found, Check))
+
+    def _find(self, device: Device) -> None:
+        with suppress(StationError):  # it is only shown; a log that cannot be read is noticed elsewhere
+            if is_identity(device.serial) and (serial := self._log.unit_of_application(device.serial)):
+                self._on_unit(device, serial)

@@ -44,9 +44,11 @@ def closed_run(
     """
     assert slot.run is not None
     duration_s = measured_s(slot, now)
+    notes = dict.fromkeys([*slot.run.notes, *(note for attempt in attempts for note in attempt.notes)])
     return replace(
         slot.run,
         attempts=attempts,
+        notes=tuple(notes),
         outcome=outcome,
         code=code,
         message=message,

@@ -195,7 +195,13 @@ def attempt_ended(slot: Slot, event: AttemptEnded, _now: Moment, _terms: Terms) 
 def ended(slot: Slot, event: RunEnded, now: Moment, _terms: Terms) -> Stepped:
     """The worker is done with the run."""
     assert slot.run is not None
-    run = replace(slot.run, verified=event.verified, boot_confirmed=event.boot_confirmed)
+    run = replace(
+        slot.run,
+        verified=event.verified,
+        boot_confirmed=event.boot_confirmed,
+        application_serial=event.application_serial,
+        notes=(*slot.run.notes, *event.notes),
+    )
     slot = replace(slot, run=run, fickle=event.left_by_itself)
     slot, effects = closed(slot, slot.attempts, event.outcome, event.code, event.message, now)
     return slot, (FreeWorker(), *effects)

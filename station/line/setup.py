@@ -36,6 +36,10 @@ def _no_units(_station_id: str, _batch: str) -> Collection[str]:
     return ()
 
 
+def _no_unit(_application_serial: str) -> str | None:
+    return None
+
+
 def _anything(_device: Device) -> bool:
     return True
 
@@ -60,8 +64,8 @@ class LineSetup:
     errors_in_a_row: int = 5
     same_failures_in_a_row: int = 5
     slot_failures_in_a_row: int = 3
-    stops_on_same_failures: bool = False
-    """Nobody is there who could let a paused line go on: it stops instead."""
+    attended: bool = False
+    """Somebody looks at a screen: what stops a line without one pauses it."""
     workers_spare: int = 2
     stop_after: int | None = None
     only_present: bool = False
@@ -79,5 +83,7 @@ class OpenLog:
     """What the interlock must know of a serial in a batch; answers within milliseconds."""
     counted_units: Callable[[str, str], Collection[str]] = _no_units
     """The units that have a counted run at a station in a batch, by `unit_key`."""
+    unit_of_application: Callable[[str], str | None] = _no_unit
+    """The unit, by its bootloader's serial, that showed an application's serial; None where not exactly one did."""
     begun: Batch | None = None
     """The batch that was begun at the bench before the line was started and goes on."""

@@ -129,6 +129,10 @@ class Slot:
     moved: bool = False
     """The run's camera was lost, and one with its serial is in another slot."""
     taken_out: bool = False
+    noticed: str = ""
+    """The code of the last notice about what is here, so that it is given once."""
+    known_serial: str = ""
+    """The unit whose application this is, by the log; "" where it does not know."""
     fickle: bool = False
     """The last run ended with a camera that comes and goes by itself."""
     last: RunRecord | None = None
@@ -166,7 +170,7 @@ class Slot:
         """The application spells the serial in another way: a finished camera keeps the one that it ran under."""
         if self._shown_run is not None:
             return self._shown_run.serial
-        return self.device.serial if self.device else ""
+        return self.known_serial or (self.device.serial if self.device else "")
 
     def has_serial(self, serial: str) -> bool:
         """Whether a camera with this bootloader's serial is here: in its bootloader, or in a run and not away."""

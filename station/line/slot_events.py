@@ -54,6 +54,14 @@ class LogAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFound:
+    """The log knows whose application this is."""
+
+    device: Device
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
 class HolderAnswered:
     """A hold has ended."""
 
@@ -130,6 +138,7 @@ SlotEvent = (
     Arrived
     | Left
     | LogAnswered
+    | UnitFound
     | HolderAnswered
     | Doubled
     | MovedAway
@@ -155,6 +164,13 @@ SlotEvent = (
 @dataclass(frozen=True, slots=True)
 class AskLog:
     """Ask the log what follows for this camera: `LogAnswered`."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class FindUnit:
+    """Ask the log whose application this is: `UnitFound`, where it knows."""
 
     device: Device
 
@@ -205,7 +221,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class GiveNotice:
     """One line for the operator about something that has no run. `code` is stable, "" where nothing is wrong."""
 
     code: str
@@ -226,4 +242,16 @@ class StopLine:
     reason: StationError
 
 
-Effect = AskLog | Hold | Submit | StartWorker | TellWorker | FreeWorker | Report | Notice | FoundTwin | StopLine
+Effect = (
+    AskLog
+    | FindUnit
+    | Hold
+    | Submit
+    | StartWorker
+    | TellWorker
+    | FreeWorker
+    | Report
+    | GiveNotice
+    | FoundTwin
+    | StopLine
+)

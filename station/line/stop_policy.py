@@ -11,12 +11,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from station.errors import HINTS
 from station.model.runs import Outcome, RunRecord
 from station.model.units import unit_key
 
 UNIDENTIFIED = ("identity.default_serial", "identity.duplicate_serial")
 """Codes of cameras that are refused for their serial: ERROR, and yet about what was plugged in."""
+
+
+WHAT_TO_CHECK = {
+    "boot.": "whether the bundle is the one for these cameras, and boot_timeout_s",
+    "dfu.": "whether the bundle is the one for these cameras, and the hubs' power supply",
+    "identity.": "which lot these cameras are of: they are not what the bundle was made for, or have no serials",
+    "mram.": "which lot these cameras are of: their external memory, and the setting mram",
+    "usb.": "the hubs, their power supply and their cables",
+    "verify.": "the hubs' power supply and cables, and which external memory this lot has",
+}
+"""By the beginning of a code."""
+
+
+def what_to_check(code: str) -> str:
+    """What to look at where many cameras fail with one code."""
+    found = (text for prefix, text in WHAT_TO_CHECK.items() if code.startswith(prefix))
+    return next(found, "the bundle, the settings and the bench")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +131,8 @@ class StopPolicy:
         if not limit or count < limit:
             return None
         self.resumed()
-        text = f"{count} cameras in a row ended with {run.code}: check the set-up before the next one. "
-        return PauseForFailures(run.code, count, (text + HINTS.get(run.code, "")).strip())
+        text = f"{count} cameras in a row failed with {run.code}, the last one in {run.slot}: "
+        return PauseForFailures(run.code, count, text + f"check {what_to_check(run.code)}")
 
     def _count_slot(self, run: RunRecord) -> Consequence | None:
         if run.outcome is Outcome.PASS:

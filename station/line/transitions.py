@@ -47,6 +47,7 @@ from station.line.slot_events import (
     SlotEvent,
     TakenOut,
     Ticked,
+    UnitFound,
     WorkerDied,
     WorkerGiven,
 )
@@ -75,6 +76,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
         Phase.CLOSING: admission.held_early,
         **dict.fromkeys(WORKING, run_rules.held_again),
     },
+    UnitFound: {Phase.APPLICATION: admission.unit_found},
     Ticked: {Phase.ASKING: admission.ticked},
     Doubled: {
         **dict.fromkeys(IDLE, admission.doubled),

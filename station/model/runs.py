@@ -36,10 +36,11 @@ class RunOptions:
     verify: bool = True
     confirm_boot: Literal["required", "optional", "off"] = "required"
     mram: Literal["auto", "always", "never"] = "auto"
-    already_passed: Literal["skip", "reflash"] = "skip"
+    already_passed: Literal["check", "skip", "reflash"] = "check"
     write: Literal["changed", "all"] = "changed"
     max_attempts: int = 2
-    boot_timeout_s: float = 30.0
+    boot_timeout_s: float = 90.0
+    boot_stays_s: float = 3.0
     return_window_s: float = 4.0
     max_runs: int = 3
     unidentified: Literal["refuse", "flash"] = "refuse"
@@ -65,6 +66,10 @@ class RunPlan:
     recipe: Recipe
     images: tuple[ImagePlan, ...]
     options: RunOptions
+    check_first: bool = False
+    """The log says that the unit passed with this bundle: leave it as it is where its memory says so too."""
+    hold_notes: tuple[str, ...] = ()
+    """What was noted of the camera when it was held."""
 
 
 @dataclass(frozen=True, slots=True)

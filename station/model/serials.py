@@ -6,14 +6,11 @@ its source falls back to a default on sister boards (`openmv/openmv`, folder `bo
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-CHIP_ID_BYTES: Final = 12
 DEFAULT_SERIAL: Final = "0123456789ABCDEF"
 """What the bootloader's source falls back to. No AE3 can show it, sister boards do."""
 
-_CHIP_ID = re.compile(r"[0-9A-F]{24}\Z")
 _DEFAULTS: Final = frozenset({DEFAULT_SERIAL, bytes.fromhex(DEFAULT_SERIAL)[::-1].hex().upper()})
 
 
@@ -44,10 +41,9 @@ def reversed_serial(serial: str) -> str | None:
         return None
 
 
-def same_unit(one: str, other: str) -> bool:
-    """Whether two serials name one unit, in either byte order. False where either names no unit at all."""
-    if not (is_identity(one) and is_identity(other)):
-        return False
-    if canonical_serial(one) == canonical_serial(other):
-        return True
-    return bool(_CHIP_ID.match(canonical_serial(one))) and reversed_serial(one) == canonical_serial(other)
+def same_serial(one: str, other: str) -> bool:
+    """Whether two serials of bootloaders name one unit. False where either names no unit at all.
+
+    The application shows another serial, which says nothing here: a camera in its application is known by its port.
+    """
+    return is_identity(one) and is_identity(other) and canonical_serial(one) == canonical_serial(other)

@@ -20,6 +20,7 @@ class SlotState(StrEnum):
     EMPTY = "empty"
     APPLICATION = "application"
     NOT_A_SLOT = "not_a_slot"
+    TAKEN_OUT = "taken_out"
     HOLDING = "holding"
     WAITING = "waiting"
     RUNNING = "running"
@@ -29,7 +30,6 @@ class SlotState(StrEnum):
     ERROR = "error"
     ABORTED = "aborted"
     SKIPPED = "skipped"
-    TAKEN_OUT = "taken_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,6 @@ class Progress:
     image_count: int = 0
     done_bytes: int = 0
     total_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SlotNotice:
-    """One line about what is in a slot and gets no run; given once an insertion."""
-
-    slot: str
-    port_path: str
-    code: str
-    message: str
-
-    def to_json(self) -> dict[str, str]:
-        """The notice as it goes over the line's socket."""
-        return {"slot": self.slot, "port_path": self.port_path, "code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)

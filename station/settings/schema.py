@@ -151,24 +151,27 @@ class RunSection(_Section):
         default=_OPTIONS.confirm_boot, description='"required", "optional" or "off"'
     )
     mram: Literal["auto", "always", "never"] = Field(default=_OPTIONS.mram, description='"auto", "always" or "never"')
-    already_passed: Literal["skip", "reflash"] = Field(
-        default=_OPTIONS.already_passed, description='"skip" or "reflash"'
+    already_passed: Literal["check", "skip", "reflash"] = Field(
+        default=_OPTIONS.already_passed, description='"check", "skip" or "reflash"'
     )
     write: Literal["changed", "all"] = Field(default=_OPTIONS.write, description='"changed" or "all"')
     max_attempts: int = Field(default=_OPTIONS.max_attempts, ge=1, le=20, description="a whole number from 1 to 20")
     boot_timeout_s: float = Field(
         default=_OPTIONS.boot_timeout_s, gt=0, le=3600, description="seconds, more than 0 and at most 3600"
     )
+    boot_stays_s: float = Field(
+        default=_OPTIONS.boot_stays_s, ge=0, le=600, description="seconds, from 0 (no wait) to 600"
+    )
     return_window_s: float = Field(
         default=_OPTIONS.return_window_s, gt=0, le=600, description="seconds, more than 0 and at most 600"
     )
     max_runs: int = Field(default=_OPTIONS.max_runs, ge=1, le=1000, description="a whole number from 1 to 1000")
     unidentified: Literal["refuse", "flash"] = Field(default=_OPTIONS.unidentified, description='"refuse" or "flash"')
-    batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
-    operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     purpose: Literal["production", "rework", "engineering", "verification"] = Field(
         default="production", description='"production", "rework", "engineering" or "verification"'
     )
+    batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 

@@ -142,6 +142,15 @@ class Chip(ABC):
         self._connect(now, Phase.APPLICATION, forced=False)
         if self.spec.application.watchdog_s is not None:
             self._schedule(now + self.spec.application.watchdog_s, lambda _: self.restart())
+        if (fault := self.script.boot("app_resets")) is not None:
+            self._schedule(now + fault.after_s, lambda at: self._lose_application(at, self._restart))
+        elif (fault := self.script.boot("app_flickers")) is not None:
+            self._schedule(now + fault.after_s, lambda at: self._lose_application(at, self._start_application))
+
+    def _lose_application(self, now: float, then: Callable[[float], None]) -> None:
+        """Off the bus for a moment: a watchdog's reset, or a crash."""
+        self._drop(now, Phase.DARK)
+        self._schedule(now + LEAVE_DELAY_S, then)
 
     def _restart(self, now: float) -> None:
         """The chip starts from its reset: power is back, or the firmware crashed."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from station.model.serials import CHIP_ID_BYTES
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 
 PORTS_A_HUB = 8
+CHIP_ID_BYTES = 12
 _WEEK, _LOT = 4, 5
 
 

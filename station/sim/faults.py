@@ -93,6 +93,8 @@ ACTIONS: dict[str, Action] = {
     "boot_never": Action("the application never comes up", {}),
     "boot_slow": Action("the application takes `seconds` longer", {"seconds": 10.0}),
     "boot_crash": Action("the application crashes; the bootloader is back after_s later", {"after_s": 1.0}),
+    "app_resets": Action("the application resets through its bootloader after_s after it came", {"after_s": 0.5}),
+    "app_flickers": Action("the application leaves after_s after it came, and is back at once", {"after_s": 0.5}),
     "app_serial": Action("the application has this serial", {"serial": ""}),
 }
 

@@ -44,6 +44,7 @@ class Flash:
         self.table = spec.partitions
         self.times = spec.times
         self.has_mram = spec.has_mram
+        self._external_bytes = spec.external_bytes
         self.mram_initialized = spec.mram_initialized
         self.mram_initializations = 0
         self._memories = {Medium.ON_CHIP: Memory(), Medium.EXTERNAL: Memory()}
@@ -77,7 +78,9 @@ class Flash:
             return None
         times = self.times
         whole_s = times.onchip_read_s if partition.medium is Medium.ON_CHIP else times.external_read_s
-        return self._memories[partition.medium].read(address, length), whole_s * length / BLOCK_BYTES
+        return self._memories[partition.medium].read(self._stored_at(partition, address), length), (
+            whole_s * length / BLOCK_BYTES
+        )
 
     def write(self, alt: int, block: int, buffer: bytearray, length: int) -> Written:
         """Store the first `length` bytes of the transfer buffer (on-chip: rounded up by what lies behind them)."""
@@ -99,8 +102,13 @@ class Flash:
             return Written(StatusCode.OK, self.times.onchip_write_s)
         if self.has_mram and not self.mram_initialized:
             return Written(StatusCode.ERR_WRITE, self.times.mram_poll_s)
-        self._memories[Medium.EXTERNAL].replace_sector(address, bytes(buffer[:length]))
+        self._memories[Medium.EXTERNAL].replace_sector(self._stored_at(partition, address), bytes(buffer[:length]))
         return Written(StatusCode.OK, self.times.external_write_s)
+
+    def _stored_at(self, partition: Partition, address: int) -> int:
+        """Where the external chip puts an address: a small one ignores the bits that it does not have."""
+        wraps = partition.medium is Medium.EXTERNAL and self._external_bytes
+        return address % self._external_bytes if wraps and self._external_bytes else address
 
     def damage(self, alt: int, block: int, offset: int, mask: int) -> None:
         """Flip bits of one stored byte (a fault)."""

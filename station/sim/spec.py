@@ -43,7 +43,8 @@ class CameraSpec:
     """One virtual camera. Durations are seconds.
 
     `scale` multiplies the profile's times (not the boot, not the window). `external` is the memory chip, "mram" or
-    "nor", "" for the profile's own. `contents` lie over `release` (a folder with the four files of a release).
+    "nor", "" for the profile's own. `external_bytes` is the size of an external chip that ignores higher address bits,
+    null for one that is large enough. `contents` lie over `release` (a folder with the four files of a release).
     `application_serial` is what the application shows: "eui" as real ones do, "reversed", "same", "none", or any other
     text, which is shown as it stands; `application` is what it answers on its serial port. `crash` says what a
     broken firmware does: "dead" is silence for ever, "cycle" brings the bootloader back after `crash_s`. `forced` is a
@@ -62,6 +63,7 @@ class CameraSpec:
     bootloader: str = "1.0.3"
     external: str = ""
     mram_initialized: bool = True
+    external_bytes: int | None = None
     release: str = ""
     contents: tuple[Content, ...] = ()
     faults: tuple[Fault, ...] = ()

@@ -19,8 +19,8 @@ from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
+from station.model.notices import Notice
 from station.model.runs import ImagePlan, Purpose, RunRecord
-from station.model.slots import SlotNotice
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
@@ -37,7 +37,8 @@ def line_setup(
     *,
     stop_after: int | None = None,
     only_present: bool = False,
-    headless: bool = False,
+    attended: bool = False,
+    purpose: Purpose | None = None,
     accepts: Callable[[Device], bool] | None = None,
 ) -> LineSetup:
     """What the line is told: BundleError where the recipe needs an image that the bundle does not have."""
@@ -58,7 +59,7 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
-        purpose=Purpose(settings.run.purpose),
+        purpose=purpose or Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
         operator=settings.run.operator,
@@ -66,7 +67,7 @@ def line_setup(
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
         notes=(MIXED_RELEASE,) if bundle.mixed else (),
-        stops_on_same_failures=headless or only_present,
+        attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
@@ -113,7 +114,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     def on_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
 
-    def on_notice(notice: SlotNotice) -> None:
+    def on_notice(notice: Notice) -> None:
         listeners.on_notice(notice)
         service.post_notice(notice)
 

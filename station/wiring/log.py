@@ -16,6 +16,7 @@ from station.errors import BusyError, LedgerError
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
+from station.model.serials import canonical_serial
 from station.model.units import RunFilter
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ def data_folder(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def units_named(data_dir: Path, serial: str) -> frozenset[str]:
+    """The serials of bootloaders that a serial may stand for: its own, and that of the one unit whose application the
+    log saw with it. A folder without a log knows none."""
+    from station.ledger.reader import Reader
+
+    try:
+        with closing(Reader(data_dir)) as reader:
+            unit = reader.unit_of_application(serial)
+    except LedgerError:
+        unit = None
+    return frozenset(canonical_serial(name) for name in (serial, unit) if name)
 
 
 @contextmanager
@@ -95,7 +109,7 @@ def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitSta
     reader = opened.enter_context(closing(Reader(data_dir)))
     _warn_of_a_clock_set_back(reader)
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
-    return OpenLog(recorder.submit, reader.history, reader.counted_units, begun)
+    return OpenLog(recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, begun)
 
 
 def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:

@@ -100,7 +100,7 @@ def test_the_setting_allows_every_language_there_is() -> None:
 
 # --- what the line says ----------------------------------------------------------------------------------------------
 
-SPOKEN = ("line", "dfu", "usb", "ledger")
+SPOKEN = ("line", "flash", "dfu", "usb", "ledger")
 """The packages whose sentences reach a tile, the banner or a notice."""
 UNSPOKEN = {
     # a command's own failures, and the reading of another station's file: told on stderr

@@ -161,12 +161,13 @@ REFUSED = {
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, return_window_s, max_runs, batch, operator, purpose, recipe, bundle",
+        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, purpose, "
+        "batch, operator, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",
-        "line.xyz: unknown key; allowed: errors_in_a_row, same_failures_in_a_row, slot_failures_in_a_row, "
-        "workers_spare",
+        "line.xyz: unknown key; allowed: errors_in_a_row, same_failures_in_a_row, "
+        "slot_failures_in_a_row, workers_spare",
     ),
     "key outside a table": ("verify = true", "verify: unknown key; allowed: station, run, line, web, slots, recipes"),
     "table as a number": ("run = 3", "run: found 3; allowed: a table"),

@@ -1,7 +1,11 @@
-"""The boot phase: the camera leaves its bootloader, and the application has to come back on the same port.
+"""The boot phase: the camera leaves its bootloader, and the application has to come back on the same port, and stay.
 
-Leaving DFU is the least reliable step of this chip, so the request is repeated (DETACH, DETACH again, port reset) and
-the record says so. What the camera answers to DETACH proves nothing: it often vanishes in the middle of the answer.
+1. Leaving DFU is the least reliable step of this chip, so the request is repeated (DETACH, DETACH again, port reset)
+   and the record says so. What the camera answers to DETACH proves nothing: it often vanishes in the middle of that.
+2. What ties the application to the bootloader is the port, never a serial: the application shows another one. A camera
+   that was put in its place shows its own bootloader first, and the line ends the run for that.
+3. An application that leaves and comes back within the return window, as itself or as a bootloader, is unstable. One
+   that leaves and does not come back was pulled out.
 """
 
 from __future__ import annotations
@@ -10,14 +14,15 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from station.ae3.application_serial import has_known_form
 from station.ae3.boot_header import needs_reset_after_detach
 from station.clock import monotonic_s
 from station.errors import BootError, CameraError
-from station.flash.pipe import Link
+from station.flash.messages import CancelRun
+from station.flash.pipe import Cancelled, Link
 from station.flash.session import DfuSession
 from station.model.devices import Device, DeviceMode
-from station.model.runs import RunOptions
-from station.model.serials import is_identity, same_unit
+from station.model.runs import Outcome, RunOptions
 
 LEAVE_S = 3.0
 """How long a camera may take to leave the bus after DETACH before it is asked again."""
@@ -29,7 +34,7 @@ UNCONFIRMED_LEAVE_S = 1.0
 
 @dataclass
 class BootJob:
-    """One boot phase; `notes` tell what had to be repeated."""
+    """One boot phase; `notes` tell what had to be repeated, `application_serial` what the application shows."""
 
     session: DfuSession
     link: Link
@@ -38,28 +43,42 @@ class BootJob:
     options: RunOptions
     notes: list[str] = field(default_factory=list)
     returned_in_dfu: int = 0
+    others: list[str] = field(default_factory=list)
+    application_serial: str | None = None
 
     def run(self) -> bool:
-        """Leave the bootloader and wait for the application; True once it is seen.
+        """Leave the bootloader and wait until the application is there to stay; True once it is.
 
-        Raises BootError `boot.timeout` or `boot.wrong_serial` where the confirmation is required.
+        Raises BootError `boot.timeout` or `boot.unstable` where the confirmation is required.
         """
         self.link.forget_changes()
         self.session.detach()
         if self.options.confirm_boot == "off":
-            self._let_go()
+            self._see_it_leave()
             return False
         application = self._wait_for_application()
-        if application is not None:
-            self._check_serial(application)
+        if application is None:
+            return self._unconfirmed("boot.timeout", self._timeout_message(), "the application was not seen")
+        self._note_serial(application)
+        if (left_after_s := self._leaves_after_s()) is None:
             return True
-        if self.options.confirm_boot == "optional":
-            self.notes.append("the application was not seen")
-            return False
-        raise BootError("boot.timeout", self._timeout_message(), retryable=False)
+        text = f"the application came and went: it left the bus {left_after_s:.1f} s after it came"
+        return self._unconfirmed("boot.unstable", text, text)
 
-    def _let_go(self) -> None:
-        """Nobody waits for the application, but the camera must at least leave: no result rests on one lost request."""
+    def let_go(self) -> None:
+        """Have the camera boot by itself; nobody waits for its application."""
+        self.link.forget_changes()
+        self.session.detach()
+        self._see_it_leave()
+
+    def _unconfirmed(self, code: str, message: str, note: str) -> bool:
+        if self.options.confirm_boot == "required":
+            raise BootError(code, message, retryable=False)
+        self.notes.append(note)
+        return False
+
+    def _see_it_leave(self) -> None:
+        """The camera must at least leave: no result rests on one lost request."""
         steps = self._steps()
         while self.link.wait_change(min(UNCONFIRMED_LEAVE_S, self._patience_s)) is None and steps:
             steps.pop(0)()
@@ -89,7 +108,25 @@ class BootJob:
                 # In its window again: it will try to boot once more by itself. Holding it now would prevent that.
                 self.returned_in_dfu += 1
                 left = True
+            else:
+                self.others.append(f"{change.device.vendor_id:04X}:{change.device.product_id:04X}")
         return None
+
+    def _leaves_after_s(self) -> float | None:
+        """After how many seconds the application leaves; None where it stays. Cancelled where it was pulled out."""
+        came_at_s = monotonic_s()
+        change = self.link.wait_change(self.options.boot_stays_s) if self.options.boot_stays_s else None
+        if change is None:
+            return None
+        stayed_s = monotonic_s() - came_at_s
+        if change.device is None and not self._comes_back():
+            text = "the camera was unplugged right after its application came"
+            raise Cancelled(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
+        return stayed_s
+
+    def _comes_back(self) -> bool:
+        change = self.link.wait_change(self.options.return_window_s)
+        return change is not None and change.device is not None
 
     def _steps(self) -> list[Callable[[], None]]:
         if needs_reset_after_detach(self.bootloader):
@@ -105,18 +142,15 @@ class BootJob:
         with contextlib.suppress(CameraError):
             self.session.transport.reset()
 
-    def _check_serial(self, application: Device) -> None:
-        if not is_identity(application.serial):
+    def _note_serial(self, application: Device) -> None:
+        serial = self.application_serial = application.serial or None
+        if serial is None:
             self.notes.append("the application shows no serial; the camera was recognized by its port")
-        elif not same_unit(self.device.serial, application.serial):
-            raise BootError(
-                "boot.wrong_serial",
-                f"{application.serial} came back on this port, {self.device.serial} was flashed",
-                retryable=False,
-            )
+        elif not has_known_form(serial, self.device.serial):
+            self.notes.append(f"the application's serial {serial} has none of the known forms")
 
     def _timeout_message(self) -> str:
         limit = f"no application within {self.options.boot_timeout_s:g} s"
         if self.returned_in_dfu:
             return f"{limit}; the camera fell back into its bootloader {self.returned_in_dfu} times"
-        return limit
+        return f"{limit}; {self.others[-1]} came instead" if self.others else limit

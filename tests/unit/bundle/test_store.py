@@ -12,7 +12,7 @@ import pytest
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle
-from station.wiring import demo_bundle
+from station.wiring.bundles import demo_bundle
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 

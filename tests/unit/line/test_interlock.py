@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from station.line.interlock import interlock
+from station.line.interlock import Check, interlock
 from station.model.events import UnitHistory
 from station.model.runs import RunOptions
 
@@ -19,8 +19,9 @@ PASSED = UnitHistory(
 
 
 def code(history: UnitHistory, **options: Any) -> str | None:
-    skip = interlock(history, RunOptions(**options), "b1", "full")
-    return skip.code if skip else None
+    found = interlock(history, RunOptions(**{"already_passed": "skip", **options}), "b1", "full")
+    assert not isinstance(found, Check)
+    return found.code if found else None
 
 
 def test_a_unit_that_passed_with_this_bundle_and_recipe_is_skipped() -> None:
@@ -45,6 +46,11 @@ def test_a_unit_that_passed_with_this_bundle_and_recipe_is_skipped() -> None:
 )
 def test_anything_that_leaves_the_memory_unknown_means_a_run(change: dict[str, Any]) -> None:
     assert code(replace(PASSED, **change)) is None
+
+
+def test_by_default_the_memory_is_looked_into_and_the_log_alone_skips_nothing() -> None:
+    assert interlock(PASSED, RunOptions(), "b1", "full") == Check()
+    assert interlock(replace(PASSED, touched_outcome="FAIL"), RunOptions(), "b1", "full") is None
 
 
 def test_a_weaker_proof_is_enough_where_no_more_is_asked_for() -> None:

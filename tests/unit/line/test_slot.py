@@ -17,14 +17,15 @@ from station.line.slot_events import (
     AskLog,
     CancelAsked,
     Doubled,
+    FindUnit,
     FreeWorker,
+    GiveNotice,
     Hold,
     HolderAnswered,
     Left,
     LineStopped,
     LogAnswered,
     MovedAway,
-    Notice,
     Report,
     RerunAsked,
     Restored,
@@ -105,7 +106,7 @@ def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
 @pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING])
 def test_one_that_left_before_it_was_held_is_reported_once(phase: Phase) -> None:
     world = world_at(phase)
-    assert world.feed(Left()) == (Notice("usb.not_held", admission.NOT_HELD),)
+    assert world.feed(Left()) == (GiveNotice("notice.not_held", admission.NOT_HELD),)
     assert (world.slot.phase, world.slot.code) == (Phase.EMPTY, "usb.not_held")
 
 
@@ -198,15 +199,18 @@ def test_an_application_after_an_application_is_another_camera_until_its_serial_
     world.feed(Arrived(APPLICATION))
     world.feed(Left())
     another = replace(APPLICATION, address=8, serial="0829c14000000000")
-    assert world.feed(Arrived(another)) == (Notice("unit.runs_application", admission.APPLICATION),)
+    assert world.feed(Arrived(another)) == (
+        FindUnit(another),
+        GiveNotice("notice.application", admission.APPLICATION),
+    )
     assert world.slot.state is SlotState.APPLICATION
 
 
-@pytest.mark.parametrize(("device", "code"), [(APPLICATION, "unit.runs_application"), (N6, "identity.other_board")])
+@pytest.mark.parametrize(("device", "code"), [(APPLICATION, "notice.application"), (N6, "notice.other_board")])
 def test_what_gets_no_run_is_said_once(device: Device, code: str) -> None:
     world = World()
-    (notice,) = world.feed(Arrived(device))
-    assert isinstance(notice, Notice)
+    (notice,) = [effect for effect in world.feed(Arrived(device)) if not isinstance(effect, FindUnit)]
+    assert isinstance(notice, GiveNotice)
     assert notice.code == code
     assert world.feed(Arrived(device)) == ()
 
@@ -214,8 +218,8 @@ def test_what_gets_no_run_is_said_once(device: Device, code: str) -> None:
 def test_a_port_that_is_no_slot_is_left_alone() -> None:
     world = World(replace(World().slot, in_line=False))
     (notice,) = world.feed(Arrived(SOUND))
-    assert isinstance(notice, Notice)
-    assert notice.code == "slot.not_a_slot"
+    assert isinstance(notice, GiveNotice)
+    assert notice.code == "notice.not_a_slot"
     assert world.slot.state is SlotState.NOT_A_SLOT
 
 
@@ -290,8 +294,8 @@ def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> 
     world.settle()
     world.feed(Left())
     (notice,) = world.feed(Arrived(replace(SOUND, address=8)), 1.0)
-    assert isinstance(notice, Notice)
-    assert notice.code == "usb.comes_and_goes"
+    assert isinstance(notice, GiveNotice)
+    assert notice.code == "notice.comes_and_goes"
     world.feed(Left())
     world.feed(Arrived(replace(SOUND, address=9)), 100.0)
     assert world.slot.phase is Phase.ASKING, "a hand replugged it"
