@@ -41,6 +41,10 @@ class Steered(Protocol):
         """Run the camera that is in a slot once more."""
         ...
 
+    def restore_slot(self, port_path: str) -> None:
+        """Use a slot again that was taken out after failures in a row."""
+        ...
+
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
         """The next runs are of this batch."""
         ...
@@ -60,6 +64,7 @@ REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
     "resume": lambda line, given: line.resume(),
     "cancel": lambda line, given: line.cancel(_port_path(given)),
     "rerun": lambda line, given: line.rerun(_port_path(given)),
+    "restore_slot": lambda line, given: line.restore_slot(_port_path(given)),
     "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
     "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
     "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),

@@ -85,6 +85,10 @@ class LineService:
         self._about = about
         self._post({"about": about.to_json()})
 
+    def post_notice(self, slot: str, port_path: str, code: str, message: str) -> None:
+        """Tell every screen of a device that is seen and not run: what it is, once per insertion."""
+        self._post({"notice": {"slot": slot, "port_path": port_path, "code": code, "message": message}})
+
     def _post(self, fact: dict[str, Any]) -> None:
         self._facts.put(fact)
         with suppress(OSError):  # full: it is waking up anyway

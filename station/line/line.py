@@ -110,6 +110,9 @@ class Line:
         """Run the camera that is in a slot once more."""
         self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
 
+    def restore_slot(self, port_path: str) -> None:
+        """Use a slot again that was taken out after failures in a row. No slot is taken out yet."""
+
     def stop(self, *, abort: bool = False) -> None:
         """Take no new camera; running ones finish, or end now with `abort`."""
         self._dispatcher.post(partial(self._dispatcher.stop, abort=abort))

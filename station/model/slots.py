@@ -20,6 +20,7 @@ class SlotState(StrEnum):
     EMPTY = "empty"
     APPLICATION = "application"
     NOT_A_SLOT = "not_a_slot"
+    TAKEN_OUT = "taken_out"
     HOLDING = "holding"
     WAITING = "waiting"
     RUNNING = "running"
