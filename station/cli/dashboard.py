@@ -24,8 +24,8 @@ def dashboard(
 
     Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
     """
-    station = settings_for(config, data_dir).station
-    folder = station.data_dir
+    settings = settings_for(config, data_dir)
+    folder = settings.data_dir
     from station.cli.attached import attach
     from station.control.client import is_served
 
@@ -33,5 +33,5 @@ def dashboard(
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
     if not (web or on_terminal()):
         raise UsageError("usage.no_terminal", "a dashboard needs a terminal")
-    attach(folder, station.language, read_only=read_only)
+    attach(folder, settings, read_only=read_only)
     return 0

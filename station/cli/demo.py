@@ -49,7 +49,7 @@ def demo(
         from station.cli.attached import run_attached
 
         folder = data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))
-        return run_attached(folder, sys.argv[1:], settings_for(config, folder).station.language)
+        return run_attached(folder, sys.argv[1:], settings_for(config, folder))
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")

@@ -81,7 +81,7 @@ def run(
     if attached:
         from station.cli.attached import run_attached
 
-        return run_attached(settings.data_dir, sys.argv[1:], settings.station.language)
+        return run_attached(settings.data_dir, sys.argv[1:], settings)
     store = BundleStore(settings.station.data_dir)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(simulate, sim) as bench:

@@ -64,7 +64,7 @@ class LineStatus:
     plan_reached: bool = False
     """Every planned unit of the batch has its result: no camera starts until somebody says how to go on."""
     paused_code: str | None = None
-    """Why the line paused by itself (`line.same_failures`); None where it did not."""
+    """The failure that paused the line because so many cameras in a row had it; None where somebody paused it."""
     paused_message: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from textual.widgets import Input
 from station.control.client import Bridge
 from station.dashboard.at_the_bench import BatchSteps
 from station.dashboard.commands import KeyCommands
+from station.dashboard.input.barcode import USUAL, Scanner
+from station.dashboard.input.scans import Scans
+from station.dashboard.input.typed import Typed
 from station.dashboard.inquiries import Inquiries
 from station.dashboard.language import choose, following, mark, tr, tr_count
 from station.dashboard.leaving import Leaving
@@ -32,8 +35,7 @@ from station.dashboard.pages.yields import YieldPage
 from station.dashboard.records import Records
 from station.dashboard.screens.asking import Question
 from station.dashboard.screens.desk import Desk
-from station.dashboard.state import State, event_of_run
-from station.dashboard.typed import Typed
+from station.dashboard.state import State, event_of_notice, event_of_run
 from station.model.slots import SlotState, SlotView
 from station.model.yields import Rates, YieldReport
 from station.printable import printable
@@ -44,7 +46,7 @@ FIGURES_S = 2.0
 LEARNED_FROM = timedelta(days=7)
 LEARNS_EVERY_S = 300.0
 Answer = TypeVar("Answer")
-STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch"})
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore"})
 """The actions that change something at the line."""
 PAGES: dict[str, type[Page]] = {
     "line": LinePage,
@@ -99,6 +101,7 @@ class Dashboard(App[Leaving]):
         *,
         language: str = "en",
         read_only: bool = False,
+        scanner: Scanner = USUAL,
         now: Callable[[], datetime] = _now,
     ) -> None:
         super().__init__()
@@ -113,7 +116,8 @@ class Dashboard(App[Leaving]):
         self._bridge = Bridge(data_dir, self._take_in, read_only=read_only)
         self._inquiries = Inquiries(self, records)
         self._batch = BatchSteps(self)
-        self._typed = Typed(self, super().on_event, self._may_scan, self._look_up)
+        scans = Scans(self, scanner)
+        self._typed = Typed(self, scanner, super().on_event, scans.harmless, scans.remember, scans.take)
 
     def get_default_screen(self) -> Desk:
         """The screen that lies under every question."""
@@ -130,6 +134,8 @@ class Dashboard(App[Leaving]):
         """Keys are taken in one after the other, all else as it comes."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self._typed.take(event)
+        elif isinstance(event, events.Paste) and not event.is_forwarded:
+            await self._typed.paste(event.text)
         else:
             await super().on_event(event)
 
@@ -154,6 +160,8 @@ class Dashboard(App[Leaving]):
             self.state.events.append(event_of_run(fact))
             self._stale = True
             self._signal(fact["outcome"])
+        elif name == "notice":
+            self.state.events.append(event_of_notice(fact, self.now()))
         elif name == "refused":
             self.notify(printable(str(fact["text"])), severity="error", markup=False)
         self._facts_changed()
@@ -222,6 +230,11 @@ class Dashboard(App[Leaving]):
         """Where one may only look, keys that steer do nothing and are not shown."""
         return not (self.read_only and action in STEERING)
 
+    @property
+    def desk(self) -> Desk:
+        """The screen with the pages."""
+        return self._desk
+
     def action_batch(self) -> None:
         """Begin a batch, change it or end it."""
         if not self.state.snapshot.status.ended and self.screen is self._desk:
@@ -230,15 +243,6 @@ class Dashboard(App[Leaving]):
     def action_show_page(self, name: str) -> None:
         """Look at another page."""
         self._desk.show_page(name)
-
-    def _may_scan(self) -> bool:
-        """Not where a question is open: its fields are scanned into."""
-        return self.screen is self._desk
-
-    def _look_up(self, serial: str) -> None:
-        """Show the unit with this serial."""
-        self.action_show_page("units")
-        self._desk.query_one(UnitsPage).look_up(serial)
 
     def action_theme(self) -> None:
         """Light or dark."""

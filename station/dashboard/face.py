@@ -33,7 +33,7 @@ LOOKS: Mapping[SlotState, Look] = {
     SlotState.EMPTY: Look("·", mark("empty"), "idle"),
     SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
     SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
-    SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "failed"),
+    SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "error"),
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting"),
     SlotState.WAITING: Look("◑", mark("WAITING"), "waiting"),
     SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),
@@ -59,6 +59,7 @@ OUTCOMES: Mapping[str, str] = {
     "ABORTED": mark("ABORTED"),
     "SKIPPED": mark("SKIPPED"),
     "OPEN": mark("OPEN"),
+    "NOTICE": mark("NOTICE"),
 }
 """How a run ended, as the log says it; OPEN for one that has not."""
 FINISHED = frozenset({SlotState.PASSED, SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED, SlotState.SKIPPED})

@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 from station.dashboard.app import Dashboard
+from station.dashboard.input.barcode import Scanner
 from station.dashboard.leaving import Leaving
 from station.dashboard.records import Records
 
@@ -13,7 +14,9 @@ SHORT = 5_000
 """Objects between two collections: some milliseconds' worth."""
 
 
-def show(data_dir: Path, records: Records, *, language: str = "en", read_only: bool = False) -> Leaving:
+def show(
+    data_dir: Path, records: Records, *, language: str = "en", read_only: bool = False, scanner: Scanner
+) -> Leaving:
     """Show the line that works in `data_dir`, at first in this language.
 
     A dashboard that ended by itself leaves the line running.
@@ -21,4 +24,6 @@ def show(data_dir: Path, records: Records, *, language: str = "en", read_only: b
     # A collection holds up the key that comes during it: many short ones, and none through what was loaded until now.
     gc.freeze()
     gc.set_threshold(SHORT, 5, 50)
-    return Dashboard(data_dir, records, language=language, read_only=read_only).run() or Leaving(line_goes_on=True)
+    return Dashboard(data_dir, records, language=language, read_only=read_only, scanner=scanner).run() or Leaving(
+        line_goes_on=True
+    )

@@ -68,3 +68,8 @@ def event_of_run(run: dict[str, Any]) -> Event:
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
     text = " ".join(part for part in (took, run["code"] or "") if part)
     return Event(at, run["outcome"], run["slot"], run["serial"], text, run["message"])
+
+
+def event_of_notice(notice: dict[str, Any], at: datetime) -> Event:
+    """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
+    return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), str(notice["message"]))

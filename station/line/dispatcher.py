@@ -398,7 +398,7 @@ class Dispatcher:
             code=stopped.code if stopped else None,
             message=stopped.message if stopped else "",
             plan_reached=self.batching.asks,
-            paused_code="line.same_failures" if paused else None,
+            paused_code=paused.code if paused else None,
             paused_message=paused.message if paused else "",
         )
 

@@ -202,6 +202,17 @@ class WebSection(_Section):
     control: bool = Field(default=False, description="true or false")
 
 
+class ScannerSection(_Section):
+    """`[scanner]`: how the bench's barcode scanners send, so that no scan is taken for keys."""
+
+    gap_ms: int = Field(default=60, ge=5, le=200, description="a whole number of milliseconds from 5 to 200")
+    min_length: int = Field(default=3, ge=3, le=40, description="a whole number from 3 to 40")
+    end: list[Literal["enter", "tab", "line feed"]] = Field(
+        default=["enter", "tab", "line feed"], description='a list of "enter", "tab" and "line feed"'
+    )
+    prefixes: list[Text] = Field(default_factory=list, description="a list of texts")
+
+
 class Settings(BaseModel):
     """All that is configured, frozen. `load_settings` makes it; built by hand it takes neither file nor variable."""
 
@@ -211,6 +222,7 @@ class Settings(BaseModel):
     run: RunSection = Field(default_factory=RunSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
+    scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )

@@ -28,10 +28,11 @@ class Operator:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and let the screen take them in."""
-        await self.pilot.press(*keys)
-        while not self.app._typed.is_done and self.app.return_value is None:
-            await self.pilot.pause(0.01)
+        """Press keys as a hand does, one after the other, and let the screen take them in."""
+        for key in keys:
+            await self.pilot.press(key)
+            while not self.app._typed.is_done and self.app.return_value is None:
+                await self.pilot.pause(0.01)
         await self.pilot.pause()
 
     async def until(self, true: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:

@@ -113,8 +113,8 @@ def listed(runs: Sequence[RunRecord]) -> list[RunLine]:
 
 
 RECORDS = Records(
-    summary=lambda batch, since: summarize(RUNS, batch=batch),
-    unit=lambda asked: UnitStory(asked, tuple(run for run in RUNS if run.serial.endswith(asked.upper()))),
+    summary=lambda batch, since: summarize([run for run in RUNS if batch in (None, run.batch)], batch=batch),
+    unit=lambda asked: UnitStory(asked.upper(), tuple(run for run in RUNS if run.serial == asked.upper())),
     failed=lambda batch, since: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
     batch_summary=lambda batch: summary_of(batch, replace(summarize(RUNS), planned=PLANNED)),
     rates=lambda since: Rates(summarize(RUNS).images, 28.0),

@@ -65,11 +65,12 @@ def terminal(folder: Path, command: Sequence[str | Path], size: tuple[int, int] 
     """Run a command in a terminal of its own; it stays open after the command's end, with its exit code."""
     # A socket of its own: the server of the terminal before may still be on its way out.
     session = Terminal(folder / f"tmux-{next(_numbers)}")
-    words = shlex.join(map(str, command)) + f"; echo $? > {shlex.quote(str(session.code_file))}"
+    # The shell outlives the command: of a pane whose last process ends, tmux may drop what it has not read yet.
+    words = shlex.join(map(str, command)) + f"; echo $? > {shlex.quote(str(session.code_file))}; exec sleep infinity"
     environment = ["-e", "TERM=xterm-256color", "-e", f"PATH={os.environ['PATH']}"]
     session.tmux(
         "-f", "/dev/null", "new-session", "-d", *environment, "-x", str(size[0]), "-y", str(size[1]),
-        words, ";", "set-option", "-g", "remain-on-exit", "on",
+        words,
     )  # fmt: skip
     try:
         yield session

@@ -36,7 +36,7 @@ async def test_a_batch_is_scanned_reached_continued_and_closed(make_bench: MakeB
         async with dashboard(bench) as operator:
             await operator.until_text("no batch")
             app = operator.app
-            app.post_message(Key("b", "b"))
+            await operator.press("b")
             for text in ("L42", "ann", "2"):
                 scan(app, text)
             await operator.until_text("batch L42 (0 of 2) · ann")

@@ -14,10 +14,11 @@ from textual.widgets import DataTable, Input
 
 from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
+from station.dashboard.leaving import Leaving
 from station.dashboard.pages.yields import bar, newest_hours
 from station.model.yields import HourCount
 from station.sim.faults import Fault
-from tests.dashboard.driving import dashboard
+from tests.dashboard.driving import Operator, dashboard
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
 from tests.dashboard.settling import until, until_begun, until_still
 from tests.integration.conftest import MakeBench, camera, serial
@@ -151,9 +152,9 @@ def test_dialog(
     monkeypatch.setenv("TZ", "UTC")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
-    async def settle(pilot: Pilot[None]) -> None:
+    async def settle(pilot: Pilot[Leaving]) -> None:
         await until_begun(pilot, app, theme)
-        await pilot.press(*keys)
+        await Operator(app, pilot).press(*keys)
         await until(pilot, lambda: isinstance(app.screen, ModalScreen) and seen in app.export_screenshot(), seen)
         await until_still(pilot, app)
 

@@ -29,6 +29,7 @@ class LinePage(Page):
         Binding("r", "rerun", "Re-run"),
         Binding("enter", "rerun", "Re-run", show=False),
         Binding("R", "rerun_all", "All failed"),
+        Binding("u", "restore", "Use slot again", show=False),
     ]
 
     def __init__(self, name: str) -> None:
@@ -65,6 +66,10 @@ class LinePage(Page):
         slots, number = self.dashboard.state.slots, self.query_one(SlotGrid).selected
         return slots[number] if number < len(slots) else None
 
+    def select(self, number: int) -> None:
+        """Select the slot of this tile."""
+        self.query_one(SlotGrid).select(number)
+
     def action_pause(self) -> None:
         """Pause the line, or let it go on."""
         self.dashboard.ask_line("resume" if self.dashboard.state.snapshot.status.paused else "pause")
@@ -93,3 +98,11 @@ class LinePage(Page):
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
         self.dashboard.rerun_failed()
+
+    def action_restore(self) -> None:
+        """Use the selected slot again, where it was taken out."""
+        view = self.selected
+        if view is None or view.state is not SlotState.TAKEN_OUT:
+            self.notify(tr("This slot is not taken out."))
+        else:
+            self.dashboard.ask_line("restore_slot", port_path=view.port_path)

@@ -34,6 +34,8 @@ class YieldPage(Page):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._shown: YieldReport | None = None
+        self._asked: YieldReport | None = None
+        """Of a batch that was scanned, looked at until the page is left."""
 
     def compose(self) -> ComposeResult:
         """Two texts of bars, beside each other where there is room: the line as a whole, and its parts."""
@@ -45,9 +47,19 @@ class YieldPage(Page):
         """Draw it again in other words."""
         self._shown = None
 
+    def leave(self) -> None:
+        """What was scanned is looked at no longer."""
+        super().leave()
+        self._asked = None
+
+    def look_at(self, report: YieldReport) -> None:
+        """Show the report of another batch than the line's."""
+        self._asked = report
+        self.facts_changed()
+
     def facts_changed(self) -> None:
         """Draw the newest report; the log is not asked for another than the header has."""
-        report = self.dashboard.state.report
+        report = self._asked or self.dashboard.state.report
         if report is not None and report is not self._shown:
             self._shown = report
             self.query_one("#whole", Plain).say("\n".join(line_lines(report)))
@@ -56,6 +68,8 @@ class YieldPage(Page):
 
 def line_lines(report: YieldReport) -> Iterator[str]:
     """The yields and the hours of a report, as text with bars."""
+    if report.batch:
+        yield tr("Batch {name}").format(name=report.batch) + "\n"
     yield _share(tr("first-pass yield"), report.first_pass_yield, _of(report.units_passed_first, report))
     yield _share(tr("final yield"), report.final_yield, _of(report.units_passed, report))
     if report.mixed:

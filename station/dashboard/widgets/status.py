@@ -108,6 +108,10 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
         return "note", "■ " + tr("The line has ended. Press q to leave.")
     if not status.accepting:
         return "note", "■ " + tr("The line is stopping: running cameras finish, no new one starts.")
+    if status.paused and status.paused_code is not None:
+        hint = tr(HINTS.get(status.paused_code, ""))
+        text = tr("THE LINE PAUSED: {why}. {hint} Press p to go on.")
+        return "alarm", "‖ " + text.format(why=said(status.paused_message), hint=hint)
     if status.plan_reached:
         return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
     if status.paused:
