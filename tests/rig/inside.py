@@ -1,7 +1,7 @@
 """Everything that the rig does inside its guest, in one process: `python -m tests.rig.inside [SESSION…]`.
 
-It imports no pytest, which alone would cost six seconds here; each case's result goes to `results.jsonl` in the shared
-scratch folder as soon as it is known, and a test on the host reads it there.
+It imports no pytest, which alone would cost seconds in a guest; each case's result goes to `results.jsonl` in the
+shared scratch folder as soon as it is known, and a test on the host reads it there.
 """
 
 from __future__ import annotations

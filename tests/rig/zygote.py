@@ -1,4 +1,5 @@
-"""Starts stations by fork, from a process that has imported everything: emulated, the imports take half a minute.
+"""Starts stations by fork, from a process that has imported everything: in a guest the imports take
+seconds, and half a minute where it is emulated.
 
 What runs in the forked process is the command itself, `station.cli.dispatch`, with the arguments, the environment and
 the user it was asked for; its own children are new interpreters as always. Runs in the guest.
