@@ -152,6 +152,9 @@ class Arrivals:
         if port.is_application_of_last():
             port.application_serial = device.serial
             port.show_last()
+            # Known by its port, so by its bootloader's serial: a run elsewhere with that serial is another camera's.
+            if twins := [other for other in self._ports.values() if other is not port and other.runs(port.last_serial)]:
+                self._doubled([port, *twins], port.last_serial)
             return
         port.last = None
         self._connect(port)

@@ -161,6 +161,10 @@ class Port:
         nowhere = self.device is None and self.worker is not None and not self.hold_wanted
         return nowhere and self.run is not None and same_serial(self.run.serial, device.serial)
 
+    def runs(self, bootloader_serial: str) -> bool:
+        """Whether a run of a camera with this serial is open here."""
+        return self.run is not None and same_serial(self.run.serial, bootloader_serial)
+
     def has_unit_of(self, device: Device) -> bool:
         """Whether the bootloader at this port, or that of its open run, has the serial of `device`.
 
