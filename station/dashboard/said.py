@@ -87,6 +87,10 @@ FORMS = (
     mark("{partition}: {wrong} of {total} blocks read back wrong (block {blocks})"),
     mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     mark("the camera refused the MRAM initialization: {error}"),
+    mark(
+        "the external memory has {size} MiB and ROMFS0 lies over RWFS: "
+        "blocks {blocks} of ROMFS0 read back from RWFS too"
+    ),
     # the line and its machine
     mark("{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}"),
     mark("the bundle, the settings and the bench"),
