@@ -164,7 +164,10 @@ REFUSED = {
         "max_attempts, boot_timeout_s, return_window_s, max_runs, batch, operator, recipe, bundle",
     ),
     "unlike any key": ("[line]\nxyz = 1", "line.xyz: unknown key; allowed: errors_in_a_row, workers_spare"),
-    "key outside a table": ("verify = true", "verify: unknown key; allowed: station, run, line, web, scanner, slots, recipes"),
+    "key outside a table": (
+        "verify = true",
+        "verify: unknown key; allowed: station, run, line, web, scanner, slots, recipes",
+    ),
     "table as a number": ("run = 3", "run: found 3; allowed: a table"),
     "slots as a list": ("slots = []", 'slots: found []; allowed: a table of NAME = "port path"'),
     "text for truth": ('run.verify = "yes"', 'run.verify: found "yes"; allowed: true or false'),
