@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -35,21 +35,18 @@ def test_no_camera_is_taken_by_a_line_that_could_not_record_it(make_bench: MakeB
     bench = make_bench([camera(number) for number in NUMBERS])
     assert station("db", "upgrade", "--data-dir", bench.data_dir).returncode == 0
     file = bench.data_dir / "station.sqlite3"
-    current = _set_revision(file, "0001")
+    _set_revision(file, "0001")
     bench.line.plug_all()
-    with closing(_lock(file)) as lock, bench.station(plug=False) as running:
-        if code == "ledger.schema_outdated":
-            lock.close()
+    with ExitStack() as stack:
+        if code == "ledger.write_failed":
+            stack.enter_context(closing(_lock(file)))
+        running = stack.enter_context(bench.station(plug=False))
         assert running.end() == 4
     assert running.rest == []
     assert [line.split(":")[0] for line in running.talk if line.startswith("ledger.")] == [code]
     assert "Traceback" not in "".join(running.talk)
     for number in NUMBERS:
         _is_untouched(bench, serial(number))
-    _set_revision(file, current)
-    with bench.station("--stop-after", str(len(NUMBERS))) as again:
-        assert {run["outcome"] for run in again.runs(len(NUMBERS))} == {"PASS"}
-        assert again.end() == 0
 
 
 def _is_untouched(bench: Bench, camera: str) -> None:
