@@ -131,8 +131,11 @@ class StopPolicy:
         if not limit or count < limit:
             return None
         self.resumed()
-        text = f"{count} cameras in a row failed with {run.code}, the last one in {run.slot}: "
-        return PauseForFailures(run.code, count, text + f"check {what_to_check(run.code)}")
+        text = (
+            f"{count} cameras in a row failed with {run.code}, the last one in {run.slot}: "
+            f"check {what_to_check(run.code)}"
+        )
+        return PauseForFailures(run.code, count, text)
 
     def _count_slot(self, run: RunRecord) -> Consequence | None:
         if run.outcome is Outcome.PASS:
@@ -149,8 +152,5 @@ class StopPolicy:
         if not limit or len(count.units) < limit or not count.others_passed:
             return None
         del self._slots[run.port_path]
-        text = (
-            f"slot {run.slot} was taken out: {limit} different cameras failed here in a row while others passed. "
-            f"Check its cable, port and hub, then: station slots restore {run.slot}"
-        )
+        text = f"taken out: {limit} units in a row failed here while others passed; check its cable, then restore it"
         return TakeSlotOut(run.port_path, text)
