@@ -71,7 +71,7 @@ def test_no_command_loads_the_dashboard_for_its_help(command: str) -> None:
     assert not after_command(command, "--help") & {"textual", "sqlalchemy", "alembic"}
 
 
-@pytest.mark.parametrize("words", [["report", "--batch", "x"], ["export"], ["db", "upgrade"]])
+@pytest.mark.parametrize("words", [["report"], ["export"], ["db", "upgrade"]])
 def test_what_reads_the_log_of_a_named_folder_loads_what_that_takes(tmp_path: Path, words: list[str]) -> None:
     schema.create_or_check(tmp_path)
     loaded = modules_after(carried_out(*words, "--data-dir", str(tmp_path)))

@@ -269,7 +269,8 @@ def test_virtual_cameras_are_listed_and_followed(bench: Any, told: Told) -> None
 def test_a_virtual_camera_comes_back_as_its_application(bench: Any, told: Told, tmp_path: Path) -> None:
     firmware = tmp_path / "firmware"
     firmware.write_bytes(struct.pack("<II", 0x20000000, 0x80021001))
-    camera = bench.plug("1-1", contents=(Content("HP", str(firmware)),), boot_s=0.01)
+    contents = (Content("HP", str(firmware)),)
+    camera = bench.plug("1-1", contents=contents, boot_s=0.01, application_serial="0829c14000000000")
     with VirtualWatcher(bench.access) as watcher:
         watcher.start(told)
         assert told.next() == DeviceArrived(camera)
@@ -280,7 +281,7 @@ def test_a_virtual_camera_comes_back_as_its_application(bench: Any, told: Told, 
         back = told.next()
         assert isinstance(back, DeviceArrived)
         assert back.device.mode is DeviceMode.APPLICATION
-        assert back.device.serial == "0C0B0A090807060504030201"
+        assert back.device.serial == "0829c14000000000"
 
 
 @pytest.fixture
