@@ -75,7 +75,7 @@ async def test_the_key_says_the_whole_screen_again_and_comes_back_to_english(tmp
     ("key", "english", "chinese"),
     [
         ("f2", ("serial, or its end", "outcome", "PASS"), ("输入或扫码", "结果", "PASS 通过")),
-        ("f3", ("failed at", "Every byte is right"), ("失败时间", "数据全部正确")),
+        ("f3", ("failed at", "Every byte is right"), ("失败时间", "每个字节都正确")),
         ("f4", ("first-pass yield", "What failed most"), ("直通率", "不良排名")),
         ("f5", ("show only what contains", "what"), ("只显示包含此内容", "内容")),
         ("f6", ("CODES, AND WHAT TO DO NOW", "arrows, mouse"), ("代码及处理方法", "方向键、鼠标")),
