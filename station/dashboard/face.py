@@ -109,6 +109,8 @@ def _running(
 def _why(view: SlotView) -> tuple[str, ...]:
     """What happened and what to do now: the hint first where room is short, so it is what stays."""
     message = said(printable(view.message))
+    if view.state is SlotState.TAKEN_OUT:
+        return (tr("Check its cable, port and hub. u uses the slot again."), message)
     if not view.code:
         return (message,) if message else ()
     return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {message}") if part)

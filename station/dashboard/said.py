@@ -16,10 +16,15 @@ from station.dashboard.language import chosen, mark, tr
 FORMS = (
     # slots and runs
     mark("this port is not a slot: the camera is left alone"),
-    mark("an OpenMV board that is no AE3 ({usb_id}) is in this slot: it is left alone"),
+    mark("an OpenMV board that is no AE3 ({usb_id}) is here: it is left alone"),
     mark("this slot is taken out: the camera in it is left alone"),
-    mark("taken out: {count} units in a row failed here while others passed; check its cable, then restore it"),
+    mark(
+        "slot {slot} was taken out: {count} different cameras failed here in a row while others passed. "
+        "Check its cable, port and hub, then: station slots restore {name}"
+    ),
     mark("it runs its application: replug it to flash it"),
+    mark("it is out of its bootloader: unplug it and plug it in again, that runs it"),
+    mark("it comes and goes by itself: unplug it, and set it aside if it goes on"),
     mark("the line takes no new cameras now"),
     mark("it left its bootloader before it could be held: replug it"),
     mark("this unit already passed with this bundle and recipe"),
@@ -32,11 +37,12 @@ FORMS = (
     mark("the run was cancelled before it started"),
     mark("the station was stopped before the run"),
     mark("the worker process of this slot ended unexpectedly"),
-    mark("{reason} (the run itself: {outcome})"),
     mark("the serial {serial} is plugged in more than once: {first} and {second}"),
     mark("the serial {serial} is plugged in more than once: {slots}"),
     mark("the serial {serial} names no single unit"),
     mark("an image could not be read: {error}"),
+    mark("{file} is not what was imported for {partition}"),
+    mark("HP and HE are of two releases"),
     # the start of the application
     mark("no application within {seconds} s"),
     mark("the camera fell back into its bootloader {count} times"),
@@ -59,6 +65,15 @@ FORMS = (
     mark("the configuration descriptor makes no sense: {error}"),
     mark("the camera's {kind} descriptor makes no sense: {error}"),
     mark("block 1 of BOOT holds no bootloader header"),
+    mark("block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one"),
+    mark("the size of {partition} could not be read: {error}"),
+    mark("what {partition} holds could not be read before the run: {error}"),
+    mark("{partition} could not be read before it was written: {error}"),
+    mark("RWFS could not be read, to see whether the external memory wraps: {error}"),
+    mark(
+        "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this "
+        "serial, or flashed elsewhere"
+    ),
     # the link and the bootloader
     mark("the camera"),
     mark("block {block} of {partition}"),
@@ -73,7 +88,6 @@ FORMS = (
     mark("a descriptor could not be read"),
     mark("the port could not be reset"),
     mark("no answer to {request}"),
-    mark("no answer to {request}, twice"),
     mark("{request} was refused"),
     mark("I/O error {number} at {request}"),
     mark("still at work after its time limit"),
@@ -94,6 +108,12 @@ FORMS = (
     # the line and its machine
     mark("{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}"),
     mark("the bundle, the settings and the bench"),
+    mark("whether the bundle is the one for these cameras, and boot_timeout_s"),
+    mark("whether the bundle is the one for these cameras, and the hubs' power supply"),
+    mark("which lot these cameras are of: they are not what the bundle was made for, or have no serials"),
+    mark("which lot these cameras are of: their external memory, and the setting mram"),
+    mark("the hubs, their power supply and their cables"),
+    mark("the hubs' power supply and cables, and which external memory this lot has"),
     mark("{count} station errors in a row, the last one {error}"),
     mark("the line's process ended"),
     mark("udev does not run here ({file} is missing; a container has none)"),
@@ -113,6 +133,10 @@ FORMS = (
     mark("{file} is a database, but not a station's log"),
     mark("the log's recorder is closed"),
     mark("the log could not be written: {reason}; the camera was not touched"),
+    mark("the log could not be written: {reason}; the result is kept in {file}"),
+    mark("the log could not be written: {reason}; nor could the journal: {error}"),
+    mark("was {outcome}, but the log could not be written at the time: {reason}"),
+    mark("the station stopped during this run, after {count} finished attempts"),
     mark("batch {name} could not be written to the log: {reason}"),
 )
 _NAME = re.compile(r"\{(\w+)\}")

@@ -18,10 +18,15 @@ from pathlib import Path
 from textual.widgets import Input
 
 from station.bundle.demo import make_demo_release
+from station.control.wire import LineStatus
+from station.dashboard.app import Dashboard
+from station.model.slots import SlotState
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import ControlClient, VirtualLine
 from tests.dashboard.driving import Operator, dashboard
+from tests.dashboard.scripted import EVERY_STATE, RECORDS, scripted_line, view
+from tests.dashboard.settling import until_begun, until_still
 from tests.harness import Bench, wait_for
 
 SIZES = ((80, 24), (160, 45))
@@ -31,6 +36,18 @@ PLANNED = 40
 FONT = "DejaVu Sans Mono"
 BLOCK_REFUSED = Fault("err_write", "WRITE", alt=1, times=4)
 NEVER_BOOTS = Fault("boot_never", times=None)
+OUT = "slot A2 was taken out: 3 different cameras failed here in a row while others passed. "
+ALARMED = (
+    view(1, SlotState.FAILED, "dfu.err_write", "HP block 3: errWRITE"),
+    view(2, SlotState.TAKEN_OUT, None, OUT + "Check its cable, port and hub, then: station slots restore A2"),
+    *EVERY_STATE[4:8],
+)
+WHY = "check whether the bundle is the one for these cameras, and the hubs' power supply"
+PAUSED = LineStatus(
+    paused=True,
+    paused_code="dfu.err_write",
+    paused_message=f"5 cameras in a row failed with dfu.err_write, the last one in A1: {WHY}",
+)
 CONFIG = """
 [station]
 id = "bench-3"
@@ -195,6 +212,17 @@ async def questions(shift: Shift) -> None:
     shift.take("plan-reached")
 
 
+async def alarms(folder: Path) -> None:
+    """A line that paused because cameras fail alike, with a slot that was taken out; over a line that says so."""
+    for size in SIZES:
+        with tempfile.TemporaryDirectory(prefix="ae3-pictures-") as name, scripted_line(Path(name), ALARMED, PAUSED):
+            app = Dashboard(Path(name), RECORDS)
+            async with app.run_test(size=size) as pilot:
+                await until_begun(pilot, app, "textual-dark")
+                await until_still(pilot, app)
+                picture(app.export_screenshot(), folder / f"alarms-{size[0]}x{size[1]}.png")
+
+
 async def show(folder: Path) -> None:
     """Run the shift and take the pictures."""
     with tempfile.TemporaryDirectory(prefix="ae3-pictures-") as name:
@@ -231,6 +259,7 @@ def main() -> None:
     """Into the folder that is named."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(alarms(folder))
     asyncio.run(show(folder))
 
 

@@ -14,8 +14,11 @@ import station
 from station.dashboard.language import LANGUAGES, choose, tr
 from station.dashboard.said import FORMS, said
 from station.errors import HINTS
+from station.line.stop_policy import WHAT_TO_CHECK, Limits, PauseForFailures, StopPolicy
+from station.model.runs import Outcome
 from station.settings import StationSection
 from tests.catalogues import TRANSLATED, catalogue, compiled, forms, mo_file, template, texts_of
+from tests.dashboard.scripted import run
 
 STATION = Path(station.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -111,6 +114,8 @@ SAYS = {
     *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
     *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
+CONSTANTS = ("line/admission.py", "line/stop_policy.py", "flash/attempt.py")
+"""Whose sentences stand in constants."""
 
 
 def sentence(node: ast.expr) -> str | None:
@@ -129,13 +134,17 @@ def spoken() -> Iterator[tuple[str, str]]:
             heard: list[ast.expr] = []
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SAYS:
                 heard = [*node.args, *(word.value for word in node.keywords)]
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "self.notes.append":
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("notes.append"):
                 heard = [*node.args]
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("text", "limit"):
                 heard = [node.value]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper() and place in CONSTANTS:
+                heard = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+            elif isinstance(node, ast.FunctionDef) and node.name == "other_board":
+                heard = [part.value for part in node.body if isinstance(part, ast.Return) and part.value]
             for expression in heard if place not in UNSPOKEN else ():
                 text = sentence(expression)
-                if text is not None and re.search(r"[a-z] [a-z]", text):
+                if text is not None and re.search(r"[a-z] [a-z]", text) and not text.endswith(": "):
                     yield place, text
 
 
@@ -144,6 +153,8 @@ def test_the_search_finds_what_the_line_says() -> None:
     assert "the camera was unplugged during the run" in heard
     assert "no application within 7 s" in heard
     assert "7: no answer to 7" in heard
+    assert "it comes and goes by itself: unplug it, and set it aside if it goes on" in heard
+    assert "the size of 7 could not be read: 7" in heard
     assert len(heard) > 40
 
 
@@ -153,6 +164,21 @@ def test_what_the_line_says_is_said_in_chinese(text: str) -> None:
     _, _, text = text.partition(": ")
     assert CHINESE.search(said(text)), "add its form to station/dashboard/said.py"
     assert not re.search(r"[a-z]{3,} [a-z]{3,}", said(text)), "a part of it stays English"
+
+
+@pytest.mark.parametrize("code", [*(f"{prefix}x" for prefix in WHAT_TO_CHECK), "test.refused"])
+def test_why_the_line_paused_is_said_whole(code: str) -> None:
+    """The sentence is put together of two in the line: it is taken from the policy itself."""
+    choose("zh_CN")
+    policy = StopPolicy(Limits(same_failures=2))
+    reasons = [policy.count(run(number, Outcome.FAIL, code)) for number in (1, 2)]
+    pause = reasons[1][0]
+    assert isinstance(pause, PauseForFailures)
+    text = said(pause.message)
+    assert code in text
+    assert "2 台" in text
+    assert CHINESE.search(text.rpartition("检查")[2]), "what to check"
+    assert not re.search(r"[a-z]{3,} [a-z]{3,}", text), "a part of it stays English"
 
 
 def test_a_sentence_within_a_sentence() -> None:

@@ -24,12 +24,14 @@ KEYS = (
     ("c", mark("cancel the selected slot (asks while it is writing)")),
     ("r", mark("re-run the camera in the selected slot")),
     ("R", mark("re-run every camera that failed and is still in its slot")),
+    ("u", mark("use the selected slot again that was taken out")),
     ("b", mark("begin, change or end a batch: type or scan its name, the operator, the quantity planned")),
     ("s", mark("sound and flash on or off: one for a pass, two for a failure")),
     ("t", mark("light or dark")),
     ("l", mark("another language")),
     ("Ctrl+P", mark("every command by name")),
     ("q", mark("leave; asks whether the line goes on")),
+    (mark("a scan"), mark("opens the unit, batch or slot that it names, on every page; it never steers the line")),
 )
 MEANINGS = (
     ("PASS", mark("The camera is proven and in the log. Take it out.")),
@@ -37,7 +39,19 @@ MEANINGS = (
     ("STATION ERROR", mark("The station's fault, not the camera's: it does not count.")),
     ("ENDED EARLY", mark("It was cancelled or pulled out: it does not count.")),
     ("SKIPPED", mark("It was left alone, untouched; the tile says why.")),
+    ("TAKEN OUT", mark("Several cameras in a row failed in this slot while others passed: look at its cable first.")),
 )
+BANNERS = (
+    (
+        mark("THE LINE PAUSED"),
+        mark(
+            "So many cameras in a row failed in one way: that is the bench or the bundle. Check what the banner names, "
+            "then p goes on."
+        ),
+    ),
+    (mark("THE LINE STOPPED"), mark("It cannot go on by itself: do what the banner says, then start it again.")),
+)
+"""What the red line at the top begins with."""
 LEAST_WIDTH = 12
 """Of what is said beside a key, however narrow the terminal is."""
 AT_THE_BENCH = ("usb.", "dfu.", "verify.", "boot.", "identity.", "mram.", "unit.", "operator.", "worker.", "ledger.")
@@ -82,6 +96,10 @@ def help_lines(width: int) -> Iterator[str]:
     yield tr("STATES")
     for word, meaning in MEANINGS:
         yield from _beside(f"  {glyphs[word]} {pad(tr(word), 15)} ", tr(meaning), width)
+    yield ""
+    yield tr("THE RED BANNER")
+    for word, meaning in BANNERS:
+        yield from _beside(f"  {pad(tr(word), 17)} ", tr(meaning), width)
     yield ""
     yield tr("CODES, AND WHAT TO DO NOW")
     for code, hint in HINTS.items():

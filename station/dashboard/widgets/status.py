@@ -79,7 +79,7 @@ class Banner(Plain):
     """Red where the line stopped by itself, with why and what to do; quieter where it was told to, or is paused."""
 
     DEFAULT_CSS = """
-    Banner { display: none; width: 1fr; height: auto; max-height: 3; padding: 0 1; text-style: bold; }
+    Banner { display: none; width: 1fr; height: auto; max-height: 4; padding: 0 1; text-style: bold; }
     Banner.alarm { display: block; background: $error; color: $text; }
     Banner.note { display: block; background: $warning; color: $text; }
     """
@@ -109,9 +109,9 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
     if not status.accepting:
         return "note", "■ " + tr("The line is stopping: running cameras finish, no new one starts.")
     if status.paused and status.paused_code is not None:
-        hint = tr(HINTS.get(status.paused_code, ""))
-        text = tr("THE LINE PAUSED: {why}. {hint} Press p to go on.")
-        return "alarm", "‖ " + text.format(why=said(status.paused_message), hint=hint)
+        # It says itself what to check; a camera's hint ("re-run it") is none for the bench, and pushes the key out.
+        text = tr("THE LINE PAUSED: {why}. Press p to go on.")
+        return "alarm", "‖ " + text.format(why=said(status.paused_message))
     if status.plan_reached:
         return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
     if status.paused:
