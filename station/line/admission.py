@@ -219,8 +219,7 @@ def admit(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     if arrival.decision is None:
         if arrival.log_asked:
             return slot, ()
-        asked = replace(slot, arrival=replace(arrival, log_asked=True))
-        return asked.enters(Phase.ASKING), (AskLog(arrival.device),)
+        return _ask(replace(slot, arrival=replace(arrival, log_asked=True)), terms)
     if isinstance(arrival.decision, Skip):
         return _skipped(slot, arrival.decision, now, terms)
     if arrival.answer is not None:
@@ -228,6 +227,21 @@ def admit(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     if arrival.hold_asked:
         return slot.enters(Phase.HOLDING), ()
     return _hold(slot)
+
+
+def _ask(slot: Slot, terms: Terms) -> Stepped:
+    """Ask the log, and hold the camera beside it: it waits 1.5 s for that.
+
+    Only where the log alone decides that a unit is left alone is the log asked first: such a camera boots by itself.
+    """
+    assert slot.arrival is not None
+    asked = AskLog(slot.arrival.device)
+    if slot.arrival.hold_asked:
+        return slot.enters(Phase.ASKING), (asked,)
+    if terms.setup.options.already_passed == "skip":
+        return slot.enters(Phase.ASKING), (asked,)
+    slot, held = _hold(slot)
+    return slot, (*held, asked)
 
 
 def _hold(slot: Slot) -> Stepped:
@@ -281,7 +295,7 @@ def doubled(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
     if arrival is None or canonical_serial(arrival.device.serial) != canonical_serial(event.serial):
         return slot, ()
     slot = replace(slot, arrival=replace(arrival, places=event.places, decision=Go()))
-    return (slot, ()) if slot.phase is Phase.CLOSING else admit(slot, now, terms)
+    return (slot, ()) if slot.busy else admit(slot, now, terms)
 
 
 def _skipped(slot: Slot, skip: Skip, now: Moment, terms: Terms) -> Stepped:

@@ -152,5 +152,8 @@ class StopPolicy:
         if not limit or len(count.units) < limit or not count.others_passed:
             return None
         del self._slots[run.port_path]
-        text = f"taken out: {limit} units in a row failed here while others passed; check its cable, then restore it"
+        text = (
+            f"slot {run.slot} was taken out: {limit} different cameras failed here in a row while others passed. "
+            f"Check its cable, port and hub, then: station slots restore {run.slot}"
+        )
         return TakeSlotOut(run.port_path, text)

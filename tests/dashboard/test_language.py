@@ -213,4 +213,4 @@ def test_help_goes_on_below_its_own_beginning(language: str, width: int) -> None
         choose("en")
     assert max(map(cell_len, lines)) <= width
     headings = [line for line in lines if line and not line.startswith(" ")]
-    assert len(headings) == 3, "what goes on in the next line is indented"
+    assert len(headings) == 4, "what goes on in the next line is indented"

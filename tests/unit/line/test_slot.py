@@ -38,7 +38,7 @@ from station.line.slot_events import (
 )
 from station.line.terms import Terms
 from station.model.devices import Device, DeviceMode
-from station.model.events import OpeningNotCommitted, RunFinished, RunNotCommitted
+from station.model.events import OpeningNotCommitted, RunCommitted, RunFinished, RunNotCommitted
 from station.model.runs import Outcome, RunOptions
 from station.model.slots import SlotState
 from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, World, forward
@@ -71,14 +71,29 @@ def test_the_way_of_a_sound_camera() -> None:
     for _ in range(7):
         forward(world, 0.01)
         phases.append(world.slot.phase)
-    ways = [Phase.ASKING, Phase.HOLDING, Phase.OPENING, Phase.QUEUED, Phase.RUNNING, Phase.CLOSING, Phase.DONE]
+    ways = [Phase.HOLDING, Phase.HOLDING, Phase.OPENING, Phase.QUEUED, Phase.RUNNING, Phase.CLOSING, Phase.DONE]
     assert phases == ways
     assert world.slot.state is SlotState.PASSED
     assert world.slot.view.serial == SOUND.serial
 
 
+ASKS_FIRST = Terms(replace(SETUP, options=replace(RunOptions(), already_passed="skip")))
+
+
+def asking() -> World:
+    """A camera of which the log alone decides whether it is left alone."""
+    world = World(terms=ASKS_FIRST)
+    world.feed(Arrived(SOUND))
+    assert world.slot.phase is Phase.ASKING
+    return world
+
+
+def test_a_camera_is_held_at_once_and_asked_about_meanwhile() -> None:
+    assert World().feed(Arrived(SOUND)) == (Hold(SOUND), AskLog(SOUND))
+
+
 def test_a_log_that_is_slow_keeps_nobody_from_being_held() -> None:
-    world = world_at(Phase.ASKING)
+    world = asking()
     assert world.feed(Ticked(), 0.1) == ()
     assert world.feed(Ticked(), admission.ASK_LIMIT_S) == (Hold(SOUND),)
     world.feed(HolderAnswered(CameraHeld(SOUND, "1.0.3", 0.1)))
@@ -87,15 +102,15 @@ def test_a_log_that_is_slow_keeps_nobody_from_being_held() -> None:
     assert world.slot.phase is Phase.OPENING
 
 
-def test_a_unit_that_is_to_be_left_alone_is_never_held() -> None:
-    world = world_at(Phase.ASKING)
+def test_a_unit_that_is_to_be_left_alone_by_the_log_is_never_held() -> None:
+    world = asking()
     effects = world.feed(LogAnswered(SOUND, Skip("unit.set_aside", "three times")))
     assert finished(effects) == (Outcome.SKIPPED, "unit.set_aside")
     assert not any(isinstance(effect, Hold) for effect in effects)
 
 
 def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
-    world = world_at(Phase.ASKING)
+    world = world_at(Phase.HOLDING)
     world.asked = None
     world.feed(LogAnswered(SOUND, Go(check=True)))
     while world.slot.phase is not Phase.QUEUED:
@@ -105,7 +120,7 @@ def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
 
 @pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING])
 def test_one_that_left_before_it_was_held_is_reported_once(phase: Phase) -> None:
-    world = world_at(phase)
+    world = asking() if phase is Phase.ASKING else world_at(phase)
     assert world.feed(Left()) == (GiveNotice("notice.not_held", admission.NOT_HELD),)
     assert (world.slot.phase, world.slot.code) == (Phase.EMPTY, "usb.not_held")
 
@@ -181,8 +196,8 @@ def test_a_camera_that_comes_while_the_run_before_it_is_written_is_held_at_once(
     world.feed(Left())
     assert world.feed(Arrived(OTHER)) == (Hold(OTHER),)
     assert world.slot.phase is Phase.CLOSING
-    forward(world, 0.01)
-    forward(world, 0.01)
+    world.asked = None
+    world.feed(RunCommitted(world.unclosed.pop()))
     assert world.slot.phase is Phase.ASKING
 
 
@@ -238,7 +253,7 @@ def test_a_serial_that_names_no_unit(setting: str) -> None:
         assert finished(effects) == (Outcome.ERROR, "identity.default_serial")
 
 
-@pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING, Phase.OPENING, Phase.QUEUED])
+@pytest.mark.parametrize("phase", [Phase.HOLDING, Phase.OPENING, Phase.QUEUED])
 def test_a_twin_is_refused_before_it_is_written(phase: Phase) -> None:
     world = world_at(phase)
     effects = world.feed(Doubled(SOUND.serial, "A1 and A2"))
@@ -269,6 +284,7 @@ def test_a_camera_that_moved_to_another_slot_ends_where_it_was_only_while_it_is_
 
 def test_a_camera_that_may_not_be_opened_stops_the_line() -> None:
     world = world_at(Phase.HOLDING)
+    world.feed(LogAnswered(SOUND, Go()))
     world.holding.clear()
     denied = CameraNotHeld(SOUND, Outcome.ERROR, "usb.access_denied", "no permission to open it", gone=False)
     effects = world.feed(HolderAnswered(denied))
@@ -298,7 +314,7 @@ def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> 
     assert notice.code == "notice.comes_and_goes"
     world.feed(Left())
     world.feed(Arrived(replace(SOUND, address=9)), 100.0)
-    assert world.slot.phase is Phase.ASKING, "a hand replugged it"
+    assert world.slot.phase is Phase.HOLDING, "a hand replugged it"
 
 
 def test_a_camera_that_comes_back_while_its_failure_is_written_is_no_new_one() -> None:
@@ -317,7 +333,7 @@ def test_a_slot_that_was_taken_out_leaves_cameras_alone_until_it_is_restored() -
     world.feed(Left())
     world.feed(Arrived(OTHER))
     assert (world.slot.state, world.slot.run) == (SlotState.TAKEN_OUT, None)
-    assert world.feed(Restored()) == (AskLog(OTHER),)
+    assert world.feed(Restored()) == (Hold(OTHER), AskLog(OTHER))
 
 
 def test_a_line_that_stops_ends_what_has_not_begun() -> None:
@@ -330,8 +346,19 @@ def test_a_line_that_stops_ends_what_has_not_begun() -> None:
 
 def test_a_request_to_run_again_asks_and_holds_again() -> None:
     world = world_at(Phase.DONE)
-    assert world.feed(RerunAsked()) == (AskLog(SOUND),)
+    assert world.feed(RerunAsked()) == (Hold(SOUND), AskLog(SOUND))
     world = world_at(Phase.DONE)
     world.feed(Arrived(APPLICATION))
     assert world.feed(RerunAsked()) == ()
     assert "plug it in again" in world.slot.message
+
+
+def test_a_twin_of_the_camera_that_waits_behind_a_run_changes_nothing_of_that_run() -> None:
+    """Found by the property over any events."""
+    world = world_at(Phase.RUNNING)
+    world.feed(Left())
+    world.feed(Arrived(OTHER))
+    world.feed(Doubled(OTHER.serial, "A1 and A2"))
+    assert world.slot.phase is Phase.GONE
+    assert world.slot.arrival is not None
+    assert world.slot.arrival.places

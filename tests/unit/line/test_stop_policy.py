@@ -106,7 +106,7 @@ def test_different_cameras_that_fail_in_one_slot_while_others_pass_take_it_out()
     assert [type(consequence) for consequence in found] == [TakeSlotOut]
     assert isinstance(found[0], TakeSlotOut)
     assert found[0].port_path == "1-A1"
-    assert "3 units in a row failed here" in found[0].message
+    assert "station slots restore A1" in found[0].message
 
 
 def test_a_slot_stays_where_nothing_passes_anywhere_or_one_camera_fails_again() -> None:
