@@ -66,8 +66,8 @@ REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
     "rerun": lambda line, given: line.rerun(_port_path(given)),
     "restore_slot": lambda line, given: line.restore_slot(_place(given)),
     "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
-    "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
-    "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),
+    "end_batch": lambda line, given: line.end_batch(_named(given)),
+    "go_on_with_batch": lambda line, given: line.go_on_with_batch(_named(given)),
 }
 
 
@@ -99,6 +99,14 @@ def _name(given: Mapping[str, Any], key: str) -> str:
     if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
         raise ValueError(f"{key} is one line of 1 to {NAME_LIMIT} characters")
     return name.strip()
+
+
+def _named(given: Mapping[str, Any]) -> str:
+    """A batch that is at the bench already. Its name is only compared, so an older log's longer one can be ended."""
+    name = given["name"]
+    if not isinstance(name, str):
+        raise TypeError("name is text")
+    return name
 
 
 def _operator(given: Mapping[str, Any]) -> str | None:
