@@ -4,6 +4,8 @@ JSON, one value a line. On connecting a screen is told `{"about": …}`. A snaps
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
 `{"run": …}` for a run that is in the log, `{"about": …}` once more where the batch or the operator changed, and as the
 last words of a line its last snapshot and `{"status": …}`.
+A connection says first what it may do, `{"role": "look"}` or `{"role": "steer"}`, and cannot change it; what it may not
+do is refused: `{"refused": {"code": …, "text": …}}`.
 No screen can hold up the line: one that does not read is dropped.
 """
 
@@ -24,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from station.clock import monotonic_s
-from station.control.requests import Steered, carry_out
+from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
 from station.control.wire import LineAbout, Snapshot, socket_path
+from station.errors import UsageError
 from station.model.notices import Notice
 from station.model.runs import RunRecord
 
@@ -42,6 +45,7 @@ class _Client:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self.role: Role | None = None
         self.heard = bytearray()
         self.unread = bytearray()
         self.gone = False
@@ -163,18 +167,8 @@ class LineService:
         client.heard += heard
         for request in client.lines():
             if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                client.tell(self._answer(request, line))
+                client.tell(_answer(client, request, line))
         client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
-
-    def _answer(self, text: bytes, line: Steered) -> dict[str, Any]:
-        try:
-            request = json.loads(text)
-            if request["do"] == "snapshot":
-                snapshot = Snapshot(line.status(), tuple(line.views()))
-                return {"snapshot": snapshot.to_json(monotonic_s())}
-            return {"done": carry_out(line, request)}
-        except (ValueError, KeyError, TypeError) as error:
-            return {"refused": f"{type(error).__name__}: {error}"}
 
     def _post_facts(self) -> None:
         while True:
@@ -210,6 +204,47 @@ class LineService:
                 if client.unread:
                     time.sleep(0.01)
             client.connection.close()
+
+
+def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
+    """What one line of a client is answered."""
+    try:
+        given = _object(text)
+        if "role" in given:
+            return _take_role(client, given["role"])
+        request = parsed(given)
+        _check(client.role, request)
+        if isinstance(request, TakeSnapshot):
+            return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        request.carry_out(line)
+        return {"done": request.do}
+    except UsageError as error:
+        return {"refused": {"code": error.code, "text": error.message}}
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("request.invalid", "a request is one JSON object a line") from error
+    if not isinstance(given, dict):
+        raise UsageError("request.invalid", "a request is one JSON object a line")
+    return given
+
+
+def _take_role(client: _Client, given: object) -> dict[str, Any]:
+    """A role is said once: who only looks, looks to the end."""
+    if client.role is not None:
+        raise UsageError("request.role", f"this connection has said its role: {client.role}")
+    client.role = Role.from_json(given)
+    return {"role": client.role}
+
+
+def _check(role: Role | None, request: Request) -> None:
+    if role is None:
+        raise UsageError("request.role", "a connection says its role first")
+    if not role.may(request.role):
+        raise UsageError("request.read_only", f"this connection may only look: no {request.do}")
 
 
 def listening_socket(path: Path) -> socket.socket:

@@ -145,8 +145,10 @@ def scripted_line(
             lines.write(json.dumps({"about": about.to_json()}).encode() + b"\n")
             for finished in runs:
                 lines.write(json.dumps({"run": finished.to_json()}).encode() + b"\n")
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(lines):
                 request = json.loads(line)
+                if "role" in request:
+                    continue
                 if request["do"] == "snapshot":
                     lines.write(json.dumps(answer).encode() + b"\n")
                     if run_every and number % run_every == 0:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
 
-from station.control.requests import Steered, carry_out
+from station.control.requests import BeginBatch, parsed
+from station.errors import UsageError
 from station.model.batches import NAME_LIMIT
 from tests.dashboard.conftest import Watch
 from tests.dashboard.screenless import Screenless
@@ -193,10 +191,7 @@ def test_the_longest_name_that_is_started_can_be_ended_and_one_longer_is_not_sta
     ],
 )
 def test_a_batch_that_is_none_is_refused(given: dict[str, object]) -> None:
-    begun: list[tuple[object, ...]] = []
-    line = cast(Steered, SimpleNamespace(begin_batch=lambda *what: begun.append(what)))
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        carry_out(line, {"do": "begin_batch", **given})
-    assert not begun
-    carry_out(line, {"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
-    assert begun == [("L1", None, 999_999)]
+    with pytest.raises(UsageError, match=r"request\.invalid"):
+        parsed({"do": "begin_batch", **given})
+    wanted = parsed({"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
+    assert wanted == BeginBatch("L1", None, 999_999)

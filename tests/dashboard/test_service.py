@@ -6,6 +6,7 @@ import stat
 from contextlib import suppress
 
 from station.control.client import connected, is_served
+from station.control.requests import Role
 from station.control.wire import socket_path
 from station.sim.faults import Fault
 from tests.dashboard.conftest import Watch
@@ -66,7 +67,7 @@ def test_a_screen_that_never_reads_holds_up_nobody(make_bench: MakeBench, watch:
     bench = make_bench([camera(number) for number in range(1, 5)])
     with bench.station("--stop-after", "4", plug=False) as running:
         other = watch(bench)
-        deaf = connected(bench.data_dir)
+        deaf = connected(bench.data_dir, Role.LOOK)
         with suppress(OSError):  # dropped before it had said all that
             deaf.sendall(b'{"do": "snapshot"}\n' * 20_000)
         bench.line.plug_all()
