@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from station.control.requests import Request, Role, to_json
-from station.control.wire import LineAbout, LineStatus, Snapshot, socket_path
+from station.control.socket_path import noted_socket
+from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.errors import UsageError
 
 READ_LIMIT_BYTES = 1 << 24
@@ -28,7 +29,7 @@ def connected(data_dir: Path, role: Role) -> socket.socket:
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.settimeout(CONNECT_LIMIT_S)
-        link.connect(str(socket_path(data_dir)))
+        link.connect(str(noted_socket(data_dir)))
         link.sendall(json.dumps({"role": role}).encode() + b"\n")
     except OSError:
         link.close()

@@ -27,7 +27,8 @@ from typing import Any
 
 from station.clock import monotonic_s
 from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
-from station.control.wire import LineAbout, Snapshot, socket_path
+from station.control.socket_path import note_socket, socket_path
+from station.control.wire import LineAbout, Snapshot
 from station.errors import UsageError
 from station.model.notices import Notice
 from station.model.runs import RunRecord
@@ -72,7 +73,7 @@ class LineService:
     """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
     def __init__(self, data_dir: Path, about: LineAbout) -> None:
-        self._path = socket_path(data_dir)
+        self._data_dir = data_dir
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -104,7 +105,8 @@ class LineService:
         """Serve until the end of the block; the screens are told how the line ended."""
         self._line = line
         try:
-            listener = listening_socket(self._path)
+            listener = listening_socket(self._data_dir)
+            path = Path(listener.getsockname())
         except OSError as error:
             # Cameras are flashed with or without anybody looking.
             logging.getLogger(__name__).warning("no screen can look at this line: %s", error)
@@ -121,7 +123,7 @@ class LineService:
             self._closing = True
             self._post({})
             thread.join(LAST_WORDS_S * 2)
-            self._path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             self._bell_in.close()
             self._bell_out.close()
 
@@ -247,8 +249,10 @@ def _check(role: Role | None, request: Request) -> None:
         raise UsageError("request.read_only", f"this connection may only look: no {request.do}")
 
 
-def listening_socket(path: Path) -> socket.socket:
-    """A socket that listens at `path`. The data folder is held, so one that is there already is a dead station's."""
+def listening_socket(data_dir: Path) -> socket.socket:
+    """The socket of a data folder's line, noted in the folder. The folder is held, so one that is there already is a
+    dead station's. OSError where it cannot be had."""
+    path = socket_path(data_dir)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Set before it is bound: at no moment may more than these open it.
@@ -257,6 +261,7 @@ def listening_socket(path: Path) -> socket.socket:
         listener.bind(str(path))
         path.chmod(MODE)
         listener.listen(16)
+        note_socket(data_dir, path)
     except OSError:
         listener.close()
         raise

@@ -14,7 +14,8 @@ import pytest
 
 from station.control.requests import REQUESTS, Role
 from station.control.server import LineService
-from station.control.wire import LineAbout, LineStatus, socket_path
+from station.control.socket_path import noted_socket
+from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
 from station.model.slots import SlotView
 
@@ -111,7 +112,7 @@ def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
         def connect() -> Raw:
             link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             link.settimeout(20)
-            link.connect(str(socket_path(tmp_path)))
+            link.connect(str(noted_socket(tmp_path)))
             return Raw(link, opened.enter_context(link.makefile("rb")))
 
         yield connect
