@@ -25,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from station.bell import Bell
 from station.clock import monotonic_s
 from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
 from station.control.socket_path import note_socket, socket_path
@@ -77,8 +78,7 @@ class LineService:
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._bell_in, self._bell_out = socket.socketpair()
-        self._bell_in.setblocking(False)
+        self._bell = Bell()
         self._closing = False
         self._line: Steered | None = None
 
@@ -97,8 +97,7 @@ class LineService:
 
     def _post(self, fact: dict[str, Any]) -> None:
         self._facts.put(fact)
-        with suppress(OSError):  # full: it is waking up anyway
-            self._bell_in.send(b"!")
+        self._bell.ring()
 
     @contextmanager
     def serving(self, line: Steered) -> Iterator[None]:
@@ -124,15 +123,14 @@ class LineService:
             self._post({})
             thread.join(LAST_WORDS_S * 2)
             path.unlink(missing_ok=True)
-            self._bell_in.close()
-            self._bell_out.close()
+            self._bell.close()
 
     # --- its thread -------------------------------------------------------------------------------------------------
 
     def _loop(self, listener: socket.socket, line: Steered) -> None:
         with selectors.DefaultSelector() as selector, listener:
             selector.register(listener, selectors.EVENT_READ)
-            selector.register(self._bell_out, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
             while not self._closing:
                 self._step(selector, listener, line)
             self._post_facts()
@@ -140,8 +138,8 @@ class LineService:
 
     def _step(self, selector: selectors.BaseSelector, listener: socket.socket, line: Steered) -> None:
         for key, _events in selector.select():
-            if key.fileobj is self._bell_out:
-                self._bell_out.recv(4096)
+            if key.fileobj is self._bell:
+                self._bell.silence()
             elif key.fileobj is listener:
                 self._accept(selector, listener)
             elif isinstance(key.fileobj, socket.socket):
