@@ -191,7 +191,8 @@ def test_the_longest_name_that_is_started_can_be_ended_and_one_longer_is_not_sta
     ],
 )
 def test_a_batch_that_is_none_is_refused(given: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"request\.invalid"):
+    with pytest.raises(UsageError) as refused:
         parsed({"do": "begin_batch", **given})
+    assert refused.value.code == "request.invalid"
     wanted = parsed({"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
     assert wanted == BeginBatch("L1", None, 999_999)
