@@ -260,6 +260,10 @@ HINTS: dict[str, str] = {
     "usage.no_line": "Start one with station run, or name its data folder with --data-dir.",
     "usage.port": "Choose another one with --port and --host, or end the program that has it.",
     "usage.no_terminal": "Run it in a terminal, or use the line without a screen: station run --headless.",
+    "request.role": "A connection says once, first, what it may do: look or steer.",
+    "request.read_only": "Steer the line at a screen of its bench; browsers steer it with station web --control.",
+    "request.unknown": "The screen is of another version than the line. Start it again with the line's version.",
+    "request.invalid": "The screen is of another version than the line, or a name is too long.",
     "station.busy": "Stop the other station first.",
 }
 """One line for each code: what the person at the bench does now."""

@@ -7,35 +7,58 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.control.wire import LineAbout, LineStatus, Snapshot, socket_path
+from station.control.requests import Request, Role, to_json
+from station.control.socket_path import noted_socket
+from station.control.wire import LineAbout, LineStatus, Snapshot
+from station.errors import UsageError
 
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0
-LOOKING = frozenset({"snapshot"})
-"""The requests that change nothing."""
 
 
-def connected(data_dir: Path) -> socket.socket:
-    """A connection to the line that works in a data folder; OSError where none does, or none may be opened."""
+def connected(data_dir: Path, role: Role) -> socket.socket:
+    """A connection to the line that works in a data folder; OSError where none does, or none may be opened.
+
+    The line holds it to its role: one that looks can never steer.
+    """
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.settimeout(CONNECT_LIMIT_S)
-        link.connect(str(socket_path(data_dir)))
+        link.connect(str(noted_socket(data_dir)))
+        link.sendall(json.dumps({"role": role}).encode() + b"\n")
     except OSError:
         link.close()
         raise
     return link
 
 
+def ask(data_dir: Path, request: Request) -> dict[str, Any]:
+    """What the line of a data folder answers to one request; UsageError `usage.no_line` where none runs, or what it
+    refuses with."""
+    try:
+        with closing(connected(data_dir, request.role)) as link, link.makefile("rwb") as stream:
+            stream.write(json.dumps(to_json(request)).encode() + b"\n")
+            stream.flush()
+            for line in stream:
+                answer: dict[str, Any] = json.loads(line)
+                if "refused" in answer:
+                    raise UsageError(answer["refused"]["code"], answer["refused"]["text"])
+                if "snapshot" in answer or "done" in answer:
+                    return answer
+    except OSError as error:
+        raise UsageError("usage.no_line", f"no line runs in the data folder {data_dir}") from error
+    raise UsageError("usage.no_line", f"the line in the data folder {data_dir} ended")
+
+
 def is_served(data_dir: Path) -> bool:
     """Whether a line answers in this data folder."""
     try:
-        connected(data_dir).close()
+        connected(data_dir, Role.LOOK).close()
     except OSError:
         return False
     return True
@@ -44,14 +67,14 @@ def is_served(data_dir: Path) -> bool:
 class Bridge:
     """One connection. `snapshot` and `about` are the newest known; `on_fact` is called with a fact's name and value.
 
-    One that is `read_only` sends no request that could change anything, whoever asks it to.
+    One that is `read_only` connects as one that looks: the line refuses what could change anything, whoever asks.
     """
 
     def __init__(
         self, data_dir: Path, on_fact: Callable[[str, dict[str, Any]], None], *, read_only: bool = False
     ) -> None:
         self._data_dir = data_dir
-        self._may_send = LOOKING if read_only else None
+        self._role = Role.LOOK if read_only else Role.STEER
         self._on_fact = on_fact
         self._writer: asyncio.StreamWriter | None = None
         self._asked = False
@@ -62,7 +85,7 @@ class Bridge:
         """Connect, and take in what comes until the line ends or the connection does; then the status is `ended`."""
         try:
             reader, self._writer = await asyncio.open_unix_connection(
-                sock=connected(self._data_dir), limit=READ_LIMIT_BYTES
+                sock=connected(self._data_dir, self._role), limit=READ_LIMIT_BYTES
             )
             while line := await reader.readline():
                 self._take_in(json.loads(line))
@@ -106,9 +129,7 @@ class Bridge:
             self._asked = self.request("snapshot")
 
     def request(self, do: str, **given: object) -> bool:
-        """Send a request; False where there is no line any more, or where this one may not be sent."""
-        if self._may_send is not None and do not in self._may_send:
-            return False
+        """Send a request; False where there is no line any more."""
         if self._writer is None or self._writer.is_closing():
             return False
         with suppress(OSError):

@@ -1,13 +1,42 @@
-"""What a screen may ask of a line, by name: the requests that come through the line's socket."""
+"""What a screen may ask of a line: one frozen value a request, parsed and checked from JSON.
+
+1. A connection says its role before anything else, once: `{"role": "look"}` or `{"role": "steer"}`.
+2. Each request names the role that it needs. The line's server compares; what a client leaves out of its menus protects
+   nothing.
+3. A request that is none costs its sender one refusal with a stable code, and nobody else anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
 
 from station.control.wire import LineStatus
+from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 from station.model.slots import SlotView
+
+Given = Mapping[str, Any]
+
+
+class Role(StrEnum):
+    """What a connection may do. One that steers may look too."""
+
+    LOOK = "look"
+    STEER = "steer"
+
+    def may(self, needed: Role) -> bool:
+        """Whether a connection of this role may send what needs another."""
+        return self is Role.STEER or needed is Role.LOOK
+
+    @classmethod
+    def from_json(cls, given: object) -> Role:
+        """A role by its name; UsageError `request.role`."""
+        if given not in tuple(cls):
+            raise UsageError("request.role", f"a role is one of {', '.join(cls)}")
+        return cls(str(given))
 
 
 class Steered(Protocol):
@@ -58,59 +87,247 @@ class Steered(Protocol):
         ...
 
 
-REQUESTS: Mapping[str, Callable[[Steered, Mapping[str, Any]], None]] = {
-    "stop": lambda line, given: line.stop(abort=bool(given.get("abort", False))),
-    "pause": lambda line, given: line.pause(),
-    "resume": lambda line, given: line.resume(),
-    "cancel": lambda line, given: line.cancel(_port_path(given)),
-    "rerun": lambda line, given: line.rerun(_port_path(given)),
-    "restore_slot": lambda line, given: line.restore_slot(_place(given)),
-    "begin_batch": lambda line, given: line.begin_batch(_name(given, "name"), _operator(given), _planned(given)),
-    "end_batch": lambda line, given: line.end_batch(_name(given, "name")),
-    "go_on_with_batch": lambda line, given: line.go_on_with_batch(_name(given, "name")),
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """The newest state of the line and of all its slots."""
+
+    do: ClassVar[str] = "snapshot"
+    role: ClassVar[Role] = Role.LOOK
+
+    @classmethod
+    def from_json(cls, given: Given) -> TakeSnapshot:
+        """It has no fields."""
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Take no new camera; end running ones too with `abort`."""
+
+    do: ClassVar[str] = "stop"
+    role: ClassVar[Role] = Role.STEER
+    abort: bool = False
+
+    @classmethod
+    def from_json(cls, given: Given) -> Stop:
+        """`abort` may be left out."""
+        abort = given.get("abort", False)
+        if not isinstance(abort, bool):
+            raise _invalid("abort is true or false")
+        return cls(abort)
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.stop(abort=self.abort)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Start no camera from now on."""
+
+    do: ClassVar[str] = "pause"
+    role: ClassVar[Role] = Role.STEER
+
+    @classmethod
+    def from_json(cls, given: Given) -> Pause:
+        """It has no fields."""
+        return cls()
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.pause()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Start what waits."""
+
+    do: ClassVar[str] = "resume"
+    role: ClassVar[Role] = Role.STEER
+
+    @classmethod
+    def from_json(cls, given: Given) -> Resume:
+        """It has no fields."""
+        return cls()
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End one slot's run."""
+
+    do: ClassVar[str] = "cancel"
+    role: ClassVar[Role] = Role.STEER
+    port_path: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> Cancel:
+        """From `port_path`."""
+        return cls(_text(given, "port_path"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.cancel(self.port_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Run the camera that is in a slot once more."""
+
+    do: ClassVar[str] = "rerun"
+    role: ClassVar[Role] = Role.STEER
+    port_path: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> Rerun:
+        """From `port_path`."""
+        return cls(_text(given, "port_path"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.rerun(self.port_path)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSlot:
+    """Take cameras again in a slot that was taken out; `port_path` may be the slot's name too."""
+
+    do: ClassVar[str] = "restore_slot"
+    role: ClassVar[Role] = Role.STEER
+    port_path: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> RestoreSlot:
+        """From `port_path`, or the slot's `name`."""
+        return cls(_text(given, "port_path" if "port_path" in given else "name"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.restore_slot(self.port_path)
+
+
+@dataclass(frozen=True, slots=True)
+class BeginBatch:
+    """The next runs are of this batch and operator; `planned` is how many units it is to have."""
+
+    do: ClassVar[str] = "begin_batch"
+    role: ClassVar[Role] = Role.STEER
+    name: str
+    operator: str | None
+    planned: int | None
+
+    @classmethod
+    def from_json(cls, given: Given) -> BeginBatch:
+        """All three must be there; None where nobody said."""
+        operator = None if _field(given, "operator") is None else _name(given, "operator")
+        return cls(_name(given, "name"), operator, _planned(given))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.begin_batch(self.name, self.operator, self.planned)
+
+
+@dataclass(frozen=True, slots=True)
+class EndBatch:
+    """End the batch, if it is the one at the bench. Its name is only compared: an older log's may be longer."""
+
+    do: ClassVar[str] = "end_batch"
+    role: ClassVar[Role] = Role.STEER
+    name: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> EndBatch:
+        """From `name`."""
+        return cls(_text(given, "name"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.end_batch(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class GoOnWithBatch:
+    """Let the batch have more units than planned, if it is the one at the bench."""
+
+    do: ClassVar[str] = "go_on_with_batch"
+    role: ClassVar[Role] = Role.STEER
+    name: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> GoOnWithBatch:
+        """From `name`."""
+        return cls(_text(given, "name"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.go_on_with_batch(self.name)
+
+
+Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch
+Request = TakeSnapshot | Steering
+
+REQUESTS: Mapping[str, type[Request]] = {
+    kind.do: kind
+    for kind in (
+        TakeSnapshot,
+        Stop,
+        Pause,
+        Resume,
+        Cancel,
+        Rerun,
+        RestoreSlot,
+        BeginBatch,
+        EndBatch,
+        GoOnWithBatch,
+    )
 }
 
 
-def carry_out(line: Steered, request: Mapping[str, Any]) -> str:
-    """Hand a request to the line and return its name. ValueError where there is none of that name; KeyError, TypeError
+def parsed(given: Given) -> Request:
+    """The request of a JSON object; UsageError `request.unknown` where there is none of that name, `request.invalid`
     where something in it is missing or of the wrong kind."""
-    name = request["do"]
-    if name not in REQUESTS:
-        raise ValueError(f"there is no request {name!r}")
-    REQUESTS[name](line, request)
-    return str(name)
+    name = given.get("do")
+    if not isinstance(name, str) or name not in REQUESTS:
+        raise UsageError("request.unknown", f"there is no request {str(name)[:40]!r}")
+    return REQUESTS[name].from_json(given)
 
 
-def _port_path(given: Mapping[str, Any]) -> str:
-    port_path = given["port_path"]
-    if not isinstance(port_path, str):
-        raise TypeError("port_path is text")
-    return port_path
+def to_json(request: Request) -> dict[str, Any]:
+    """The request as JSON."""
+    return {"do": request.do, **asdict(request)}
 
 
-def _place(given: Mapping[str, Any]) -> str:
-    return _port_path(given) if "port_path" in given else _name(given, "name")
+def _invalid(what: str) -> UsageError:
+    return UsageError("request.invalid", what)
 
 
-def _name(given: Mapping[str, Any], key: str) -> str:
-    name = given[key]
-    if not isinstance(name, str):
-        raise TypeError(f"{key} is text")
+def _field(given: Given, key: str) -> object:
+    if key not in given:
+        raise _invalid(f"{key} is missing")
+    return given[key]
+
+
+def _text(given: Given, key: str) -> str:
+    text = _field(given, key)
+    if not isinstance(text, str):
+        raise _invalid(f"{key} is text")
+    return text
+
+
+def _name(given: Given, key: str) -> str:
+    name = _text(given, key)
     if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
-        raise ValueError(f"{key} is one line of 1 to {NAME_LIMIT} characters")
+        raise _invalid(f"{key} is one line of 1 to {NAME_LIMIT} characters")
     return name.strip()
 
 
-def _operator(given: Mapping[str, Any]) -> str | None:
-    return None if given["operator"] is None else _name(given, "operator")
-
-
-def _planned(given: Mapping[str, Any]) -> int | None:
-    planned = given["planned"]
+def _planned(given: Given) -> int | None:
+    planned = _field(given, "planned")
     if planned is None:
         return None
-    if not isinstance(planned, int) or isinstance(planned, bool):
-        raise TypeError("planned is a whole number")
-    if not 0 < planned <= PLANNED_LIMIT:
-        raise ValueError(f"planned is from 1 to {PLANNED_LIMIT}")
+    if not isinstance(planned, int) or isinstance(planned, bool) or not 0 < planned <= PLANNED_LIMIT:
+        raise _invalid(f"planned is a whole number from 1 to {PLANNED_LIMIT}")
     return planned

@@ -4,6 +4,8 @@ JSON, one value a line. On connecting a screen is told `{"about": …}`. A snaps
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
 `{"run": …}` for a run that is in the log, `{"about": …}` once more where the batch or the operator changed, and as the
 last words of a line its last snapshot and `{"status": …}`.
+A connection says first what it may do, `{"role": "look"}` or `{"role": "steer"}`, and cannot change it; what it may not
+do is refused: `{"refused": {"code": …, "text": …}}`.
 No screen can hold up the line: one that does not read is dropped.
 """
 
@@ -23,9 +25,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from station.bell import Bell
 from station.clock import monotonic_s
-from station.control.requests import Steered, carry_out
-from station.control.wire import LineAbout, Snapshot, socket_path
+from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
+from station.control.socket_path import note_socket, socket_path
+from station.control.wire import LineAbout, Snapshot
+from station.errors import UsageError
 from station.model.notices import Notice
 from station.model.runs import RunRecord
 
@@ -42,6 +47,7 @@ class _Client:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self.role: Role | None = None
         self.heard = bytearray()
         self.unread = bytearray()
         self.gone = False
@@ -68,12 +74,11 @@ class LineService:
     """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
     def __init__(self, data_dir: Path, about: LineAbout) -> None:
-        self._path = socket_path(data_dir)
+        self._data_dir = data_dir
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._bell_in, self._bell_out = socket.socketpair()
-        self._bell_in.setblocking(False)
+        self._bell = Bell()
         self._closing = False
         self._line: Steered | None = None
 
@@ -92,15 +97,15 @@ class LineService:
 
     def _post(self, fact: dict[str, Any]) -> None:
         self._facts.put(fact)
-        with suppress(OSError):  # full: it is waking up anyway
-            self._bell_in.send(b"!")
+        self._bell.ring()
 
     @contextmanager
     def serving(self, line: Steered) -> Iterator[None]:
         """Serve until the end of the block; the screens are told how the line ended."""
         self._line = line
         try:
-            listener = listening_socket(self._path)
+            listener = listening_socket(self._data_dir)
+            path = Path(listener.getsockname())
         except OSError as error:
             # Cameras are flashed with or without anybody looking.
             logging.getLogger(__name__).warning("no screen can look at this line: %s", error)
@@ -117,16 +122,15 @@ class LineService:
             self._closing = True
             self._post({})
             thread.join(LAST_WORDS_S * 2)
-            self._path.unlink(missing_ok=True)
-            self._bell_in.close()
-            self._bell_out.close()
+            path.unlink(missing_ok=True)
+            self._bell.close()
 
     # --- its thread -------------------------------------------------------------------------------------------------
 
     def _loop(self, listener: socket.socket, line: Steered) -> None:
         with selectors.DefaultSelector() as selector, listener:
             selector.register(listener, selectors.EVENT_READ)
-            selector.register(self._bell_out, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
             while not self._closing:
                 self._step(selector, listener, line)
             self._post_facts()
@@ -134,8 +138,8 @@ class LineService:
 
     def _step(self, selector: selectors.BaseSelector, listener: socket.socket, line: Steered) -> None:
         for key, _events in selector.select():
-            if key.fileobj is self._bell_out:
-                self._bell_out.recv(4096)
+            if key.fileobj is self._bell:
+                self._bell.silence()
             elif key.fileobj is listener:
                 self._accept(selector, listener)
             elif isinstance(key.fileobj, socket.socket):
@@ -163,18 +167,8 @@ class LineService:
         client.heard += heard
         for request in client.lines():
             if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                client.tell(self._answer(request, line))
+                client.tell(_answer(client, request, line))
         client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
-
-    def _answer(self, text: bytes, line: Steered) -> dict[str, Any]:
-        try:
-            request = json.loads(text)
-            if request["do"] == "snapshot":
-                snapshot = Snapshot(line.status(), tuple(line.views()))
-                return {"snapshot": snapshot.to_json(monotonic_s())}
-            return {"done": carry_out(line, request)}
-        except (ValueError, KeyError, TypeError) as error:
-            return {"refused": f"{type(error).__name__}: {error}"}
 
     def _post_facts(self) -> None:
         while True:
@@ -212,8 +206,51 @@ class LineService:
             client.connection.close()
 
 
-def listening_socket(path: Path) -> socket.socket:
-    """A socket that listens at `path`. The data folder is held, so one that is there already is a dead station's."""
+def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
+    """What one line of a client is answered."""
+    try:
+        given = _object(text)
+        if "role" in given:
+            return _take_role(client, given["role"])
+        request = parsed(given)
+        _check(client.role, request)
+        if isinstance(request, TakeSnapshot):
+            return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        request.carry_out(line)
+        return {"done": request.do}
+    except UsageError as error:
+        return {"refused": {"code": error.code, "text": error.message}}
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("request.invalid", "a request is one JSON object a line") from error
+    if not isinstance(given, dict):
+        raise UsageError("request.invalid", "a request is one JSON object a line")
+    return given
+
+
+def _take_role(client: _Client, given: object) -> dict[str, Any]:
+    """A role is said once: who only looks, looks to the end."""
+    if client.role is not None:
+        raise UsageError("request.role", f"this connection has said its role: {client.role}")
+    client.role = Role.from_json(given)
+    return {"role": client.role}
+
+
+def _check(role: Role | None, request: Request) -> None:
+    if role is None:
+        raise UsageError("request.role", "a connection says its role first")
+    if not role.may(request.role):
+        raise UsageError("request.read_only", f"this connection may only look: no {request.do}")
+
+
+def listening_socket(data_dir: Path) -> socket.socket:
+    """The socket of a data folder's line, noted in the folder. The folder is held, so one that is there already is a
+    dead station's. OSError where it cannot be had."""
+    path = socket_path(data_dir)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Set before it is bound: at no moment may more than these open it.
@@ -222,6 +259,7 @@ def listening_socket(path: Path) -> socket.socket:
         listener.bind(str(path))
         path.chmod(MODE)
         listener.listen(16)
+        note_socket(data_dir, path)
     except OSError:
         listener.close()
         raise

@@ -5,26 +5,11 @@ The JSON forms are what goes over the line's socket. Clocks of two processes are
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from station.model.slots import Progress, SlotState, SlotView
-
-SOCKET_FOLDER = Path("/tmp")
-
-
-def socket_path(data_dir: Path) -> Path:
-    """Where the line of a data folder listens: a place that is the same for all who name the folder alike.
-
-    Not in the folder itself: that may be on a shared or network file system, which has no room for sockets (one kind is
-    known to hang on them), and its path may be longer than a socket's address.
-    """
-    name = hashlib.sha256(os.path.abspath(data_dir).encode()).hexdigest()[:16]
-    return SOCKET_FOLDER / f"ae3-station-{name}.sock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@
 from __future__ import annotations
 
 import queue
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
+from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
@@ -102,8 +102,7 @@ class Dispatcher:
         self._holds: dict[str, tuple[Device, float]] = {}
         self._queue: list[str] = []
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._bell_in, self._bell_out = socket.socketpair()
-        self._bell_in.setblocking(False)
+        self._bell = Bell()
         self._paused = False
         self._pause_reason: PauseForFailures | None = None
         self._plan_was_reached = False
@@ -119,11 +118,7 @@ class Dispatcher:
     def post(self, action: Callable[[], None]) -> None:
         """Have `action` called in the dispatcher's thread."""
         self._inbox.put(action)
-        try:
-            self._bell_in.send(b"!")
-        except OSError:
-            # Full: it is going to wake up anyway. Closed: nobody is left to wake.
-            return
+        self._bell.ring()
 
     def loop(self) -> None:
         """Turn events into runs until the line has stopped and every run is in the log."""
@@ -138,10 +133,10 @@ class Dispatcher:
         holder = [self._pool.holder.connection] if self._pool.holder else []
         working = {child.connection: path for path, child in self._workers.items()}
         idle = {child.connection: child for child in self._pool.idle}
-        sources: list[Connection | socket.socket] = [*holder, *working, *idle, self._bell_out]
+        sources: list[Connection | int] = [*holder, *working, *idle, self._bell.fileno()]
         for ready in wait(sources, self._patience_s):
-            if ready is self._bell_out:
-                self._bell_out.recv(4096)
+            if ready == self._bell.fileno():
+                self._bell.silence()
             elif holder and ready is holder[0]:
                 self._read_holder()
             elif isinstance(ready, Connection) and ready in working:
@@ -463,5 +458,4 @@ class Dispatcher:
     def close(self) -> None:
         """Free what the loop used."""
         self._questions.close()
-        self._bell_in.close()
-        self._bell_out.close()
+        self._bell.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 NAME_LIMIT = 80
-"""A batch's or an operator's name has no more characters than this."""
+"""A batch's or an operator's name has no more characters than this, wherever it is given: settings, command, screen."""
 PLANNED_LIMIT = 999_999
 """No more units than this are planned: more is a serial scanned into the wrong field."""
 

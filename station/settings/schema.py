@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 
 from station.errors import UsageError
+from station.model.batches import NAME_LIMIT
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import RunOptions
 from station.model.slots import SlotMap
@@ -53,6 +54,7 @@ DELIMITER = "__"
 _PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
+_A_NAME = f"text of at most {NAME_LIMIT} characters"
 
 
 def _text(value: str) -> str:
@@ -170,8 +172,8 @@ class RunSection(_Section):
     purpose: Literal["production", "rework", "engineering", "verification"] = Field(
         default="production", description='"production", "rework", "engineering" or "verification"'
     )
-    batch: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
-    operator: Text | None = Field(default=None, max_length=200, description="text of at most 200 characters")
+    batch: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
+    operator: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from station.control.client import connected
+from station.control.requests import Role
 from tests.harness import LIMIT_S, wait_for
 
 
 class Screenless:
     """One client of a line. Reads in a thread; `facts` are all lines but the snapshots."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._link = connected(data_dir)
+    def __init__(self, data_dir: Path, role: Role = Role.STEER) -> None:
+        self._link = connected(data_dir, role)
         self._link.settimeout(None)
         self._snapshots: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.facts: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from station.control.server import listening_socket
-from station.control.wire import LineAbout, LineStatus, Snapshot, socket_path
+from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.records import Records
 from station.model.balance import summary_of
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
@@ -137,7 +137,7 @@ def scripted_line(
     With `run_every`, one more run is told as finished after so many snapshots, again and again.
     """
     heard: list[Mapping[str, Any]] = []
-    listener = listening_socket(socket_path(data_dir))
+    listener = listening_socket(data_dir)
     answer = {"snapshot": Snapshot(status, tuple(slots)).to_json(0.0)}
 
     def serve(connection: socket.socket) -> None:
@@ -145,8 +145,10 @@ def scripted_line(
             lines.write(json.dumps({"about": about.to_json()}).encode() + b"\n")
             for finished in runs:
                 lines.write(json.dumps({"run": finished.to_json()}).encode() + b"\n")
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(lines):
                 request = json.loads(line)
+                if "role" in request:
+                    continue
                 if request["do"] == "snapshot":
                     lines.write(json.dumps(answer).encode() + b"\n")
                     if run_every and number % run_every == 0:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
 
-from station.control.requests import Steered, carry_out
+from station.control.requests import BeginBatch, parsed
+from station.errors import UsageError
+from station.model.batches import NAME_LIMIT
 from tests.dashboard.conftest import Watch
 from tests.dashboard.screenless import Screenless
-from tests.harness import Bench, Station, wait_for
+from tests.harness import Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 SLOW = {"profile": "mram", "scale": 6.0}
@@ -156,6 +155,27 @@ def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBen
         assert (running.run()["batch"], running.end()) == (None, 0)
 
 
+def test_the_longest_name_that_is_started_can_be_ended_and_one_longer_is_not_started(
+    make_bench: MakeBench, watch: Watch
+) -> None:
+    bench = make_bench([])
+    longest = "x" * NAME_LIMIT
+    for option, key in (("--batch", "run.batch"), ("--operator", "run.operator")):
+        refused = station("run", "--headless", option, longest + "x", *bench.words)
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert f"command line: {key}: found" in line
+        assert f"allowed: text of at most {NAME_LIMIT} characters" in line
+    with bench.station("--batch", longest, "--operator", longest, plug=False) as running:
+        screen = watch(bench)
+        screen.fact("about")
+        assert _about(screen) == (longest, longest, None)
+        screen.ask("end_batch", name=longest)
+        wait_for(lambda: _about(screen)[0] is None, "ended")
+        running.interrupt()
+        running.end()
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -163,7 +183,7 @@ def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBen
         {"name": "", "operator": None, "planned": None},
         {"name": "L\n1", "operator": None, "planned": None},
         {"name": "L1", "operator": " ", "planned": None},
-        {"name": "L1", "operator": "x" * 81, "planned": None},
+        {"name": "L1", "operator": "x" * (NAME_LIMIT + 1), "planned": None},
         {"name": "L1", "operator": None, "planned": 0},
         {"name": "L1", "operator": None, "planned": 1_000_000},
         {"name": "L1", "operator": None, "planned": "5"},
@@ -171,10 +191,8 @@ def test_a_batch_goes_on_after_the_station_was_started_again(make_bench: MakeBen
     ],
 )
 def test_a_batch_that_is_none_is_refused(given: dict[str, object]) -> None:
-    begun: list[tuple[object, ...]] = []
-    line = cast(Steered, SimpleNamespace(begin_batch=lambda *what: begun.append(what)))
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        carry_out(line, {"do": "begin_batch", **given})
-    assert not begun
-    carry_out(line, {"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
-    assert begun == [("L1", None, 999_999)]
+    with pytest.raises(UsageError) as refused:
+        parsed({"do": "begin_batch", **given})
+    assert refused.value.code == "request.invalid"
+    wanted = parsed({"do": "begin_batch", "name": " L1 ", "operator": None, "planned": 999_999})
+    assert wanted == BeginBatch("L1", None, 999_999)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import stat
 from contextlib import suppress
+from pathlib import Path
 
 from station.control.client import connected, is_served
-from station.control.wire import socket_path
+from station.control.requests import Role
+from station.control.socket_path import noted_socket
 from station.sim.faults import Fault
 from tests.dashboard.conftest import Watch
 from tests.harness import wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 
-def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: MakeBench) -> None:
+def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench([camera(1)])
-    path = socket_path(bench.data_dir)
-    with bench.station("--stop-after", "1") as running:
-        wait_for(lambda: is_served(bench.data_dir), "the line answers")
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    with bench.station("--stop-after", "1", RUNTIME_DIRECTORY=str(runtime)) as running:
+        wait_for(lambda: is_served(bench.data_dir), "the line answers, whatever this process's variables are")
+        path = noted_socket(bench.data_dir)
+        assert path.parent == runtime
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         running.run()
         assert running.end() == 0
@@ -66,7 +71,7 @@ def test_a_screen_that_never_reads_holds_up_nobody(make_bench: MakeBench, watch:
     bench = make_bench([camera(number) for number in range(1, 5)])
     with bench.station("--stop-after", "4", plug=False) as running:
         other = watch(bench)
-        deaf = connected(bench.data_dir)
+        deaf = connected(bench.data_dir, Role.LOOK)
         with suppress(OSError):  # dropped before it had said all that
             deaf.sendall(b'{"do": "snapshot"}\n' * 20_000)
         bench.line.plug_all()

@@ -152,13 +152,16 @@ def _dashboards(pid: int) -> Iterator[int]:
                 yield child
 
 
-async def test_a_dashboard_that_only_looks_sends_nothing_else_whatever_its_screens_ask(make_bench: MakeBench) -> None:
+async def test_a_dashboard_that_only_looks_is_refused_by_the_line_whatever_its_screens_ask(
+    make_bench: MakeBench,
+) -> None:
     bench = make_bench([camera(1)])
     with bench.station(plug=False) as running:
         async with dashboard(bench, read_only=True) as operator:
             await operator.until_text("No camera yet")
-            for request in ("pause", "stop", "cancel", "rerun", "begin_batch"):
-                assert not operator.app._bridge.request(request)
+            for request in ("pause", "stop"):
+                assert operator.app._bridge.request(request)
+            await operator.until(lambda: operator.text().count("may only look: no") == 2, "both are refused")
             operator.app.rerun_failed()
             operator.app.ask_line("pause")
             await operator.until_text("may only look")

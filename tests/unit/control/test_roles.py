@@ -1,0 +1,191 @@
+"""What a connection may do is decided by the line's server: raw sockets, no client of ours between."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from station.control.requests import REQUESTS, Role
+from station.control.server import LineService
+from station.control.socket_path import noted_socket
+from station.control.wire import LineAbout, LineStatus
+from station.model.batches import NAME_LIMIT
+from station.model.slots import SlotView
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "stop": {"abort": True},
+    "pause": {},
+    "resume": {},
+    "cancel": {"port_path": "1-1.1"},
+    "rerun": {"port_path": "1-1.1"},
+    "restore_slot": {"port_path": "1-1.1"},
+    "begin_batch": {"name": "L1", "operator": "ann", "planned": 40},
+    "end_batch": {"name": "L1"},
+    "go_on_with_batch": {"name": "L1"},
+}
+"""Every request that steers, with its fields."""
+
+
+class Line:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def status(self) -> LineStatus:
+        return LineStatus()
+
+    def views(self) -> list[SlotView]:
+        return []
+
+    def pause(self) -> None:
+        self.asked.append(("pause",))
+
+    def resume(self) -> None:
+        self.asked.append(("resume",))
+
+    def stop(self, *, abort: bool = False) -> None:
+        self.asked.append(("stop", abort))
+
+    def cancel(self, port_path: str) -> None:
+        self.asked.append(("cancel", port_path))
+
+    def rerun(self, port_path: str) -> None:
+        self.asked.append(("rerun", port_path))
+
+    def restore_slot(self, place: str) -> None:
+        self.asked.append(("restore_slot", place))
+
+    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
+        self.asked.append(("begin_batch", name, operator, planned))
+
+    def end_batch(self, name: str) -> None:
+        self.asked.append(("end_batch", name))
+
+    def go_on_with_batch(self, name: str) -> None:
+        self.asked.append(("go_on_with_batch", name))
+
+
+class Raw:
+    """A socket, and a line for each line."""
+
+    def __init__(self, link: socket.socket, stream: IO[bytes]) -> None:
+        self.link = link
+        self._stream = stream
+        assert "about" in json.loads(stream.readline())
+
+    def send(self, given: object) -> dict[str, Any]:
+        """Send a value, or bytes as they are; the answer."""
+        text = given if isinstance(given, bytes) else json.dumps(given).encode()
+        self.link.sendall(text + b"\n")
+        answer: dict[str, Any] = json.loads(self._stream.readline())
+        return answer
+
+    def code(self, given: object) -> str:
+        """The code that it is refused with."""
+        refused = self.send(given)["refused"]
+        assert "\n" not in refused["text"]
+        return str(refused["code"])
+
+
+Connect = Callable[[], Raw]
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
+    about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
+    with ExitStack() as opened:
+        opened.enter_context(LineService(tmp_path, about).serving(line))
+
+        def connect() -> Raw:
+            link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            link.settimeout(20)
+            link.connect(str(noted_socket(tmp_path)))
+            return Raw(link, opened.enter_context(link.makefile("rb")))
+
+        yield connect
+
+
+def test_every_request_is_tried() -> None:
+    assert set(WHOLE) == {do for do, kind in REQUESTS.items() if kind.role is Role.STEER}
+    assert set(REQUESTS) - set(WHOLE) == {"snapshot"}
+
+
+def test_who_looks_can_never_steer(connect: Connect, line: Line) -> None:
+    raw = connect()
+    assert raw.send({"role": "look"}) == {"role": "look"}
+    for do, fields in WHOLE.items():
+        assert raw.code({"do": do, **fields}) == "request.read_only"
+    assert raw.code({"role": "steer"}) == "request.role"
+    assert raw.code({"do": "stop", "role": "steer"}) == "request.role"
+    assert raw.code({"do": "pause"}) == "request.read_only"
+    assert raw.send({"do": "snapshot"})["snapshot"]["slots"] == []
+    assert line.asked == []
+
+
+@pytest.mark.parametrize("do", WHOLE)
+def test_who_steers_may_ask_for_all(connect: Connect, line: Line, do: str) -> None:
+    raw = connect()
+    raw.send({"role": "steer"})
+    assert raw.send({"do": do, **WHOLE[do]}) == {"done": do}
+    assert line.asked == [(do, *WHOLE[do].values())]
+    assert "snapshot" in raw.send({"do": "snapshot"})
+
+
+def test_nothing_is_done_for_who_has_said_no_role(connect: Connect, line: Line) -> None:
+    raw = connect()
+    for given in ({"do": "snapshot"}, {"do": "stop"}, {"role": "owner"}, {"role": ["steer"]}, {"role": None}):
+        assert raw.code(given) == "request.role"
+    assert raw.send({"role": "steer"}) == {"role": "steer"}
+    assert line.asked == []
+
+
+def test_one_role_says_nothing_about_another_connection(connect: Connect, line: Line) -> None:
+    looks, steers = connect(), connect()
+    looks.send({"role": "look"})
+    steers.send({"role": "steer"})
+    assert looks.code({"do": "pause"}) == "request.read_only"
+    assert steers.send({"do": "pause"}) == {"done": "pause"}
+    assert line.asked == [("pause",)]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (b"{", "request.invalid"),
+        (b"\xff", "request.invalid"),
+        (b"[" * 60_000, "request.invalid"),
+        ([], "request.invalid"),
+        ("stop", "request.invalid"),
+        ({}, "request.unknown"),
+        ({"do": "explode"}, "request.unknown"),
+        ({"do": ["stop"]}, "request.unknown"),
+        ({"do": "cancel"}, "request.invalid"),
+        ({"do": "rerun", "port_path": 7}, "request.invalid"),
+        ({"do": "restore_slot"}, "request.invalid"),
+        ({"do": "stop", "abort": "no"}, "request.invalid"),
+        ({"do": "end_batch", "name": None}, "request.invalid"),
+        ({"do": "begin_batch", "name": "x" * (NAME_LIMIT + 1), "operator": None, "planned": None}, "request.invalid"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
+    connect: Connect, line: Line, given: object, code: str
+) -> None:
+    raw = connect()
+    raw.send({"role": "steer"})
+    assert raw.code(given) == code
+    assert line.asked == []
+    assert raw.send({"do": "end_batch", "name": "x" * 200}) == {"done": "end_batch"}
