@@ -17,12 +17,12 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from station.bundle.demo import make_demo_release
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import ControlClient, VirtualLine
 from tests.dashboard.driving import Operator, dashboard
 from tests.harness import Bench, wait_for
+from tests.releases import make_demo_release
 
 SIZES = ((80, 24), (160, 45))
 SLOTS = 8
