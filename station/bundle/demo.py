@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
-from station.ae3.partitions import HE, HP, ROMFS0, ROMFS1, Partition
+from station.board.board import Board
+from station.board.partition import Partition
 from station.bundle import romfs
 
-MIB = 1 << 20
 _STACK_TOP = 0x00040000
 """As in real ones: the stack ends with the 256 KiB of the core's own instruction memory."""
 _RESET_OFFSET = 0x400
@@ -20,26 +21,28 @@ _THUMB = 1
 
 def make_demo_release(
     folder: Path,
+    board: Board,
     *,
     version: str = "v0.0.0-demo",
-    hp_bytes: int = 5 * MIB // 2,
-    he_bytes: int = MIB,
-    romfs0_bytes: int = 12 * MIB,
-    romfs1_bytes: int = MIB // 4,
+    sizes_bytes: Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> None:
-    """Write the four files of a release into a folder, which is made if need be; the same arguments, the same bytes.
+    """Write the files of a board's release into a folder, made if need be; the same arguments, the same bytes.
 
-    `version` becomes the id of the label in both firmware images, without blanks. Sizes are exact for the firmware and
-    at most two bytes less for a ROMFS; from 1,024 bytes up to the partition's size.
+    `version` becomes the id of the label in the firmware images, without blanks. `sizes_bytes` by partition, the usual
+    ones where none is given: exact for firmware and at most two bytes less for a ROMFS; from 1,024 bytes up to the
+    partition's size.
     """
     noise = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     label = f"OpenMV {version}; MicroPython {version}".encode("ascii")
-    for partition, size_bytes in ((HP, hp_bytes), (HE, he_bytes)):
-        (folder / partition.image_file).write_bytes(_firmware(partition, size_bytes, label, noise))
-    for partition, size_bytes in ((ROMFS0, romfs0_bytes), (ROMFS1, romfs1_bytes)):
-        (folder / partition.image_file).write_bytes(_romfs(size_bytes, label, noise))
+    others = sorted((each for each in board.images if each not in board.cores), key=lambda each: each.name)
+    for partition in (*board.cores, *others):
+        assert partition.image is not None
+        size_bytes = (sizes_bytes or {}).get(partition.name, partition.image.usual_bytes)
+        is_core = partition in board.cores
+        content = _firmware(partition, size_bytes, label, noise) if is_core else _romfs(size_bytes, label, noise)
+        (folder / partition.image.file).write_bytes(content)
 
 
 def _firmware(partition: Partition, size_bytes: int, label: bytes, noise: random.Random) -> bytes:

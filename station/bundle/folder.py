@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from station.bundle.files import NotRegularError, read_regular
-from station.bundle.layout import is_board_folder, is_image
+from station.bundle.layout import FileNames
 from station.errors import BundleError
 
 DEPTH_LIMIT = 5
@@ -21,10 +21,10 @@ class ReleaseFolder:
     it is the file `OPENMV_AE3/romfs0.img`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: FileNames) -> None:
         self._folder = folder
         self._paths: dict[str, str] = {}
-        for path in _walked(folder):
+        for path in _walked(folder, known):
             name = _normalized(path)
             if name in self._paths:
                 raise BundleError("bundle.image_ambiguous", f"{folder}: {name} is there twice: which one is meant?")
@@ -61,20 +61,20 @@ def _normalized(path: str) -> str:
     return path if {"..", ".", ""} & set(name.split("/")) else name
 
 
-def _walked(folder: Path) -> list[str]:
+def _walked(folder: Path, known: FileNames) -> list[str]:
     """The files of a folder, the upper ones first. Below one that holds images only this board's folder is looked at.
 
     Links to folders are not followed, and folders that cannot be read hold nothing for us.
     """
     try:
-        files, below = _scanned(folder, "")
+        files, below = _scanned(folder, "", known)
     except OSError as error:
         raise BundleError("bundle.unreadable", f"{folder}: {error.strerror}") from None
-    if any(map(is_image, files)):
-        below = [name for name in below if is_board_folder(name)]
+    if any(map(known.partition_of, files)):
+        below = [name for name in below if known.is_board_folder(name)]
     for _ in range(DEPTH_LIMIT):
         deeper = []
-        for found, folders in _readable(folder, below):
+        for found, folders in _readable(folder, below, known):
             files += found
             deeper += folders
             if len(files) + len(deeper) > NAMES_LIMIT:
@@ -84,20 +84,20 @@ def _walked(folder: Path) -> list[str]:
     return files
 
 
-def _readable(folder: Path, names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+def _readable(folder: Path, names: list[str], known: FileNames) -> Iterator[tuple[list[str], list[str]]]:
     for name in names:
         try:
-            yield _scanned(folder, name)
+            yield _scanned(folder, name, known)
         except OSError:
             continue
 
 
-def _scanned(folder: Path, below: str) -> tuple[list[str], list[str]]:
+def _scanned(folder: Path, below: str, known: FileNames) -> tuple[list[str], list[str]]:
     """The files and the folders in one folder. A folder with an image's name is kept with the files, to be refused."""
     files: list[str] = []
     folders: list[str] = []
     with os.scandir(folder / below) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
-            is_folder = entry.is_dir(follow_symlinks=False) and not is_image(entry.name)
+            is_folder = entry.is_dir(follow_symlinks=False) and known.partition_of(entry.name) is None
             (folders if is_folder else files).append(f"{below}/{entry.name}" if below else entry.name)
     return files, folders

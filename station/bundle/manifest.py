@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from station.ae3.partitions import FLASH_ORDER, HE, HP, Partition
+from station.board.board import Board
+from station.board.partition import Partition
 from station.errors import BundleError
 from station.model.bundles import Bundle, Image
 
@@ -41,12 +42,12 @@ def encode(bundle: Bundle) -> bytes:
     return json.dumps({_FORMAT_KEY: FORMAT, **bundle.to_json()}, indent=2).encode("utf-8") + b"\n"
 
 
-def decode(raw: bytes, name: str) -> Bundle:
+def decode(board: Board, raw: bytes, name: str) -> Bundle:
     """The bundle of a manifest that is filed under `name`; BundleError `bundle.manifest_invalid` for any doubt."""
     try:
         if len(raw) > LIMIT_BYTES:
             raise ValueError("it is too long")
-        return _bundle(json.loads(raw, object_pairs_hook=_distinct), name)
+        return _bundle(board, json.loads(raw, object_pairs_hook=_distinct), name)
     except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
         raise BundleError("bundle.manifest_invalid", f"the manifest of bundle {name}: {error}") from None
 
@@ -58,35 +59,36 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _bundle(found: object, name: str) -> Bundle:
+def _bundle(board: Board, found: object, name: str) -> Bundle:
     format_ = found.get(_FORMAT_KEY) if isinstance(found, dict) else None
     table = _table(found, _KEYS_OF_FORMAT.get(format_, _KEYS) if isinstance(format_, int) else _KEYS)
     if _whole(table, _FORMAT_KEY) not in _KEYS_OF_FORMAT:
         raise ValueError(f"format {table[_FORMAT_KEY]} is not known, only {FORMAT} and earlier")
     if _text(table, "bundle", NAME) != name:
         raise ValueError("it names another bundle")
-    images = _images(table["images"], complete=format_ == 1)
+    images = _images(board, table["images"], complete=format_ == 1)
     if _text(table, "bundle_sha256", _SHA256) != bundle_sha256(images):
         raise ValueError("bundle_sha256 does not fit the images")
-    return Bundle(name, table["bundle_sha256"], _version(table), _time(table), images, _mixed(table, images))
+    mixed = _mixed(board, table, images)
+    return Bundle(name, table["bundle_sha256"], _version(table), _time(table), images, mixed)
 
 
-def _images(entries: object, *, complete: bool) -> tuple[Image, ...]:
+def _images(board: Board, entries: object, *, complete: bool) -> tuple[Image, ...]:
     """Images of some partitions or of all, each once, in the order in which they are written."""
-    if not isinstance(entries, list) or not 1 <= len(entries) <= len(FLASH_ORDER):
-        raise ValueError(f"images: not a list of 1 to {len(FLASH_ORDER)}")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= len(board.images):
+        raise ValueError(f"images: not a list of 1 to {len(board.images)}")
     there = [entry.get("partition") for entry in entries if isinstance(entry, dict)]
-    expected = [each for each in FLASH_ORDER if complete or each.name in there]
+    expected = [each for each in board.images if complete or each.name in there]
     if len(entries) != len(expected):
         raise ValueError("images: one is missing, unknown or there twice")
     return tuple(_image(entry, partition) for entry, partition in zip(entries, expected, strict=True))
 
 
-def _mixed(table: dict[str, Any], images: tuple[Image, ...]) -> bool:
+def _mixed(board: Board, table: dict[str, Any], images: tuple[Image, ...]) -> bool:
     mixed = table.get("mixed", False)
     if not isinstance(mixed, bool):
         raise ValueError("mixed: neither true nor false")
-    if mixed and not {HP.name, HE.name} <= {image.partition for image in images}:
+    if mixed and not {core.name for core in board.cores} <= {image.partition for image in images}:
         raise ValueError("mixed: there are no images of both cores")
     return mixed
 

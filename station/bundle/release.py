@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from station.ae3.firmware import is_romfs, reset_vector, starts_in, version_label
-from station.ae3.partitions import FLASH_ORDER, HE, HP, Partition
+from station.board.board import Board
+from station.board.firmware_image import reset_vector, starts_in, version_label
+from station.board.partition import Partition
 from station.bundle.archive import ReleaseArchive, opened_archive
 from station.bundle.files import NotRegularError, read_regular
 from station.bundle.folder import ReleaseFolder
-from station.bundle.layout import Layout, find_layout, listed
-from station.bundle.romfs import declared_bytes, is_cut_off
+from station.bundle.layout import FileNames, Layout, find_layout, listed
+from station.bundle.romfs import declared_bytes, is_cut_off, is_romfs
 from station.bundle.suffix import SUFFIX_BYTES, without_suffix
 from station.errors import BundleError
 
@@ -25,7 +26,6 @@ UNKNOWN_VERSION = "unknown"
 Note = Callable[[str], None]
 """Takes one line about something that was left aside."""
 
-_CORES = (HP, HE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FILE_LIMIT = 100
 
@@ -44,7 +44,7 @@ class _Files(Protocol):
 class Choices:
     """What the one who imports a release says about it.
 
-    `partial`: images may be missing. `mixed`: HP and HE may be of two releases. `maps`: files for partitions, which
+    `partial`: images may be missing. `mixed`: the cores may be of two releases. `maps`: files for partitions, which
     are looked for in the release first, then on the disk.
     """
 
@@ -68,9 +68,9 @@ class FoundImage:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The images of a release in the order in which they are written, and the label that HP carries, or else HE.
+    """The images of a release in the order in which they are written, and the label of the first core that has one.
 
-    `mixed`: the cores carry two labels.
+    `mixed`: the cores carry different labels.
     """
 
     version: str
@@ -78,26 +78,34 @@ class Release:
     mixed: bool = False
 
 
-def read_release(path: Path, note: Note, choices: Choices = NO_CHOICES) -> Release:
-    """Read and check a release; BundleError with the first thing that is wrong. At most 31 MiB are held in memory."""
-    with _opened(path) as files:
-        layout = find_layout(path, files.names(), [each for each in FLASH_ORDER if each not in choices.maps])
-        _check_missing(path, files, layout, choices)
-        images = tuple(_images(path, files, layout, choices, note))
+def read_release(board: Board, path: Path, note: Note, choices: Choices = NO_CHOICES) -> Release:
+    """Read and check a release; BundleError with the first thing wrong. All images are held in memory."""
+    known = FileNames(board)
+    with _opened(path, known) as files:
+        wanted = [each for each in board.images if each not in choices.maps]
+        layout = find_layout(path, files.names(), known, wanted)
+        _check_missing(board, path, files, layout, choices)
+        images = tuple(_images(board, path, files, layout, choices, note))
         _note_aside(path, files, layout, images, note)
-    labels = {image.partition: version_label(image.content) for image in images if image.partition in _CORES}
-    hp, he = labels.get(HP), labels.get(HE)
-    mixed = bool(hp and he and hp != he)
+    labels = _labels(board, images)
+    mixed = len(set(labels.values())) > 1
     if mixed:
-        message = f"{path}: the cores are of two releases: HP is {hp!r}, HE is {he!r}"
+        found = ", ".join(f"{core} is {label!r}" for core, label in labels.items())
+        message = f"{path}: the cores are of two releases: {found}"
         if not choices.mixed:
             raise BundleError("bundle.mixed_release", message)
         note(message)
-    return Release(hp or he or UNKNOWN_VERSION, images, mixed)
+    return Release(next(iter(labels.values()), UNKNOWN_VERSION), images, mixed)
+
+
+def _labels(board: Board, images: Iterable[FoundImage]) -> dict[str, str]:
+    """The version labels of the cores that have one, by the names of their partitions."""
+    found = {each.partition.name: version_label(each.content) for each in images if each.partition in board.cores}
+    return {name: label for name, label in found.items() if label}
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Files]:
+def _opened(path: Path, known: FileNames) -> Iterator[_Files]:
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
@@ -105,32 +113,51 @@ def _opened(path: Path) -> Iterator[_Files]:
     except (OSError, ValueError) as error:
         raise BundleError("bundle.unreadable", f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if is_folder:
-        yield ReleaseFolder(path)
+        yield ReleaseFolder(path, known)
         return
     with opened_archive(path) as archive:
         yield archive
 
 
-def _check_missing(path: Path, files: _Files, layout: Layout, choices: Choices) -> None:
+def _check_missing(board: Board, path: Path, files: _Files, layout: Layout, choices: Choices) -> None:
     """Refuse what is incomplete, and say what is there instead: it may have another name."""
-    there = [each for each in FLASH_ORDER if each in layout.images or each in choices.maps]
-    missing = [partition.image_file for partition in FLASH_ORDER if partition not in there]
+    there = [each for each in board.images if each in layout.images or each in choices.maps]
+    missing = [each.image.file for each in board.images if each.image and each not in there]
     if not missing or (choices.partial and there):
         return
     found = listed(files.names()) or "no file"
     raise BundleError("bundle.image_missing", f"{path}: missing: {', '.join(missing)}; found: {found}")
 
 
-def _images(path: Path, files: _Files, layout: Layout, choices: Choices, note: Note) -> Iterator[FoundImage]:
-    for partition in FLASH_ORDER:
+def _images(
+    board: Board, path: Path, files: _Files, layout: Layout, choices: Choices, note: Note
+) -> Iterator[FoundImage]:
+    for partition in board.images:
+        plain = _Plain(board, partition)
         if partition in choices.maps:
-            name, content = _read_mapped(path, files, layout.folder, partition, choices.maps[partition])
+            name, content = _read_mapped(path, files, layout.folder, plain, choices.maps[partition])
         elif partition in layout.images:
-            name, content = _read_named(files, layout.images[partition], partition)
+            name, content = _read_named(files, layout.images[partition], plain)
         else:
             continue
-        check_image(partition, name, content, note)
+        check_image(board, partition, name, content, note)
         yield FoundImage(partition, name, _safe(name), content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The files for one partition, read without their DFU suffix."""
+
+    board: Board
+    partition: Partition
+
+    def read(self, read: Callable[[str, int], bytes], name: str) -> bytes:
+        """A file's image, no larger than its partition."""
+        limit_bytes = self.partition.size_bytes
+        if not name.casefold().endswith(".dfu"):
+            return _sized(name, read(name, limit_bytes), limit_bytes)
+        raw = _sized(name, read(name, limit_bytes + SUFFIX_BYTES), limit_bytes + SUFFIX_BYTES)
+        return _sized(name, without_suffix(raw, name, self.board.ids), limit_bytes)
 
 
 def _safe(name: str) -> str:
@@ -156,24 +183,26 @@ def _note_aside(path: Path, files: _Files, layout: Layout, images: Iterable[Foun
         note(f"{path.name}: no image of a release, and ignored: {listed(ignored)}")
 
 
-def _read_named(files: _Files, names: tuple[str, ...], partition: Partition) -> tuple[str, bytes]:
+def _read_named(files: _Files, names: tuple[str, ...], plain: _Plain) -> tuple[str, bytes]:
     """The one image of a partition. A plain file and a .dfu file beside each other must agree."""
-    first, *others = [(name, _read_plain(files.read, name, partition)) for name in names]
+    first, *others = [(name, plain.read(files.read, name)) for name in names]
     for name, content in others:
         if content != first[1]:
             raise BundleError("bundle.image_ambiguous", f"{first[0]} and {name} differ: which one is meant?")
     return first
 
 
-def _read_mapped(path: Path, files: _Files, folder: str, partition: Partition, file: str) -> tuple[str, bytes]:
+def _read_mapped(path: Path, files: _Files, folder: str, plain: _Plain, file: str) -> tuple[str, bytes]:
     """The file that is named for a partition: in the release, in the folder that was taken of it, or on the disk."""
     name = file.replace("\\", "/").removeprefix("./")
     for within in (name, f"{folder}/{name}"):
         if files.has(within):
-            return within, _read_plain(files.read, within, partition)
+            return within, plain.read(files.read, within)
     if not Path(file).exists():
-        raise BundleError("bundle.not_found", f"{partition.name}: there is no file {file!r}, in {path} or on the disk")
-    return file, _read_plain(_read_on_disk, file, partition)
+        raise BundleError(
+            "bundle.not_found", f"{plain.partition.name}: there is no file {file!r}, in {path} or on the disk"
+        )
+    return file, plain.read(_read_on_disk, file)
 
 
 def _read_on_disk(file: str, limit_bytes: int) -> bytes:
@@ -185,15 +214,6 @@ def _read_on_disk(file: str, limit_bytes: int) -> bytes:
         raise BundleError("bundle.unreadable", f"{file}: {error.strerror}") from None
 
 
-def _read_plain(read: Callable[[str, int], bytes], name: str, partition: Partition) -> bytes:
-    """A file's image, without its DFU suffix."""
-    limit_bytes = partition.size_bytes
-    if not name.casefold().endswith(".dfu"):
-        return _sized(name, read(name, limit_bytes), limit_bytes)
-    raw = _sized(name, read(name, limit_bytes + SUFFIX_BYTES), limit_bytes + SUFFIX_BYTES)
-    return _sized(name, without_suffix(raw, name), limit_bytes)
-
-
 def _sized(name: str, content: bytes, limit_bytes: int) -> bytes:
     if not content:
         raise BundleError("bundle.image_empty", f"{name} is empty")
@@ -202,18 +222,18 @@ def _sized(name: str, content: bytes, limit_bytes: int) -> bytes:
     return content
 
 
-def check_image(partition: Partition, file: str, content: bytes, note: Note) -> None:
+def check_image(board: Board, partition: Partition, file: str, content: bytes, note: Note) -> None:
     """Refuse an image that would make a camera which never starts, or one without its files."""
-    if partition in _CORES:
-        _check_firmware(partition, file, content)
+    if partition in board.cores:
+        _check_firmware(board, partition, file, content)
     else:
         _check_romfs(file, content, note)
 
 
-def _check_firmware(partition: Partition, file: str, content: bytes) -> None:
+def _check_firmware(board: Board, partition: Partition, file: str, content: bytes) -> None:
     if starts_in(content, partition):
         return
-    for other in _CORES:
+    for other in board.cores:
         if starts_in(content, other):
             raise BundleError("bundle.wrong_core", f"{file} is a firmware for {other.name}, not for {partition.name}")
     vector = reset_vector(content)

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from station.ae3.firmware import ROMFS_MAGIC, Content
+from station.board.firmware_image import Content
+
+ROMFS_MAGIC = b"\xd2\xcd\x31"
+"""How an image begins."""
 
 _KIND_DATA = 2
 _KIND_FILE = 5
 _KINDS = range(1, 6)
 """Padding, data, a pointer to data, a folder, a file."""
 _HEADER_LIMIT_BYTES = 32
+
+
+def is_romfs(content: Content) -> bool:
+    """Whether an image begins as a ROMFS does."""
+    return bytes(content[: len(ROMFS_MAGIC)]) == ROMFS_MAGIC
 
 
 def declared_bytes(content: Content) -> int | None:

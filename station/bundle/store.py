@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from station.board.board import Board
 from station.bundle import manifest
 from station.bundle.files import locked, make_folder, open_regular, read_regular
 from station.bundle.release import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
@@ -46,8 +47,14 @@ class BundleStore:
     """The bundles under one data folder. Nothing is made there before the first import succeeds."""
 
     def __init__(
-        self, data_dir: Path, *, now: Callable[[], datetime] = _now, lock_timeout_s: float = _LOCK_TIMEOUT_S
+        self,
+        data_dir: Path,
+        board: Board,
+        *,
+        now: Callable[[], datetime] = _now,
+        lock_timeout_s: float = _LOCK_TIMEOUT_S,
     ) -> None:
+        self.board = board
         self._folder = data_dir / "bundles"
         self._objects = self._folder / "objects"
         self._manifests = self._folder / "manifests"
@@ -58,7 +65,7 @@ class BundleStore:
     def import_path(
         self, path: Path, name: str | None = None, *, choices: Choices = NO_CHOICES, note: Note = _unheard
     ) -> Bundle:
-        """Check a folder or a release archive and keep its images: four, unless `choices` allow fewer.
+        """Check a folder or a release archive and keep its images: all, unless `choices` allow fewer.
 
         The same content again gives the bundle that is there, and mends its images if they were damaged; with another
         name it becomes a second bundle on the same images. `note` takes a line for what was ignored or is odd. Raises
@@ -67,7 +74,7 @@ class BundleStore:
         if name is not None and not manifest.NAME.fullmatch(name):
             message = f"{name!r} cannot be a bundle's name: use 1 to 64 letters, digits, '.', '_' and '-'"
             raise BundleError("bundle.name_invalid", message)
-        release = read_release(path, note, choices)
+        release = read_release(self.board, path, note, choices)
         images = tuple(_described(image) for image in release.images)
         with self._storing() as undo:
             bundle = self._named(name, release, images)
@@ -145,7 +152,7 @@ class BundleStore:
             raw = read_regular(self._manifest_path(name), manifest.LIMIT_BYTES)
         except OSError as error:
             raise BundleError("bundle.manifest_invalid", f"the manifest of bundle {name}: {error}") from None
-        return manifest.decode(raw, name)
+        return manifest.decode(self.board, raw, name)
 
     def _read_all(self) -> tuple[Sequence[Bundle], Sequence[BundleError]]:
         sound, broken = [], []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from station.ae3.identity import DFU_PRODUCT_ID, VENDOR_ID
+from station.board.usb_ids import UsbIds
 from station.errors import BundleError
 
 SUFFIX_BYTES = 16
@@ -18,7 +18,7 @@ _ANY = 0xFFFF
 _DFU_1_VERSIONS = (0x0100, 0x0101, 0x0110)
 
 
-def without_suffix(raw: bytes, file: str) -> bytes:
+def without_suffix(raw: bytes, file: str, ids: UsbIds) -> bytes:
     """The image in a .dfu file; BundleError for a suffix that is missing, wrong or another device's."""
     if len(raw) < SUFFIX_BYTES:
         raise _invalid(file, "is too short for a DFU suffix")
@@ -29,11 +29,10 @@ def without_suffix(raw: bytes, file: str) -> bytes:
         raise _invalid(file, "does not match the CRC in its DFU suffix: it was damaged")
     if version not in _DFU_1_VERSIONS:
         raise _invalid(file, f"is in another format (bcdDFU {version:#06x}; DFU 1.0 and 1.1 are understood)")
-    if vendor_id not in (VENDOR_ID, _ANY) or product_id not in (DFU_PRODUCT_ID, _ANY):
-        raise BundleError(
-            "bundle.dfu_other_device",
-            f"{file} is for the device {vendor_id:04X}:{product_id:04X}, not for {VENDOR_ID:04X}:{DFU_PRODUCT_ID:04X}",
-        )
+    if vendor_id not in (ids.vendor_id, _ANY) or product_id not in (ids.dfu_product_id, _ANY):
+        ours = f"{ids.vendor_id:04X}:{ids.dfu_product_id:04X}"
+        message = f"{file} is for the device {vendor_id:04X}:{product_id:04X}, not for {ours}"
+        raise BundleError("bundle.dfu_other_device", message)
     return raw[:-SUFFIX_BYTES]
 
 

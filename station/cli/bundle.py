@@ -48,10 +48,11 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Check a release and copy it into the data folder. A release that is refused leaves nothing behind."""
+    from station.board.chosen import BOARD
     from station.bundle.mapping import parse_maps
     from station.bundle.release import Choices
 
-    choices = Choices(partial, mixed, parse_maps(maps or ()))
+    choices = Choices(partial, mixed, parse_maps(BOARD, maps or ()))
     bundle = _store(config, data_dir).import_path(path, name, choices=choices, note=_say)
     _print(bundle, as_json=as_json)
     say(f"imported {bundle.name}; to flash it from now on: station bundle use {bundle.name}")
@@ -111,9 +112,10 @@ def use(
 
 
 def _store(config: Path | None, data_dir: Path | None) -> BundleStore:
+    from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
 
-    return BundleStore(data_dir_for(config, data_dir))
+    return BundleStore(data_dir_for(config, data_dir), BOARD)
 
 
 def _say(line: str) -> None:
@@ -129,9 +131,9 @@ def _needed(bundle: Bundle, config: Path | None, data_dir: Path | None) -> Seque
 
 
 def _partial(bundle: Bundle) -> bool:
-    from station.ae3.partitions import FLASH_ORDER
+    from station.board.chosen import BOARD
 
-    return bool(bundle.missing(partition.name for partition in FLASH_ORDER))
+    return bool(bundle.missing(BOARD.image_order))
 
 
 def _remarks(bundle: Bundle, in_use: bool) -> str:

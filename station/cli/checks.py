@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from station.board.chosen import BOARD
 from station.errors import BundleError, LedgerError, SettingsError, StationError, UsageError, UsbAccessError
 
 if TYPE_CHECKING:
     from station.settings import Settings
 
-VENDOR_ID = "37c5"
 RULE_FOLDERS = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
 """In udev's order: of two files with one name the first counts."""
 RULE_NAME = "70-openmv-ae3.rules"
@@ -120,10 +120,15 @@ def _version_of(rule: Path) -> str:
     return match[1] if match else "1"
 
 
+def _vendor_id() -> str:
+    """As sysfs and udev's rules write it."""
+    return f"{BOARD.ids.vendor_id:04x}"
+
+
 def _strangers(root: Path) -> str:
     """Other rules that name the cameras: an IDE's, or an old copy under another name."""
     files = [file for folder in RULE_FOLDERS for file in sorted((root / folder).glob("*.rules"))]
-    names = [str(file) for file in files if VENDOR_ID in _text_of(file).lower()]
+    names = [str(file) for file in files if _vendor_id() in _text_of(file).lower()]
     return f" ({', '.join(names)} is not this station's)" if names else ""
 
 
@@ -165,7 +170,7 @@ def _camera_nodes(root: Path) -> Iterator[tuple[str, Path]]:
     """Port path and device node of each camera, as sysfs tells them: nothing is opened."""
     for vendor in sorted((root / "sys/bus/usb/devices").glob("*/idVendor")):
         device = vendor.parent
-        if _text_of(vendor).strip().lower() != VENDOR_ID:
+        if _text_of(vendor).strip().lower() != _vendor_id():
             continue
         numbers = [_text_of(device / name).strip() for name in ("busnum", "devnum")]
         if all(number.isdigit() for number in numbers):
@@ -206,7 +211,7 @@ def _existing(folder: Path) -> Path:
 def _bundle(settings: Settings) -> Finding:
     from station.bundle.store import BundleStore
 
-    store = BundleStore(settings.data_dir)
+    store = BundleStore(settings.data_dir, BOARD)
     try:
         name = settings.run.bundle or store.used()
         if name is None:

@@ -38,6 +38,7 @@ def demo(
 
     Example: station demo --cameras 8 --headless
     """
+    from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
     from station.wiring.bench import simulated_bench
@@ -54,7 +55,7 @@ def demo(
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
         stack.enter_context(data_folder(folder))
-        store = BundleStore(folder)
+        store = BundleStore(folder, BOARD)
         bundle = demo_bundle(store)
         bench = stack.enter_context(simulated_bench(cameras))
         setup = line_setup(settings, store, bundle, stop_after=None if serve else cameras, attended=serve)

@@ -44,6 +44,7 @@ def flash(
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     given["run__purpose"] = purpose
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
     from station.usb.watcher import list_devices
@@ -52,12 +53,12 @@ def flash(
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, units_named
 
-    store = BundleStore(settings.station.data_dir)
+    store = BundleStore(settings.station.data_dir, BOARD)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
         chosen = chosen_bundle(store, bundle)
         units = units_named(settings.station.data_dir, serial) if serial is not None else None
-        accepts = _selection(list_devices(bench.access), units, port, every=every)
+        accepts = _selection(list_devices(bench.access, bench.board.ids), units, port, every=every)
         setup = line_setup(settings, store, chosen, only_present=True, accepts=accepts, purpose=Purpose.ENGINEERING)
         with printer.printing():
             code = run_line(settings, bench, setup, printer)

@@ -100,10 +100,11 @@ def _plugged_in(access: UsbAccess) -> Iterator[Device]:
     A camera that is powered up shows its bootloader first: one that comes onto the bus as an application was there
     before and has only gone on.
     """
+    from station.board.chosen import BOARD
     from station.usb.watcher import UdevWatcher, VirtualWatcher
 
     heard: queue.SimpleQueue[DeviceEvent | StationError | None] = queue.SimpleQueue()
-    watcher = VirtualWatcher(access) if access.kind == "usbip" else UdevWatcher()
+    watcher = VirtualWatcher(access, BOARD.ids) if access.kind == "usbip" else UdevWatcher(BOARD.ids)
     with watcher:
         watcher.start(heard.put, heard.put)
         heard.put(None)

@@ -71,6 +71,7 @@ def run(
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     given["run__purpose"] = purpose
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.running import RunPrinter, run_line
     from station.wiring.bench import bench_for
@@ -82,7 +83,7 @@ def run(
         from station.cli.attached import run_attached
 
         return run_attached(settings.data_dir, sys.argv[1:], settings)
-    store = BundleStore(settings.station.data_dir)
+    store = BundleStore(settings.station.data_dir, BOARD)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(simulate, sim) as bench:
         if simulate is not None and settings.run.bundle is None and store.used() is None:

@@ -37,11 +37,12 @@ def slots(
     if context.invoked_subcommand is not None:
         return
     settings = settings_for(config, data_dir)
+    from station.board.chosen import BOARD
     from station.usb.access import UsbAccess
     from station.usb.watcher import list_devices
 
     access = UsbAccess("usbip", tuple(map(str, sim))) if sim else UsbAccess()
-    cameras = [device for device in list_devices(access) if device.mode is not DeviceMode.OTHER]
+    cameras = [device for device in list_devices(access, BOARD.ids) if device.mode is not DeviceMode.OTHER]
     rows = table(settings.slot_map, cameras)
     if as_json:
         print_json(rows)

@@ -67,7 +67,7 @@ def _get_status(timeout_s: float) -> ControlIn:
 
 @dataclass(frozen=True, slots=True)
 class ShortFrame:
-    """An UPLOAD that brought fewer bytes than asked: the end of the partition. The AE3 sends 4 zero bytes there."""
+    """An UPLOAD that brought fewer bytes than asked: the end of the partition."""
 
     size_bytes: int
 
@@ -88,19 +88,19 @@ class DetachResult(Enum):
 class Engine:
     """One session with one device. Its methods check what they are given and return an operation; nothing is sent yet.
 
-    The defaults are the AE3's: alts 0 (bootloader) and 4 (table of contents) are never written, 7 (recovery) is never
-    uploaded, and the on-chip firmware partitions are write-protected until their block 0 is written.
+    It knows no board: which alternate settings there are, which are never written or uploaded, which are
+    write-protected until their block 0 is written, and how long a block is, all is given.
     Raises ProtocolMisuse for whatever must never be sent.
     """
 
     def __init__(
         self,
         *,
-        alts: Collection[int] = range(8),
-        never_written: Collection[int] = (0, 4),
-        never_uploaded: Collection[int] = (7,),
-        protected: Collection[int] = (1, 2, 3),
-        transfer_size_bytes: int = 4096,
+        alts: Collection[int],
+        never_written: Collection[int],
+        never_uploaded: Collection[int],
+        protected: Collection[int],
+        transfer_size_bytes: int,
     ) -> None:
         self.belief = Belief.UNSELECTED
         self._alts = alts

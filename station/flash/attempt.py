@@ -7,8 +7,8 @@ import mmap
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from station.ae3.partitions import BLOCK_BYTES, RECOVERY, ROMFS0, RWFS, Partition, partition_named
-from station.ae3.recovery import RECOVERY_KEY
+from station.board.board import Board
+from station.board.partition import Partition
 from station.errors import DfuError, MramError
 from station.flash.images import ImageJob, Tick, opened
 from station.flash.pipe import Link
@@ -26,9 +26,6 @@ REUSED = (
     "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this serial, "
     "or flashed elsewhere"
 )
-BLANK_BLOCK = bytes(BLOCK_BYTES)
-ERASE_PLAN = ImagePlan(RWFS.name, RWFS.alt, "", BLOCK_BYTES, hashlib.sha256(BLANK_BLOCK).hexdigest())
-"""Erasing the filesystem is one block of zeros at its start: the next boot formats it."""
 
 
 @dataclass
@@ -50,6 +47,11 @@ class Attempt:
     boot_confirmed: bool = False
     unreadable: set[int] = field(default_factory=set)
     application_serial: str | None = None
+
+    @property
+    def board(self) -> Board:
+        """What kind of camera it is."""
+        return self.session.board
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -116,8 +118,8 @@ class Attempt:
 
     def _write(self, name: str, content: mmap.mmap) -> None:
         plan = next(image for image in self.plan.images if image.partition == name)
-        partition = partition_named(name)
-        if partition is ROMFS0 and self.plan.options.mram == "always":
+        partition = self.board.partition(name)
+        if self._is_initialized_with(name) and self.plan.options.mram == "always":
             self._initialize_mram()
         job = self._begin(plan, partition, content)
         try:
@@ -138,15 +140,20 @@ class Attempt:
         tick = self._enter("write", job)
         job.write(only_changed=only_changed, read_all=not self.plan.options.verify, tick=tick)
 
+    def _is_initialized_with(self, name: str) -> bool:
+        """Whether that image lies in the memory that the recovery initializes."""
+        recovery = self.board.recovery
+        return recovery is not None and recovery.image == name
+
     def _is_uninitialized_mram(self, error: DfuError, job: ImageJob) -> bool:
-        """An MRAM that was never initialized refuses every block of ROMFS0, the first one too.
+        """An MRAM that was never initialized refuses every block of its image, the first one too.
 
         Where only the blocks that differ are written, the one that was refused need not be the first: then the first
         is tried with what it holds already. A chip that takes it has a bad block, and is not to be erased for that.
         """
         return (
             error.code == "dfu.err_write"
-            and job.partition is ROMFS0
+            and self._is_initialized_with(job.partition.name)
             and not job.written
             and self.plan.options.mram == "auto"
             and not self.mram_done
@@ -154,13 +161,14 @@ class Attempt:
         )
 
     def _initialize_mram(self) -> None:
-        """Send the key to RECOVERY: one block that stays unanswered while the camera resets and erases its MRAM."""
-        if self.mram_done:
+        """Send the recovery key: one block that stays unanswered while the camera resets and erases its MRAM."""
+        recovery = self.board.recovery
+        if self.mram_done or recovery is None:
             return
         self._enter("init")
-        self.session.select(RECOVERY)
+        self.session.select(self.board.partition(recovery.partition))
         try:
-            self.session.download(0, RECOVERY_KEY)
+            self.session.download(0, recovery.key)
         except DfuError as error:
             raise MramError("mram.init_failed", f"the camera refused the MRAM initialization: {error}") from error
         # A second initialization in one session is refused: whatever comes later, this one is done.
@@ -168,9 +176,15 @@ class Attempt:
         self.session.finish_image()
 
     def _erase_filesystem(self) -> None:
-        if self.plan.options.mram == "always" and ROMFS0.name in self.plan.recipe.partitions:
+        """One block of zeros at its start: the next boot formats it."""
+        if self.board.filesystem is None:
+            return
+        if self.plan.options.mram == "always" and any(map(self._is_initialized_with, self.plan.recipe.partitions)):
             self._initialize_mram()  # now: later it would erase what is written here
-        job = self._begin(ERASE_PLAN, RWFS, BLANK_BLOCK)
+        partition = self.board.partition(self.board.filesystem)
+        blank = bytes(self.board.erase_unit_bytes)
+        plan = ImagePlan(partition.name, partition.alt, "", len(blank), hashlib.sha256(blank).hexdigest())
+        job = self._begin(plan, partition, blank)
         self._write_image(job, only_changed=False)
 
     def _verify(self) -> None:
@@ -179,8 +193,9 @@ class Attempt:
             return
         for job in self.jobs:
             job.verify(self._enter("verify", job))
-            if job.partition is ROMFS0:
-                refuse_wrapped(self.session, job.content, self.notes)
+            wrapping = self.board.wrapping
+            if wrapping is not None and job.partition.name == wrapping.image:
+                refuse_wrapped(self.session, wrapping, job.content, self.notes)
         self.verified = all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 
     def _boot(self) -> None:

@@ -2,7 +2,7 @@
 
 A camera leaves its bootloader 1.5 s after configuration unless it served an UPLOAD by then. Holding therefore has a
 process of its own, which does nothing else: flashing may load the machine as it likes, an arrival is held at once. The
-one request that holds (block 1 of BOOT) also proves what the device is.
+one request that holds (the block with the bootloader's header) also proves what the device is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from time import sleep
 
-from station.ae3.boot_header import bootloader_version, decode_boot_header
-from station.ae3.limits import HOLD_RETRY_S, HOLD_TOTAL_S
-from station.ae3.partitions import BLOCK_BYTES, BOOT, BOOT_HEADER_BLOCK
+from station.board.board import Board
 from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, StationError, UsbAccessError
@@ -33,7 +31,7 @@ HOLD_THREADS = 32
 """Arrivals held side by side: one that answers nothing must not keep the others waiting."""
 
 
-def hold(access: UsbAccess, device: Device) -> CameraHeld | CameraNotHeld:
+def hold(access: UsbAccess, board: Board, device: Device) -> CameraHeld | CameraNotHeld:
     """Hold one camera, trying again until it is held, gone, or out of time.
 
     The first tries may come before the kernel has configured the device (`add` is announced first): they fail, and
@@ -42,32 +40,32 @@ def hold(access: UsbAccess, device: Device) -> CameraHeld | CameraNotHeld:
     started_s = monotonic_s()
     while True:
         try:
-            return _hold_once(access, device, started_s)
+            return _hold_once(access, board, device, started_s)
         except UsbAccessError as error:
             return CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
         except CameraError as error:
             gone = error.code == "usb.disconnected"
-            if monotonic_s() - started_s > (HOLD_RETRY_S if gone else HOLD_TOTAL_S):
+            if monotonic_s() - started_s > (board.hold.retry_s if gone else board.hold.total_s):
                 return CameraNotHeld(device, Outcome(error.outcome), error.code, str(error), gone=gone)
         sleep(0.01)
 
 
-def _hold_once(access: UsbAccess, device: Device, started_s: float) -> CameraHeld:
+def _hold_once(access: UsbAccess, board: Board, device: Device, started_s: float) -> CameraHeld:
+    rule = board.boot_header
     transport = open_transport(access, device)
-    session = DfuSession(transport)
+    session = DfuSession(transport, board)
     try:
-        session.select(BOOT)
-        block = session.upload(BOOT_HEADER_BLOCK, BLOCK_BYTES)
+        session.select(board.partition(rule.partition))
+        block = session.upload(rule.block, board.block_bytes)
         raw = b"" if isinstance(block, ShortFrame) else bytes(block)
     finally:
         session.close()
-    header = decode_boot_header(raw)
-    version = bootloader_version(device.bcd_device, raw)
-    bad = header is None and not version.startswith("<")
+    version = rule.version(device.bcd_device, raw)
+    bad = rule.decode(raw) is None and not version.startswith("<")
     return CameraHeld(device, version, monotonic_s() - started_s, bad_boot_header=bad)
 
 
-def main(connection: Connection, access: UsbAccess) -> None:
+def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     """The process: takes `HoldCamera`, answers `CameraHeld` or `CameraNotHeld`, ends when the station does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     name_process("station-holder")
@@ -80,7 +78,7 @@ def main(connection: Connection, access: UsbAccess) -> None:
 
     def hold_and_tell(device: Device) -> None:
         try:
-            answer = hold(access, device)
+            answer = hold(access, board, device)
         except StationError as error:
             answer = CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
         except Exception as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from station.ae3.partitions import BLOCK_BYTES, Medium, Partition
+from station.board.partition import Medium, Partition
 from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import BundleError, CameraError, DfuError, VerifyError
@@ -39,7 +39,8 @@ class ImageJob:
         self._readable = readable
         self.content = content
         self.partition = partition
-        self.blocks_total = -(-plan.size_bytes // BLOCK_BYTES)
+        self._block_bytes = session.board.block_bytes
+        self.blocks_total = -(-plan.size_bytes // self._block_bytes)
         self.written: set[int] = set()
         self.write_s = 0.0
         self.verify_s = 0.0
@@ -120,12 +121,12 @@ class ImageJob:
         )
 
     def _block(self, block: int) -> bytes:
-        start = block * BLOCK_BYTES
-        return self.content[start : start + BLOCK_BYTES]
+        start = block * self._block_bytes
+        return self.content[start : start + self._block_bytes]
 
     def _is_right(self, block: int) -> bool:
         wanted = self._block(block)
-        found = self._session.upload(block, BLOCK_BYTES)
+        found = self._session.upload(block, self._block_bytes)
         return not isinstance(found, ShortFrame) and bytes(found[: len(wanted)]) == wanted
 
     def _differing_or_all(self, *, read_all: bool, tick: Tick) -> list[int]:
@@ -156,11 +157,11 @@ class ImageJob:
     def _write_blocks(self, blocks: list[int], tick: Tick) -> None:
         if not blocks:
             return
-        done_bytes = (self.blocks_total - len(blocks)) * BLOCK_BYTES
-        for block in choice.with_block_0_first(blocks, protected=self.partition.write_protected):
+        done_bytes = (self.blocks_total - len(blocks)) * self._block_bytes
+        for block in choice.with_block_0_first(blocks, protected=self.partition.locked):
             self._session.download(block, self._block(block))
             self.written.add(block)
-            done_bytes += BLOCK_BYTES
+            done_bytes += self._block_bytes
             tick(done_bytes)
         self._session.finish_image()
 
@@ -168,16 +169,16 @@ class ImageJob:
         """Read every block; the numbers of the wrong ones. The digest is of the image's exact length, no padding."""
         digest = hashlib.sha256()
         wrong: list[int] = []
-        upload, size_bytes = self._session.upload, self._plan.size_bytes
+        upload, size_bytes, block_bytes = self._session.upload, self._plan.size_bytes, self._block_bytes
         for block in range(self.blocks_total):
-            start = block * BLOCK_BYTES
-            wanted = self.content[start : start + BLOCK_BYTES]
-            found = upload(block, BLOCK_BYTES)
+            start = block * block_bytes
+            wanted = self.content[start : start + block_bytes]
+            found = upload(block, block_bytes)
             payload = b"" if isinstance(found, ShortFrame) else bytes(found[: len(wanted)])
             digest.update(payload)
             if payload != wanted:
                 wrong.append(block)
-            tick(min(start + BLOCK_BYTES, size_bytes))
+            tick(min(start + block_bytes, size_bytes))
         self.readback_sha256 = digest.hexdigest()
         return wrong
 

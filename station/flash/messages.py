@@ -23,7 +23,7 @@ class HoldCamera:
 
 @dataclass(frozen=True, slots=True)
 class CameraHeld:
-    """The camera served an UPLOAD of BOOT and stays. `bootloader` is its version, `hold_s` the seconds it took."""
+    """The camera served an UPLOAD and stays. `bootloader` is its version, `hold_s` the seconds it took."""
 
     device: Device
     bootloader: str

@@ -11,23 +11,24 @@ import signal
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 
+from station.board.board import Board
 from station.usb.access import UsbAccess
 
 PRELOAD = ["station.flash.preload"]
 
 
-def hold(connection: Connection, access: UsbAccess) -> None:
+def hold(connection: Connection, access: UsbAccess, board: Board) -> None:
     """The holder's process, until the station ends."""
     from station.flash import holder
 
-    holder.main(connection, access)
+    holder.main(connection, access, board)
 
 
-def work(connection: Connection, access: UsbAccess) -> None:
+def work(connection: Connection, access: UsbAccess, board: Board) -> None:
     """A worker's process, until the station ends."""
     from station.flash import worker
 
-    worker.main(connection, access)
+    worker.main(connection, access, board)
 
 
 def fork_context() -> ForkServerContext:

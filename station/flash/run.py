@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from station.board.board import Board
 from station.clock import monotonic_s, now
 from station.errors import CameraError, StationError, UsbAccessError, UsbError
 from station.flash.attempt import Attempt
@@ -35,12 +36,13 @@ LEFT_AS_IT_IS = Verdict(Outcome.SKIPPED, "unit.already_passed", "this unit alrea
 class CameraRun:
     """The attempts on one camera, from the moment it is held."""
 
-    def __init__(self, request: RunCamera, link: Link, access: UsbAccess) -> None:
+    def __init__(self, request: RunCamera, link: Link, access: UsbAccess, board: Board) -> None:
         self._plan = request.plan
         self._device = request.device
         self._bootloader = request.bootloader
         self._link = link
         self._access = access
+        self._board = board
         self._mram_done = False
         self._notes = list(request.plan.hold_notes)
 
@@ -63,7 +65,7 @@ class CameraRun:
         attempt: Attempt | None = None
         try:
             self._link.want_hold(wanted=True)
-            session = DfuSession(open_transport(self._access, self._device))
+            session = DfuSession(open_transport(self._access, self._device), self._board)
             attempt = Attempt(
                 self._plan, self._device, self._bootloader, self._link, session, number, mram_done=self._mram_done
             )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from station.ae3.limits import limits_for
-from station.ae3.partitions import Partition
+from station.board.board import Board
+from station.board.partition import Partition
 from station.dfu.actions import Action, Reply
 from station.dfu.engine import DetachResult, Engine, ShortFrame, drive
 from station.errors import CameraError
@@ -40,14 +40,21 @@ class Transport(Protocol):
 class DfuSession:
     """Blocking calls over one engine; every payload returned is valid until the next call."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, board: Board) -> None:
         self.transport = transport
-        self._engine = Engine()
+        self.board = board
+        self._engine = Engine(
+            alts=range(len(board.partitions)),
+            never_written={each.alt for each in board.partitions if not each.writable},
+            never_uploaded={each.alt for each in board.partitions if each.never_upload},
+            protected={each.alt for each in board.partitions if each.locked},
+            transfer_size_bytes=board.transfer_bytes,
+        )
         self._perform: Callable[[Action], Reply] = transport.perform
 
     def select(self, partition: Partition) -> None:
         """Choose the partition that all following calls speak of."""
-        drive(self._engine.select(partition.alt, partition.name, limits_for(partition)), self._perform)
+        drive(self._engine.select(partition.alt, partition.name, partition.limits), self._perform)
 
     def upload(self, block: int, length_bytes: int) -> memoryview | bytes | ShortFrame:
         """Read one block; a `ShortFrame` past the partition's end."""

@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from station.board.board import Board
 from station.errors import StationError
 from station.flash.messages import RunCamera, RunEnded, WorkerReady
 from station.flash.pipe import Link, Orphaned
@@ -17,7 +18,7 @@ from station.usb.access import UsbAccess
 from station.usb.transport import prepare
 
 
-def main(connection: Connection, access: UsbAccess) -> None:
+def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     """The process: takes `RunCamera`, tells `AttemptEnded` and `RunEnded`, ends when the station does.
 
     SIGINT goes to every process of a terminal; only the station decides what it means for a running camera.
@@ -34,17 +35,17 @@ def main(connection: Connection, access: UsbAccess) -> None:
             request = connection.recv()
             if isinstance(request, RunCamera):
                 name_process(f"w {request.device.port_path}")
-                link.tell(_run(request, link, access))
+                link.tell(_run(request, link, access, board))
                 name_process("station-worker")
     except (EOFError, OSError, Orphaned):
         # Nobody is left to tell; the camera stays held, and its open row tells the next station what happened.
         os._exit(0)
 
 
-def _run(request: RunCamera, link: Link, access: UsbAccess) -> RunEnded:
+def _run(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> RunEnded:
     link.begin()
     try:
-        return CameraRun(request, link, access).run()
+        return CameraRun(request, link, access, board).run()
     except Orphaned:
         raise
     except Exception as error:

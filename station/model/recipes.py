@@ -16,7 +16,7 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; `partition` is set for WRITE only (HP, HE, ROMFS1 or ROMFS0)."""
+    """One step; `partition` is set for WRITE only, one of those that the board has images for."""
 
     kind: StepKind
     partition: str = ""

@@ -13,33 +13,22 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 
+from station.board.chosen import BOARD
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT
-from station.model.recipes import Recipe, Step, StepKind
+from station.model.recipes import Recipe, Step
 from station.model.runs import RunOptions
 from station.model.slots import SlotMap
+from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, recipes_of, steps_of
 from station.settings.wording import shown, suggestion
 
 APPLICATION = "openmv-ae3-station"
 """The folder name of this program under the XDG base folders and /etc."""
 
-STEPS: Mapping[str, Step] = {
-    **{partition: Step(StepKind.WRITE, partition) for partition in ("HP", "HE", "ROMFS1", "ROMFS0")},
-    "init-mram": Step(StepKind.INITIALIZE_MRAM),
-    "erase-filesystem": Step(StepKind.ERASE_FILESYSTEM),
-}
+STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
 
-BUILT_IN_RECIPES: Mapping[str, tuple[str, ...]] = {
-    "full": ("HP", "HE", "ROMFS1", "ROMFS0"),
-    "hp": ("HP",),
-    "he": ("HE",),
-    "romfs0": ("ROMFS0",),
-    "romfs1": ("ROMFS1",),
-    "mram-init": ("init-mram", "ROMFS0"),
-    "full-mram": ("init-mram", "HP", "HE", "ROMFS1", "ROMFS0"),
-    "erase-filesystem": ("erase-filesystem",),
-}
+BUILT_IN_RECIPES: Mapping[str, tuple[str, ...]] = recipes_of(BOARD)
 """The recipes that exist without a configuration; a file may override or add."""
 
 ENTRIES: Mapping[str, str] = {
@@ -94,9 +83,10 @@ def _steps(steps: list[str]) -> list[str]:
             raise ValueError(f"unknown step {shown(step)}{suggestion(step, STEPS)}; allowed: {', '.join(STEPS)}")
         if steps.count(step) > 1:
             raise ValueError(f"step {shown(step)} stands there more than once")
-    for step in ("ROMFS0", "erase-filesystem"):
-        if "init-mram" in steps and step in steps and steps.index("init-mram") > steps.index(step):
-            what = "ROMFS0" if step == "ROMFS0" else "the filesystem"
+    image = BOARD.recovery.image if BOARD.recovery else ""
+    for step in (image, ERASE_FILESYSTEM):
+        if INIT_MRAM in steps and step in steps and steps.index(INIT_MRAM) > steps.index(step):
+            what = image if step == image else "the filesystem"
             raise ValueError(f"'init-mram' erases the chip that holds {what}, so it must stand before '{step}'")
     return steps
 

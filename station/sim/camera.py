@@ -46,7 +46,7 @@ class Camera(Chip):
         self.late_s = 0.0
         """By how many seconds, in sum, its waits came out too long (or short): the simulation's fault, not a host's."""
         self.trace: list[tuple[int, int, int, int, int]] | None = [] if spec.trace else None
-        self.identity = descriptors.bootloader(spec.partitions, spec.serial, spec.version)
+        self.identity = descriptors.bootloader(spec)
         """What the camera shows on the bus now, or showed last."""
         self.composite: Composite | None = None
         """The serial port and the disk of the application while that is on the bus."""
@@ -287,13 +287,13 @@ class Camera(Chip):
         return len(self.identity.interface_classes)
 
     def _bootloader_identity(self) -> descriptors.DescriptorSet:
-        return descriptors.bootloader(self.spec.partitions, self.spec.serial, self.spec.version)
+        return descriptors.bootloader(self.spec)
 
     def _application_identity(self) -> descriptors.DescriptorSet:
         fault = self.script.boot("app_serial")
         if fault is not None:
-            return descriptors.application(fault.serial)
-        return descriptors.application(application_serial(self.spec.application_serial, self.spec.serial))
+            return descriptors.application(self.spec, fault.serial)
+        return descriptors.application(self.spec, application_serial(self.spec.application_serial, self.spec.serial))
 
     def _get_descriptor(self, now: float, value: int, length: int, data: bytes) -> Reply:
         answer = self.identity.answers.get(value)

@@ -6,12 +6,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from station.sim.descriptors import APPLICATION_PRODUCT_ID, VENDOR_ID
 from station.sim.faults import Fault
 from station.sim.firmware import Firmware, Leave, Outcome
 from station.sim.framing import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, Code, Header, Refusal
 from station.sim.packet_port import PacketPort
 from station.sim.reply import PowerLost
+from station.sim.spec import APPLICATION_PRODUCT_ID, VENDOR_ID
 
 STDIN, STDOUT, STREAM = 1, 2, 3
 _STOP, _EXEC, _RESET = 1, 2, 3

@@ -8,7 +8,7 @@ from station.sim.descriptors import CDC_INTERFACE, DISK_ENDPOINT, DISK_INTERFACE
 from station.sim.disk import Disk
 from station.sim.firmware import Firmware, Leave
 from station.sim.flash import Flash
-from station.sim.partitions import alt_of
+from station.sim.partitions import Medium
 from station.sim.reply import ACKNOWLEDGED, STALL, Kind, Reply
 from station.sim.serial_port import SerialPort
 
@@ -26,7 +26,7 @@ class Composite:
     def __init__(
         self, firmware: Firmware, flash: Flash, clock: Callable[[], float], leave: Callable[[Leave], None]
     ) -> None:
-        files = flash.table[alt_of(flash.table, "RWFS")]
+        files = next(part for part in flash.table if part.medium is Medium.EXTERNAL)
         self.serial_port = SerialPort(firmware, clock, leave)
         self.disk = Disk(flash.memory_of(files), files.start, files.size_bytes)
         self._requests: dict[tuple[int, int], Request] = {

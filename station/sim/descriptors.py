@@ -12,11 +12,9 @@ import struct
 from dataclasses import dataclass
 
 from station.dfu.wire import DESCRIPTOR_TYPE_DFU_FUNCTIONAL
-from station.sim.partitions import BLOCK_BYTES, Table
+from station.sim.partitions import BLOCK_BYTES
+from station.sim.spec import CameraSpec
 
-VENDOR_ID = 0x37C5
-BOOTLOADER_PRODUCT_ID = 0x96E3
-APPLICATION_PRODUCT_ID = 0x16E3
 SERIAL_STRING_INDEX = 3
 NOTIFICATION_ENDPOINT, SERIAL_ENDPOINT, DISK_ENDPOINT = 1, 2, 3
 """Endpoint numbers of the application: the first is IN only, the others are a pair."""
@@ -37,6 +35,7 @@ _EP0_BYTES = 64
 class DescriptorSet:
     """All that one identity answers to GET_DESCRIPTOR, and what an enumerating host keeps of it."""
 
+    vendor_id: int
     product_id: int
     bcd_device: int
     serial: str
@@ -57,9 +56,9 @@ def _string(text: str) -> bytes:
     return bytes((2 + len(raw), _STRING)) + raw
 
 
-def _device(product_id: int, bcd: int, device_class: tuple[int, int, int], serial_index: int) -> bytes:
+def _device(vendor_id: int, product_id: int, bcd: int, device_class: tuple[int, int, int], serial_index: int) -> bytes:
     head = struct.pack("<BBHBBBB", 18, _DEVICE, 0x0200, *device_class, _EP0_BYTES)
-    return head + struct.pack("<HHHBBBB", VENDOR_ID, product_id, bcd, 1, 2, serial_index, 1)
+    return head + struct.pack("<HHHBBBB", vendor_id, product_id, bcd, 1, 2, serial_index, 1)
 
 
 def _qualifier(device_class: tuple[int, int, int]) -> bytes:
@@ -90,8 +89,9 @@ def _answers(
     return answers
 
 
-def bootloader(table: Table, serial: str, version: tuple[int, int, int]) -> DescriptorSet:
-    """The identity in DFU mode; `serial` is the string as the camera tells it, and may be empty."""
+def bootloader(spec: CameraSpec) -> DescriptorSet:
+    """The identity in DFU mode; the serial may be empty."""
+    table, serial = spec.partitions, spec.serial
     alts = b"".join(
         struct.pack("<BBBBBBBBB", 9, _INTERFACE, 0, alt, 0, 0xFE, 0x01, 0x02, 4 + alt) for alt in range(len(table))
     )
@@ -104,23 +104,37 @@ def bootloader(table: Table, serial: str, version: tuple[int, int, int]) -> Desc
         BLOCK_BYTES,
         0x0101,
     )
-    bcd = bcd_device(version)
+    bcd = bcd_device(spec.version)
     strings = ("OpenMV", "OpenMV Camera (DFU Mode)", serial, *(partition.name for partition in table))
-    device = _device(BOOTLOADER_PRODUCT_ID, bcd, _NO_CLASS, SERIAL_STRING_INDEX)
+    device = _device(spec.vendor_id, spec.bootloader_product_id, bcd, _NO_CLASS, SERIAL_STRING_INDEX)
     answers = _answers(device, _configuration(alts + functional, 1, 500), strings, _NO_CLASS)
-    return DescriptorSet(BOOTLOADER_PRODUCT_ID, bcd, serial, _NO_CLASS, ((0xFE, 0x01, 0x02),), answers)
+    return _described(device, serial, _NO_CLASS, ((0xFE, 0x01, 0x02),), answers)
 
 
-def application(serial: str) -> DescriptorSet:
+def application(spec: CameraSpec, serial: str) -> DescriptorSet:
     """The identity after the jump; without a serial it names no string for it."""
-    device = _device(APPLICATION_PRODUCT_ID, 0x0100, _COMPOSITE, SERIAL_STRING_INDEX if serial else 0)
+    device = _device(
+        spec.vendor_id, spec.application_product_id, 0x0100, _COMPOSITE, SERIAL_STRING_INDEX if serial else 0
+    )
     classes = _APPLICATION_CLASSES
     configuration = _configuration(_serial_port() + _disk(), len(classes), 250)
     strings = ("OpenMV", "OpenMV Camera", serial, "Board CDC", "Board MSC")
     answers = _answers(device, configuration, strings, _COMPOSITE)
     if not serial:
         del answers[_STRING << 8 | SERIAL_STRING_INDEX]
-    return DescriptorSet(APPLICATION_PRODUCT_ID, 0x0100, serial, _COMPOSITE, classes, answers)
+    return _described(device, serial, _COMPOSITE, classes, answers)
+
+
+def _described(
+    device: bytes,
+    serial: str,
+    device_class: tuple[int, int, int],
+    interface_classes: tuple[tuple[int, int, int], ...],
+    answers: dict[int, bytes],
+) -> DescriptorSet:
+    """The set, its three numbers as the device descriptor has them."""
+    vendor_id, product_id, bcd = struct.unpack_from("<HHH", device, 8)
+    return DescriptorSet(vendor_id, product_id, bcd, serial, device_class, interface_classes, answers)
 
 
 _APPLICATION_CLASSES = ((0x02, 0x02, 0x00), (0x0A, 0x00, 0x00), (0x08, 0x06, 0x50))

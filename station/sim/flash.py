@@ -14,10 +14,8 @@ from station.dfu.wire import StatusCode
 from station.sim.memory import Memory
 from station.sim.partitions import (
     BLOCK_BYTES,
-    BOOT_HEADER_ADDRESS,
     BOOT_HEADER_MAGIC,
-    HE_START,
-    HP_START,
+    BOOT_HEADER_OFFSET_BYTES,
     Medium,
     Partition,
     alt_of,
@@ -121,13 +119,12 @@ class Flash:
 
     def application_can_start(self, requires_he: bool) -> bool:
         """Whether the word that the bootloader jumps through is a Thumb address inside the firmware's own range."""
-        plausible = self._vector_inside(HP_START)
-        return plausible and (not requires_he or self._vector_inside(HE_START))
+        cores = [part for part in self.table if part.medium is Medium.ON_CHIP and not part.read_only]
+        return all(map(self._vector_inside, cores[: 2 if requires_he else 1]))
 
-    def _vector_inside(self, start: int) -> bool:
-        limit = next((part.limit for part in self.table if part.start == start), start)
-        (vector,) = struct.unpack("<I", self._memories[Medium.ON_CHIP].read(start + 4, 4))
-        return bool(vector & 1) and start <= vector < limit
+    def _vector_inside(self, core: Partition) -> bool:
+        (vector,) = struct.unpack("<I", self._memories[Medium.ON_CHIP].read(core.start + 4, 4))
+        return bool(vector & 1) and core.start <= vector < core.limit
 
     def _initialize_mram(self, data: bytes) -> Written:
         """Seconds inside one block, once a session; the chip is blank afterwards."""
@@ -145,7 +142,7 @@ class Flash:
         """The running bootloader's own bytes: a header from 1.0.1 on."""
         if version >= (1, 0, 1):
             header = struct.pack("<I3B25x", BOOT_HEADER_MAGIC, *version)
-            self._memories[Medium.ON_CHIP].overwrite(BOOT_HEADER_ADDRESS, header)
+            self._memories[Medium.ON_CHIP].overwrite(self.table[0].start + BOOT_HEADER_OFFSET_BYTES, header)
 
     def _load(self, name: str, file: str, fraction: float) -> None:
         partition = self.table[alt_of(self.table, name)]

@@ -13,7 +13,7 @@ BLOCK_BYTES = 4096
 """wTransferSize, and the stride of a block number, whatever the length of a request."""
 HP_START = 0x80020000
 HE_START = 0x80320000
-BOOT_HEADER_ADDRESS = 0x80001000
+BOOT_HEADER_OFFSET_BYTES = 0x1000
 BOOT_HEADER_MAGIC = 0xB00710AD
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from station.errors import SettingsError
 from station.sim.application_spec import ApplicationSpec
 from station.sim.faults import Fault
-from station.sim.partitions import TABLES, Table, alt_of
+from station.sim.partitions import TABLES, Medium, Partition, Table, alt_of
 from station.sim.profiles import PROFILES, TimeProfile
 
 ZERO_SERIAL = "0" * 24
@@ -25,6 +25,7 @@ RELEASE_FILES = {
     "ROMFS0": "romfs0.img",
 }
 """The four files of a release folder by partition."""
+VENDOR_ID, BOOTLOADER_PRODUCT_ID, APPLICATION_PRODUCT_ID = 0x37C5, 0x96E3, 0x16E3
 
 _ORDINARY = ApplicationSpec()
 
@@ -52,7 +53,8 @@ class CameraSpec:
     only if the HE image has a plausible reset vector too. `abandon` says what an abandoned control transfer leaves
     behind: "recovers" or "ep0_dead". `configure_window_s` is how long the bootloader waits to be configured (1 s; a
     slow emulated kernel may need more), `enumeration_s` how long the virtual host takes to begin. `vhci_port` is for a
-    real kernel only.
+    real kernel only. `partition_table` and the three USB ids make another kind of camera of it: the first entry is its
+    bootloader, the first on-chip one that may be written the firmware that starts; `table` is not looked at then.
     """
 
     serial: str
@@ -80,6 +82,10 @@ class CameraSpec:
     trace: bool = False
     plugged: bool = True
     vhci_port: int | None = None
+    vendor_id: int = VENDOR_ID
+    bootloader_product_id: int = BOOTLOADER_PRODUCT_ID
+    application_product_id: int = APPLICATION_PRODUCT_ID
+    partition_table: Table = ()
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -101,7 +107,7 @@ class CameraSpec:
     @property
     def partitions(self) -> Table:
         """The partition table, one entry an alternate setting."""
-        return TABLES[self.table]
+        return self.partition_table or TABLES[self.table]
 
     @property
     def version(self) -> tuple[int, int, int]:
@@ -130,6 +136,7 @@ class CameraSpec:
         raw = {item.name: getattr(self, item.name) for item in fields(self)}
         raw["contents"] = [{"partition": c.partition, "file": c.file, "fraction": c.fraction} for c in self.contents]
         raw["application"] = self.application.to_json()
+        raw["partition_table"] = [asdict(partition) for partition in self.partition_table]
         raw["faults"] = [fault.to_json() for fault in self.faults]
         return raw
 
@@ -254,11 +261,27 @@ def _contents(where: str, value: Any) -> tuple[Content, ...]:
     return tuple(contents)
 
 
+def _table(where: str, value: Any) -> Table:
+    known = {item.name for item in fields(Partition)}
+    for item in _objects(where, value):
+        if set(item) != known or item["medium"] not in list(Medium):
+            raise _refused(f"{where}: {dict(item)} is no partition; it has {', '.join(sorted(known))}")
+    return tuple(Partition(**{**item, "medium": Medium(item["medium"])}) for item in value)
+
+
+def _usb_id(where: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 0xFFFF:
+        raise _refused(f"{where} is {value!r}, allowed: a whole number from 1 to 65535")
+    return value
+
+
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "str": _text,
     "float": _seconds,
     "bool": _flag,
+    "int": _usb_id,
     "int | None": _number,
+    "Table": _table,
     "tuple[Content, ...]": _contents,
     "tuple[Fault, ...]": _faults,
     "ApplicationSpec": ApplicationSpec.from_json,

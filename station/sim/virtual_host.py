@@ -15,7 +15,7 @@ from typing import Any
 
 from station.model.devices import Device, DeviceMode
 from station.sim.camera import Camera
-from station.sim.descriptors import APPLICATION_PRODUCT_ID, BOOTLOADER_PRODUCT_ID, VENDOR_ID, DescriptorSet
+from station.sim.descriptors import DescriptorSet
 from station.sim.hub import Hub, Port
 from station.sim.link import Link
 from station.sim.pseudo_terminal import PseudoTerminal
@@ -37,7 +37,6 @@ _ENUMERATION = (
     (0x00, 9, 0x0001, 0, 0),
 )
 """What a host asks after a bus reset (USB 2.0 chapter 9); the last is SET_CONFIGURATION and starts the window."""
-_MODES = {BOOTLOADER_PRODUCT_ID: DeviceMode.DFU, APPLICATION_PRODUCT_ID: DeviceMode.APPLICATION}
 
 Event = dict[str, Any]
 Watcher = queue.SimpleQueue[Event]
@@ -150,11 +149,11 @@ class VirtualHost:
             port_path=spec.port_path,
             bus=spec.bus,
             address=self._new_address(spec.bus),
-            vendor_id=VENDOR_ID,
+            vendor_id=identity.vendor_id,
             product_id=identity.product_id,
             serial=identity.serial,
             bcd_device=identity.bcd_device,
-            mode=_MODES[identity.product_id],
+            mode=DeviceMode.DFU if identity.product_id == spec.bootloader_product_id else DeviceMode.APPLICATION,
         )
         if seen.device.mode is DeviceMode.APPLICATION:
             terminal = PseudoTerminal(seen.port.camera, seen.connection, self._on_change)

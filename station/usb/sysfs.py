@@ -5,19 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from station.ae3.identity import APPLICATION_PRODUCT_ID, DFU_PRODUCT_ID, VENDOR_ID
-from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.board.usb_ids import UsbIds
+from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft
 from station.usb.ports import parse_port_path
 
-_MODES = {DFU_PRODUCT_ID: DeviceMode.DFU, APPLICATION_PRODUCT_ID: DeviceMode.APPLICATION}
 
-
-def mode_of(vendor_id: int, product_id: int) -> DeviceMode:
-    """Which of its two identities a camera shows; OTHER for what is none."""
-    return _MODES.get(product_id, DeviceMode.OTHER) if vendor_id == VENDOR_ID else DeviceMode.OTHER
-
-
-def list_cameras(root: str = "/sys/bus/usb/devices") -> dict[str, Device]:
+def list_cameras(ids: UsbIds, root: str = "/sys/bus/usb/devices") -> dict[str, Device]:
     """Every camera that the kernel has enumerated, by its folder's path; none where the machine has no USB at all.
 
     sysfs is read directly: libudev's listing takes several times as long, and after an overflow cameras wait for it.
@@ -28,18 +21,18 @@ def list_cameras(root: str = "/sys/bus/usb/devices") -> dict[str, Device]:
         places = [os.path.normpath(os.path.join(root, os.readlink(link))) for link in links]
     except FileNotFoundError:
         return {}
-    found = ((place, read_camera(place)) for place in places)
+    found = ((place, read_camera(ids, place)) for place in places)
     return {place: device for place, device in found if device is not None}
 
 
-def read_camera(folder: str) -> Device | None:
+def read_camera(ids: UsbIds, folder: str) -> Device | None:
     """The device of a folder in sysfs, if it is one of the camera's vendor; None too where it has just left.
 
     The kernel read all of this from the device when it enumerated it: no transfer is made.
     """
     try:
         vendor_id = int(_attribute(folder, "idVendor"), 16)
-        if vendor_id != VENDOR_ID:
+        if vendor_id != ids.vendor_id:
             return None
         port_path = str(parse_port_path(os.path.basename(folder)))
         product_id = int(_attribute(folder, "idProduct"), 16)
@@ -52,7 +45,7 @@ def read_camera(folder: str) -> Device | None:
             product_id=product_id,
             serial=_serial(folder),
             bcd_device=int(_attribute(folder, "bcdDevice"), 16),
-            mode=mode_of(vendor_id, product_id),
+            mode=ids.mode_of(vendor_id, product_id),
             node=f"/dev/bus/usb/{bus:03d}/{address:03d}",
         )
     except (OSError, ValueError):

@@ -11,6 +11,7 @@ from errno import ENOBUFS
 from pathlib import Path
 from typing import Any
 
+from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
 from station.model.devices import Device
 from station.usb.sysfs import list_cameras
@@ -79,9 +80,10 @@ class UdevMonitor:
             address = device.properties.get("DEVNUM")
             yield UdevEvent(device.action, device.sys_path, int(address) if address else None)
 
-    def cameras(self) -> dict[str, Device]:
+    def cameras(self, ids: UsbIds) -> dict[str, Device]:
         """Every camera that may be opened by now, by its path; the others are announced when udev has seen them."""
-        return {path: device for path, device in list_cameras().items() if self._before_udev or self._dealt_with(path)}
+        listed = list_cameras(ids).items()
+        return {path: device for path, device in listed if self._before_udev or self._dealt_with(path)}
 
     def _dealt_with(self, path: str) -> bool:
         """Whether udev's rules have been applied: before, the node may not be opened by all who will be allowed to."""

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from station.board.board import Board
+from station.board.chosen import BOARD
 from station.errors import UsageError
 from station.line.setup import Watcher
 from station.usb.access import UsbAccess
@@ -18,6 +20,8 @@ class Bench:
 
     access: UsbAccess
     watcher: Watcher
+    board: Board = BOARD
+    """What kind of cameras they are."""
     ready: Callable[[], None] = lambda: None
     """Called once the line is up: plugs virtual cameras in."""
     check: Callable[[], object] = lambda: None
@@ -32,7 +36,7 @@ def real_bench() -> Iterator[Bench]:
     from station.usb.watcher import UdevWatcher
 
     with BusLock():
-        yield Bench(UsbAccess(), UdevWatcher(), check=libusb_backend)
+        yield Bench(UsbAccess(), UdevWatcher(BOARD.ids), check=libusb_backend)
 
 
 @contextmanager
@@ -47,7 +51,7 @@ def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
 
     with VirtualLine(demo_specs(cameras, sound=sound)) as line:
         access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
-        yield Bench(access, VirtualWatcher(access), line.plug_all)
+        yield Bench(access, VirtualWatcher(access, BOARD.ids), ready=line.plug_all)
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
     with ExitStack() as stack:
         for directory in sorted({directory.resolve() for directory in directories}):
             stack.enter_context(BusLock.of_virtual(directory))
-        yield Bench(access, VirtualWatcher(access))
+        yield Bench(access, VirtualWatcher(access, BOARD.ids))
 
 
 @contextmanager

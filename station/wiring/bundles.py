@@ -31,7 +31,7 @@ def demo_bundle(store: BundleStore) -> Bundle:
     from station.bundle.demo import make_demo_release
 
     with tempfile.TemporaryDirectory(prefix="ae3-demo-") as folder:
-        make_demo_release(Path(folder))
+        make_demo_release(Path(folder), store.board)
         try:
             return store.import_path(Path(folder), name="demo")
         except BundleError as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from station.board.board import Board
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import processes
@@ -66,7 +67,7 @@ def line_setup(
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
-        notes=(MIXED_RELEASE,) if bundle.mixed else (),
+        notes=(mixed_release(store.board),) if bundle.mixed else (),
         attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
@@ -95,7 +96,9 @@ def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> 
     return replace(about, batch=name, operator=operator, planned=planned)
 
 
-MIXED_RELEASE = "HP and HE are of two releases"
+def mixed_release(board: Board) -> str:
+    """What the records of a release say whose cores carry different labels."""
+    return f"{' and '.join(core.name for core in board.cores)} are of two releases"
 
 
 @contextmanager
@@ -123,7 +126,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
-        line = Line(setup, log, programs_for(bench.access), bench.watcher, heard)
+        line = Line(setup, log, programs_for(bench.access, bench.board), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
         if log.begun is not None:
             on_batch(log.begun, log.begun.operator)
@@ -132,8 +135,10 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         yield line
 
 
-def programs_for(access: UsbAccess) -> Programs:
+def programs_for(access: UsbAccess, board: Board) -> Programs:
     """The child processes of a line that works on this bus."""
     return Programs(
-        processes.fork_context(), partial(processes.hold, access=access), partial(processes.work, access=access)
+        processes.fork_context(),
+        partial(processes.hold, access=access, board=board),
+        partial(processes.work, access=access, board=board),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
+from tests.releases import make_demo_release
 from tests.rig.guest import run_in_guest
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
 from station.control.client import is_served
 from station.control.wire import LineStatus
 from station.ledger.database import FILE_NAME
@@ -29,6 +28,7 @@ from tests.bench.keyboard import Press, dashboard_on_pty, figures, tell
 from tests.dashboard.screenless import Screenless
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, scripted_line
 from tests.harness import Bench, wait_for
+from tests.releases import make_demo_release
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 

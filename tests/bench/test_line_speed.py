@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from station.bundle.demo import make_demo_release
 from station.sim.spec import CameraSpec, Content
 from station.sim.virtual_line import VirtualLine
 from tests.harness import Bench, Station, descendants
+from tests.releases import make_demo_release
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from station.bundle.demo import make_demo_release
 from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.model.slots import SlotState
@@ -28,6 +27,7 @@ from tests.dashboard.driving import Operator, dashboard
 from tests.dashboard.scripted import EVERY_STATE, RECORDS, scripted_line, view
 from tests.dashboard.settling import until_begun, until_still
 from tests.harness import Bench, wait_for
+from tests.releases import make_demo_release
 
 SIZES = ((80, 24), (160, 45))
 SLOTS = 8

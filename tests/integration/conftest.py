@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import VirtualLine
 from tests.harness import Bench
+from tests.releases import make_demo_release
 
 MakeBench = Callable[[Sequence[CameraSpec]], Bench]
 

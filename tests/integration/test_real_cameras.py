@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from station.ae3.application_serial import eui_extension
+from station.board.serial_rule import eui_extension
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import ControlClient
@@ -208,7 +208,7 @@ def test_a_camera_pulled_while_it_should_stay_is_the_operators(make_bench: MakeB
 
 @pytest.mark.parametrize(("mib", "blocks"), [(8, 98), (16, 2060)])
 def test_a_memory_that_wraps_is_no_pass(make_bench: MakeBench, tmp_path: Any, mib: int, blocks: int) -> None:
-    from station.bundle.demo import make_demo_release
+    from tests.releases import make_demo_release
 
     bench = make_bench([camera(1, external_bytes=mib << 20), camera(2)])
     folder = tmp_path / "large"

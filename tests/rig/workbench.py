@@ -18,12 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from station.bundle.demo import make_demo_release
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec, Content
 from station.sim.vhci import kernel_port_path, spread
 from station.sim.virtual_line import VirtualLine
 from tests.harness import FILES, Process, Station, wait_for
+from tests.releases import make_demo_release
 from tests.rig.vhci import detach
 from tests.rig.zygote import Zygote
 

@@ -14,8 +14,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from station.ae3.application_serial import has_known_form
-from station.ae3.boot_header import needs_reset_after_detach
 from station.clock import monotonic_s
 from station.errors import BootError, CameraError
 from station.flash.messages import CancelRun
@@ -86,7 +84,11 @@ class BootJob:
     @property
     def _patience_s(self) -> float:
         """Every repetition must fit into a short boot time limit too."""
-        usual_s = LEAVE_OLD_BOOTLOADER_S if needs_reset_after_detach(self.bootloader) else LEAVE_S
+        usual_s = (
+            LEAVE_OLD_BOOTLOADER_S
+            if self.session.board.boot_header.needs_reset_after_detach(self.bootloader)
+            else LEAVE_S
+        )
         return min(usual_s, self.options.boot_timeout_s / 4)
 
     def _wait_for_application(self) -> Device | None:
@@ -129,7 +131,7 @@ class BootJob:
         return change is not None and change.device is not None
 
     def _steps(self) -> list[Callable[[], None]]:
-        if needs_reset_after_detach(self.bootloader):
+        if self.session.board.boot_header.needs_reset_after_detach(self.bootloader):
             return [self._reset_port, self._detach_again, self._reset_port]
         return [self._detach_again, self._reset_port]
 
@@ -146,7 +148,7 @@ class BootJob:
         serial = self.application_serial = application.serial or None
         if serial is None:
             self.notes.append("the application shows no serial; the camera was recognized by its port")
-        elif not has_known_form(serial, self.device.serial):
+        elif not self.session.board.serial.has_known_form(serial, self.device.serial):
             self.notes.append(f"the application's serial {serial} has none of the known forms")
 
     def _timeout_message(self) -> str:

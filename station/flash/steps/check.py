@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 
-from station.ae3.firmware import label_span
-from station.ae3.partitions import BLOCK_BYTES, HP, partition_named
+from station.board.firmware_image import label_span
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError
 from station.flash.images import mapped
@@ -31,14 +30,16 @@ def holds_images(session: DfuSession, images: Collection[ImagePlan], notes: list
 
 
 def _holds_image(session: DfuSession, image: ImagePlan, notes: list[str]) -> bool | None:
-    partition = partition_named(image.partition)
+    board = session.board
+    partition, size_bytes = board.partition(image.partition), board.block_bytes
     session.select(partition)
     with mapped(image) as content:
-        label = label_span(content) if partition is HP else None
-        for block in blocks_to_check(-(-len(content) // BLOCK_BYTES), label):
-            wanted = content[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]
+        label = label_span(content) if partition in board.cores[:1] else None
+        held = {at // size_bytes for at in label} if label else set()
+        for block in blocks_to_check(-(-len(content) // size_bytes), held):
+            wanted = content[block * size_bytes : (block + 1) * size_bytes]
             try:
-                found = session.upload(block, BLOCK_BYTES)
+                found = session.upload(block, size_bytes)
             except CameraError as error:
                 session.recover(partition, error)
                 notes.append(f"what {partition.name} holds could not be read before the run: {error}")
@@ -48,9 +49,7 @@ def _holds_image(session: DfuSession, image: ImagePlan, notes: list[str]) -> boo
     return True
 
 
-def blocks_to_check(blocks_total: int, label: tuple[int, int] | None = None) -> list[int]:
-    """First, last, some by chance, and those that hold the version label (its first and last byte)."""
-    chosen = {0, blocks_total - 1, *random.sample(range(blocks_total), min(BY_CHANCE, blocks_total))}
-    if label is not None:
-        chosen.update(range(label[0] // BLOCK_BYTES, label[1] // BLOCK_BYTES + 1))
+def blocks_to_check(blocks_total: int, label: Collection[int] = ()) -> list[int]:
+    """First, last, some by chance, and those that hold the version label."""
+    chosen = {0, blocks_total - 1, *label, *random.sample(range(blocks_total), min(BY_CHANCE, blocks_total))}
     return sorted(chosen)

@@ -1,12 +1,12 @@
 """The identify phase: is this a camera with the partition table that the images were made for? Nothing is written.
 
-What decides, by what is known (`AE3` facts: the bootloader's sources, and what people did with real cameras):
+What decides, by what is known of the board (the bootloader's sources, and what people did with real cameras):
 
 1. Names, their number and the transfer size are the table's, or the camera is refused. So is a size that another table
    has: a whole block where the partition should end, or the end where it should go on.
-2. A probe that fails tells nothing about the table. Whole blocks of the on-chip firmware partitions have been read from
-   real cameras, so that a failure there is a failure of this one. Nobody has reported an UPLOAD of the external flash,
-   of TOC, or past an end: a failure there is a note, and the reading after the write remains the proof.
+2. A probe that fails tells nothing about the table. Of some partitions whole blocks have been read from real cameras
+   (`seen_read`), so that a failure there is a failure of this one. Elsewhere, and past every end, a failure is a note,
+   and the reading after the write remains the proof.
 3. A short answer of another length than the end frame's is a note where nothing better is known, and a refusal where a
    block of a partition that is known to be readable was asked for.
 """
@@ -16,28 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from station.ae3.partitions import (
-    BLOCK_BYTES,
-    BOOT,
-    END_FRAME_BYTES,
-    HE,
-    HP,
-    ROMFS1,
-    SIZE_PROBES,
-    TABLE,
-    TRANSFER_BYTES,
-    SizeProbe,
-    built,
-    partition_at,
-)
+from station.board.board import Board
+from station.board.partition import SizeProbe
 from station.dfu.descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, IdentityError
 from station.flash.session import DfuSession
 
 WRONG = "identity.wrong_partitions"
-SEEN_READ = frozenset({BOOT.alt, HP.alt, HE.alt, ROMFS1.alt})
-"""The partitions whose blocks have been read from real cameras."""
 
 
 @dataclass
@@ -54,18 +40,18 @@ def identify(session: DfuSession) -> Identified:
     The names alone prove nothing: boards of spring 2025 have the same eight names over other sizes. Sizes are read by
     asking for the last block of a partition and for the one after it, which must be the 4-byte end of an upload.
     """
-    interface = _interface(session)
-    if interface.transfer_size_bytes != TRANSFER_BYTES:
+    board, interface = session.board, _interface(session)
+    if interface.transfer_size_bytes != board.transfer_bytes:
         found = interface.transfer_size_bytes
-        raise IdentityError(WRONG, f"transfer size {found} found, {TRANSFER_BYTES} expected")
+        raise IdentityError(WRONG, f"transfer size {found} found, {board.transfer_bytes} expected")
     names = [session.transport.string(index) for index in interface.alt_name_indices]
-    expected = [partition.name for partition in TABLE]
+    expected = [partition.name for partition in board.partitions]
     if names != expected:
         text = f"partitions {' '.join(names)} found, {' '.join(expected)} expected"
-        raise IdentityError(WRONG, text + _board(built(names, {})))
+        raise IdentityError(WRONG, text + _built(board.built_by(names, {})))
     found_all = Identified()
     answers = _sizes(session, found_all)
-    _judge_sizes(names, answers, found_all)
+    _judge_sizes(board, names, answers, found_all)
     return found_all
 
 
@@ -82,43 +68,44 @@ def _sizes(session: DfuSession, found: Identified) -> dict[tuple[int, int], int]
     """How many bytes each probe brought, by alt and block; where a partition's reading fails the rest is left out."""
     answers: dict[tuple[int, int], int] = {}
     selected = None
-    for probe in SIZE_PROBES:
-        if probe.alt in found.unreadable:
+    for probe in session.board.size_probes:
+        partition = probe.partition
+        if partition.alt in found.unreadable:
             continue
-        partition = partition_at(probe.alt)
         if partition is not selected:
             session.select(partition)
             selected = partition
         try:
-            brought = session.upload(probe.block, BLOCK_BYTES)
+            brought = session.upload(probe.block, session.board.block_bytes)
         except CameraError as error:
-            if _seen_read(probe):
+            if _seen_read(session.board, probe):
                 raise
             session.recover(partition, error)
-            found.unreadable.add(probe.alt)
+            found.unreadable.add(partition.alt)
             found.notes.append(f"the size of {partition.name} could not be read: {error}")
         else:
-            answers[probe.alt, probe.block] = brought.size_bytes if isinstance(brought, ShortFrame) else len(brought)
+            answers[partition.alt, probe.block] = (
+                brought.size_bytes if isinstance(brought, ShortFrame) else len(brought)
+            )
     return answers
 
 
-def _seen_read(probe: SizeProbe) -> bool:
-    return probe.alt in SEEN_READ and probe.expected_bytes == BLOCK_BYTES
+def _seen_read(board: Board, probe: SizeProbe) -> bool:
+    return probe.partition.seen_read and probe.expected_bytes == board.block_bytes
 
 
-def _judge_sizes(names: list[str], answers: Mapping[tuple[int, int], int], found: Identified) -> None:
+def _judge_sizes(board: Board, names: list[str], answers: Mapping[tuple[int, int], int], found: Identified) -> None:
     wrong: list[str] = []
-    for probe in SIZE_PROBES:
-        brought = answers.get((probe.alt, probe.block), probe.expected_bytes)
+    for probe in board.size_probes:
+        brought = answers.get((probe.partition.alt, probe.block), probe.expected_bytes)
         if brought == probe.expected_bytes:
             continue
-        name = partition_at(probe.alt).name
-        text = f"{name} block {probe.block}: {brought} bytes found, {probe.expected_bytes} expected"
-        another_table = brought in (BLOCK_BYTES, END_FRAME_BYTES)
-        (wrong if another_table or _seen_read(probe) else found.notes).append(text)
+        text = f"{probe.partition.name} block {probe.block}: {brought} bytes found, {probe.expected_bytes} expected"
+        another_table = brought in (board.block_bytes, board.end_frame_bytes)
+        (wrong if another_table or _seen_read(board, probe) else found.notes).append(text)
     if wrong:
-        raise IdentityError(WRONG, "; ".join(wrong) + _board(built(names, answers)))
+        raise IdentityError(WRONG, "; ".join(wrong) + _built(board.built_by(names, answers)))
 
 
-def _board(when: str | None) -> str:
+def _built(when: str | None) -> str:
     return f" (a board built {when})" if when else ""

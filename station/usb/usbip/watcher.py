@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
 from station.model.devices import Device
 from station.usb.access import UsbAccess
-from station.usb.sysfs import Presence, mode_of
+from station.usb.sysfs import Presence
 from station.usb.watching import OnEvent, Watcher
 
 CONNECT_TIMEOUT_S = 10.0
@@ -27,8 +28,9 @@ _RECEIVE_BYTES = 65536
 class ControlStream:
     """One watched control socket: what it announces, as values. `usbip_socket` serves the cameras it speaks of."""
 
-    def __init__(self, control_socket: str, usbip_socket: str) -> None:
+    def __init__(self, control_socket: str, usbip_socket: str, ids: UsbIds) -> None:
         self._usbip_socket = usbip_socket
+        self._ids = ids
         self._rest = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -92,7 +94,7 @@ class ControlStream:
             product_id=fields["product_id"],
             serial=fields["serial"],
             bcd_device=fields["bcd_device"],
-            mode=mode_of(fields["vendor_id"], fields["product_id"]),
+            mode=self._ids.mode_of(fields["vendor_id"], fields["product_id"]),
             node=self._usbip_socket,
         )
 
@@ -102,15 +104,16 @@ class VirtualWatcher(Watcher):
 
     _name = "virtual-watcher"
 
-    def __init__(self, access: UsbAccess) -> None:
+    def __init__(self, access: UsbAccess, ids: UsbIds) -> None:
         super().__init__()
         self._access = access
+        self._ids = ids
 
     def _watch(self, on_event: OnEvent, ready: Callable[[], None], wake_fd: int) -> None:
         with ExitStack() as stack:
             selector = stack.enter_context(selectors.DefaultSelector())
             selector.register(wake_fd, selectors.EVENT_READ)
-            for stream in _streams(self._access, stack):
+            for stream in _streams(self._access, self._ids, stack):
                 presence = Presence(on_event)
                 stream.until_listed(presence)
                 selector.register(stream, selectors.EVENT_READ, (stream, presence))
@@ -133,19 +136,19 @@ class VirtualWatcher(Watcher):
         return True
 
 
-def virtual_devices(access: UsbAccess) -> list[Device]:
+def virtual_devices(access: UsbAccess, ids: UsbIds) -> list[Device]:
     """Every virtual camera that is plugged in now. UsbAccessError `usb.no_sim` where nobody serves them."""
     found: dict[str, Device] = {}
     with ExitStack() as stack:
-        for stream in _streams(access, stack):
+        for stream in _streams(access, ids, stack):
             presence = Presence(lambda _: None)
             stream.until_listed(presence)
             found |= presence.known
     return list(found.values())
 
 
-def _streams(access: UsbAccess, stack: ExitStack) -> Iterator[ControlStream]:
+def _streams(access: UsbAccess, ids: UsbIds, stack: ExitStack) -> Iterator[ControlStream]:
     for control_socket, usbip_socket in zip(access.control_sockets, access.usbip_sockets, strict=True):
-        stream = ControlStream(control_socket, usbip_socket)
+        stream = ControlStream(control_socket, usbip_socket, ids)
         stack.callback(stream.close)
         yield stream

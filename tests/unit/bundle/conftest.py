@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import HINTS, BundleError
+from tests.releases import make_demo_release
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 Tree = dict[str, bytes | None]
@@ -49,7 +50,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(data_dir: Path) -> BundleStore:
-    return BundleStore(data_dir)
+    return BundleStore(data_dir, OPENMV_AE3)
 
 
 @pytest.fixture
@@ -69,12 +70,12 @@ def refused(data_dir: Path, make_release: Callable[[int], Path]) -> Refused:
     def check(path: Path, code: str) -> str:
         assert not data_dir.exists()
         with pytest.raises(BundleError) as caught:
-            BundleStore(data_dir).import_path(path)
+            BundleStore(data_dir, OPENMV_AE3).import_path(path)
         assert not data_dir.exists()
-        BundleStore(data_dir).import_path(make_release(99))
+        BundleStore(data_dir, OPENMV_AE3).import_path(make_release(99))
         before = tree(data_dir)
         with pytest.raises(BundleError) as again:
-            BundleStore(data_dir).import_path(path)
+            BundleStore(data_dir, OPENMV_AE3).import_path(path)
         assert tree(data_dir) == before
         assert (caught.value.code, again.value.code) == (code, code), str(caught.value)
         assert str(again.value) == str(caught.value)

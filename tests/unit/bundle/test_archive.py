@@ -198,11 +198,12 @@ def test_too_many_entries(tmp_path: Path, refused: Refused) -> None:
 IMPORT = """
 import resource, sys
 from pathlib import Path
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    BundleStore(Path(sys.argv[1])).import_path(Path(sys.argv[2]))
+    BundleStore(Path(sys.argv[1]), OPENMV_AE3).import_path(Path(sys.argv[2]))
 except BundleError as error:
     print(error.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle import manifest
 from station.bundle.store import BundleStore
 from station.errors import BundleError
@@ -215,13 +216,13 @@ def test_one_core_alone_is_not_mixed(store: BundleStore, bundle: Bundle, file: P
 
 
 def test_it_survives_a_round_trip(bundle: Bundle) -> None:
-    assert manifest.decode(manifest.encode(bundle), bundle.name) == bundle
+    assert manifest.decode(OPENMV_AE3, manifest.encode(bundle), bundle.name) == bundle
 
 
 @given(raw=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_anything_else_is_refused(raw: bytes) -> None:
     with pytest.raises(BundleError):
-        manifest.decode(raw, "x")
+        manifest.decode(OPENMV_AE3, raw, "x")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -231,6 +232,6 @@ def test_any_value_in_any_place_is_refused_or_the_same_images(bundle: Bundle, da
     place = data.draw(st.sampled_from([table, *table["images"]]))
     place[data.draw(st.sampled_from(sorted(place)))] = data.draw(JSON)
     with contextlib.suppress(BundleError):
-        found = manifest.decode(json.dumps(table).encode(), bundle.name)
+        found = manifest.decode(OPENMV_AE3, json.dumps(table).encode(), bundle.name)
         assert found.sha256 == bundle.sha256
         assert [one.sha256 for one in found.images] == [one.sha256 for one in bundle.images]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
 from station.bundle.store import BundleStore
+from tests.releases import make_demo_release
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 LIMITS = {FILES[0]: 0x300000, FILES[1]: 0x15E000, FILES[2]: 0x100000, FILES[3]: 0x1800000}

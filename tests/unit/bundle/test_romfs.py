@@ -11,8 +11,8 @@ import pytest
 from mpremote.romfs import VfsRomWriter, make_romfs
 
 from station.bundle import romfs
-from station.bundle.demo import make_demo_release
 from station.bundle.store import BundleStore
+from tests.releases import make_demo_release
 
 FILE_SETS: list[list[tuple[str, bytes]]] = [
     [],

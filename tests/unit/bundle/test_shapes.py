@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.ae3.partitions import HE, HP, ROMFS0, ROMFS1
+from station.board.openmv_ae3 import HE, HP, ROMFS0, ROMFS1
 from station.bundle import folder as folder_module
 from station.bundle.release import NO_CHOICES, Choices
 from station.bundle.store import BundleStore

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle
@@ -138,7 +139,7 @@ def test_an_empty_store_knows_nothing_and_makes_nothing(store: BundleStore, data
 
 def test_the_list_is_ordered_by_time(data_dir: Path, make_release: Callable[[int], Path]) -> None:
     times = iter([datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)])
-    store = BundleStore(data_dir, now=lambda: next(times))
+    store = BundleStore(data_dir, OPENMV_AE3, now=lambda: next(times))
     late, early = store.import_path(make_release(1)), store.import_path(make_release(2))
     assert store.list() == (early, late)
 
@@ -150,7 +151,7 @@ def test_the_bundle_in_use_is_remembered(
     assert store.used() is None
     assert store.use(one.name) == one
     assert store.use(two.sha256[:8]) == two
-    assert store.used() == BundleStore(data_dir).used() == two.name
+    assert store.used() == BundleStore(data_dir, OPENMV_AE3).used() == two.name
     with pytest.raises(BundleError):
         store.use("nothing")
     assert store.used() == two.name

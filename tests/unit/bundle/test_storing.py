@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError, BusyError
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 seen = 0
 def die(event, _arguments):
@@ -29,7 +31,7 @@ def die(event, _arguments):
         if seen == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(die)
-BundleStore(Path(sys.argv[1])).import_path(Path(sys.argv[2]))
+BundleStore(Path(sys.argv[1]), OPENMV_AE3).import_path(Path(sys.argv[2]))
 print("done")
 """
 """Dies at the n-th call that changes a folder (or is near one); says so if there was none."""
@@ -37,11 +39,12 @@ print("done")
 LIMITED = """
 import resource, sys
 from pathlib import Path
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    BundleStore(Path(sys.argv[1])).import_path(Path(sys.argv[2]))
+    BundleStore(Path(sys.argv[1]), OPENMV_AE3).import_path(Path(sys.argv[2]))
 except BundleError as error:
     print(error.code)
 """
@@ -50,9 +53,10 @@ except BundleError as error:
 NAMED = """
 import sys
 from pathlib import Path
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError
-store = BundleStore(Path(sys.argv[1]))
+store = BundleStore(Path(sys.argv[1]), OPENMV_AE3)
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -73,7 +77,7 @@ def files(folder: Path) -> set[str]:
 
 def test_an_import_that_is_killed_leaves_a_whole_bundle_or_none(release: Path, tmp_path: Path) -> None:
     clean = tmp_path / "clean"
-    expected = BundleStore(clean).import_path(release)
+    expected = BundleStore(clean, OPENMV_AE3).import_path(release)
     moments = 0
     while True:
         data_dir = tmp_path / f"killed{moments}"
@@ -82,7 +86,7 @@ def test_an_import_that_is_killed_leaves_a_whole_bundle_or_none(release: Path, t
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
         moments += 1
-        store = BundleStore(data_dir)
+        store = BundleStore(data_dir, OPENMV_AE3)
         assert store.broken() == ()
         for bundle in store.list():
             store.verify(bundle)
@@ -102,11 +106,11 @@ def test_what_a_killed_import_left_is_swept_by_the_next(
         if run(KILLED, folder, make_release(1), moment).stdout:
             break
         objects = folder / "bundles/objects"
-        orphans = not BundleStore(folder).list() and objects.exists() and any(objects.iterdir())
+        orphans = not BundleStore(folder, OPENMV_AE3).list() and objects.exists() and any(objects.iterdir())
         renames_done += bool(orphans)
-        BundleStore(folder).import_path(make_release(2))
-        BundleStore(data_dir / str(moment)).import_path(make_release(2))
-        if not [bundle for bundle in BundleStore(folder).list() if bundle.version.startswith("OpenMV v1;")]:
+        BundleStore(folder, OPENMV_AE3).import_path(make_release(2))
+        BundleStore(data_dir / str(moment), OPENMV_AE3).import_path(make_release(2))
+        if not [bundle for bundle in BundleStore(folder, OPENMV_AE3).list() if bundle.version.startswith("OpenMV v1;")]:
             assert files(folder) == files(data_dir / str(moment))
     assert renames_done
 
@@ -122,7 +126,7 @@ def test_a_full_disk_leaves_nothing(release: Path, data_dir: Path, limit_bytes: 
 def test_a_full_disk_leaves_the_other_bundles(
     make_release: Callable[[int], Path], data_dir: Path, limit_bytes: int
 ) -> None:
-    store = BundleStore(data_dir)
+    store = BundleStore(data_dir, OPENMV_AE3)
     there = store.import_path(make_release(1))
     before = files(data_dir)
     assert run(LIMITED, data_dir, make_release(2), limit_bytes).stdout == "bundle.not_stored\n"
@@ -133,7 +137,7 @@ def test_a_full_disk_leaves_the_other_bundles(
 def test_enough_room_is_enough(release: Path, data_dir: Path) -> None:
     done = run(LIMITED, data_dir, release, 20_000)
     assert (done.stdout, done.stderr) == ("", "")
-    assert len(BundleStore(data_dir).list()) == 1
+    assert len(BundleStore(data_dir, OPENMV_AE3).list()) == 1
 
 
 @pytest.mark.parametrize("blocked", ["", "bundles", "bundles/objects", "bundles/manifests"])
@@ -143,13 +147,13 @@ def test_a_file_where_a_folder_should_be(release: Path, data_dir: Path, blocked:
     path.write_text("not a folder")
     before = files(data_dir.parent)
     with pytest.raises(BundleError) as caught:
-        BundleStore(data_dir).import_path(release)
+        BundleStore(data_dir, OPENMV_AE3).import_path(release)
     assert caught.value.code in ("bundle.not_stored", "bundle.unreadable")
     assert files(data_dir.parent) == before
 
 
 def test_use_says_when_it_cannot_be_noted(release: Path, data_dir: Path) -> None:
-    store = BundleStore(data_dir)
+    store = BundleStore(data_dir, OPENMV_AE3)
     bundle = store.import_path(release)
     (data_dir / "bundles/used").mkdir()
     with pytest.raises(BundleError) as caught:
@@ -159,7 +163,7 @@ def test_use_says_when_it_cannot_be_noted(release: Path, data_dir: Path) -> None
 
 
 def test_an_import_waits_for_another_and_not_for_ever(release: Path, data_dir: Path) -> None:
-    store = BundleStore(data_dir, lock_timeout_s=0.2)
+    store = BundleStore(data_dir, OPENMV_AE3, lock_timeout_s=0.2)
     store.import_path(release)
     descriptor = os.open(data_dir / "bundles", os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -192,12 +196,12 @@ def test_two_imports_at_once(make_release: Callable[[int], Path], data_dir: Path
         process.stdin.write("\n")
         process.stdin.flush()
     said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
-    bundles = BundleStore(data_dir).list()
+    bundles = BundleStore(data_dir, OPENMV_AE3).list()
     if name:
         assert said[1] == "bundle.name_taken"
         assert [bundle.sha256 for bundle in bundles] == said[:1]
     else:
         assert sorted(bundle.sha256 for bundle in bundles) == said
     for bundle in bundles:
-        BundleStore(data_dir).verify(bundle)
+        BundleStore(data_dir, OPENMV_AE3).verify(bundle)
     assert len(list((data_dir / "bundles/objects").iterdir())) == 4 * len(bundles)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.bundle.suffix import without_suffix
 from station.errors import BundleError
@@ -42,8 +43,8 @@ def as_dfu(release: Path, file: str, **changes: int | bytes) -> Path:
 
 
 def test_the_suffix_that_dfu_suffix_writes() -> None:
-    assert without_suffix(BY_DFU_SUFFIX, "x.dfu") == b"hello dfu"
-    assert without_suffix(BY_DFU_SUFFIX_ANY, "x.dfu") == b"hello dfu"
+    assert without_suffix(BY_DFU_SUFFIX, "x.dfu", OPENMV_AE3.ids) == b"hello dfu"
+    assert without_suffix(BY_DFU_SUFFIX_ANY, "x.dfu", OPENMV_AE3.ids) == b"hello dfu"
     assert suffixed(b"hello dfu") == BY_DFU_SUFFIX
 
 
@@ -52,14 +53,14 @@ def test_any_changed_byte_is_noticed(position: int) -> None:
     raw = bytearray(BY_DFU_SUFFIX)
     raw[position] ^= 0x40
     with pytest.raises(BundleError) as caught:
-        without_suffix(bytes(raw), "x.dfu")
+        without_suffix(bytes(raw), "x.dfu", OPENMV_AE3.ids)
     assert caught.value.code == "bundle.dfu_suffix_invalid"
 
 
 @pytest.mark.parametrize("length", range(16))
 def test_a_file_too_short_for_a_suffix(length: int) -> None:
     with pytest.raises(BundleError) as caught:
-        without_suffix(BY_DFU_SUFFIX[-length:] if length else b"", "x.dfu")
+        without_suffix(BY_DFU_SUFFIX[-length:] if length else b"", "x.dfu", OPENMV_AE3.ids)
     assert caught.value.code == "bundle.dfu_suffix_invalid"
 
 

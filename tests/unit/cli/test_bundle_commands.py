@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.demo import make_demo_release
+from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
 
 FILES = {

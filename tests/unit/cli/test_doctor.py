@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from station.bundle.demo import make_demo_release
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.cli import checks
 from station.cli.checks import Finding, examine
 from station.ledger import schema
+from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
 
 RULE = Path(__file__).parents[3] / "deploy/udev/70-openmv-ae3.rules"
@@ -44,7 +45,7 @@ def well(data_dir: Path, tmp_path: Path) -> Path:
     schema.create_or_check(data_dir)
     release = tmp_path / "release"
     make_demo_release(release, hp_bytes=4096, he_bytes=4096, romfs0_bytes=4096, romfs1_bytes=4096)
-    store = BundleStore(data_dir)
+    store = BundleStore(data_dir, OPENMV_AE3)
     store.import_path(release, "v1")
     store.use("v1")
     return data_dir

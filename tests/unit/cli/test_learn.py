@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from station.bundle.demo import make_demo_release
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import VirtualLine
 from tests.harness import PROGRAM, wait_for
+from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
 
 PORTS = ("1-1.3", "1-1.1", "1-1.2")

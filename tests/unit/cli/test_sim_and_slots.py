@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.usb.access import UsbAccess
 from station.usb.watcher import list_devices
 from tests.harness import wait_for
@@ -36,7 +37,7 @@ def bench(tmp_path: Path) -> Iterator[Path]:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         access = UsbAccess("usbip", (str(folder),))
-        wait_for(lambda: len(list_devices(access)) == len(CAMERAS), "the cameras on the bus")
+        wait_for(lambda: len(list_devices(access, OPENMV_AE3.ids)) == len(CAMERAS), "the cameras on the bus")
         yield folder
         assert process.stdin is not None
         process.stdin.close()

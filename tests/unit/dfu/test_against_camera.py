@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from station.ae3.boot_header import decode_boot_header
-from station.ae3.limits import limits_for
-from station.ae3.partitions import BOOT, HP, RECOVERY, ROMFS0, SIZE_PROBES, TABLE, Partition
-from station.ae3.recovery import RECOVERY_KEY
+from station.board.openmv_ae3 import BOOT, HP, OPENMV_AE3, RECOVERY, ROMFS0
+from station.board.partition import Partition
 from station.dfu.actions import (
     DONE,
     GONE,
@@ -25,15 +23,18 @@ from station.dfu.actions import (
     Wait,
 )
 from station.dfu.descriptors import parse_dfu_interface
-from station.dfu.engine import DetachResult, Engine, Operation, ProtocolMisuse, ShortFrame, drive
+from station.dfu.engine import DetachResult, Operation, ProtocolMisuse, ShortFrame, drive
 from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
 from station.errors import CameraError
 from station.sim.camera import Camera
 from station.sim.faults import Fault
 from station.sim.reply import Kind
 from station.sim.spec import CameraSpec
+from tests.unit.dfu.ae3_engine import ae3_engine
 
 BLOCK = bytes(range(256)) * 16
+assert OPENMV_AE3.recovery is not None
+RECOVERY_KEY = OPENMV_AE3.recovery.key
 
 
 class Bench:
@@ -46,7 +47,7 @@ class Bench:
         self.camera = Camera(CameraSpec(faults=script, **values), lambda: self.now_s)  # type: ignore[arg-type]
         self.camera.power_on()
         self.control(0x00, 9, 1, 0, b"", 1.0)
-        self.engine = Engine()
+        self.engine = ae3_engine()
 
     def control(self, request_type: int, request: int, value: int, length: int, data: bytes, timeout_s: float) -> Reply:
         setup = struct.pack("<BBHHH", request_type, request, value, 0, length)
@@ -75,7 +76,7 @@ class Bench:
         return self.control(REQUEST_TYPE_IN, action.request, action.value, action.length, b"", action.timeout_s)
 
     def select(self, partition: Partition) -> None:
-        drive(self.engine.select(partition.alt, partition.name, limits_for(partition)), self.perform)
+        drive(self.engine.select(partition.alt, partition.name, partition.limits), self.perform)
 
     def download(self, block: int, data: bytes = BLOCK) -> None:
         drive(self.engine.download_block(block, data), self.perform)
@@ -99,29 +100,27 @@ def test_the_header_holds_the_camera() -> None:
     bench.select(BOOT)
     block = bench.upload(1)
     assert isinstance(block, bytes)
-    header = decode_boot_header(block)
-    assert header is not None
-    assert header.version == "1.0.3"
+    assert OPENMV_AE3.boot_header.decode(block) == "1.0.3"
 
 
 @pytest.mark.parametrize("alt", [1, 2, 3, 5, 6])
 @pytest.mark.parametrize("profile", ["instant", "mram", "nor"])
 def test_a_partition_is_written_finished_and_read_back(alt: int, profile: str) -> None:
-    bench, partition = Bench(profile=profile), TABLE[alt]
+    bench, partition = Bench(profile=profile), OPENMV_AE3.partitions[alt]
     bench.select(partition)
-    contents = {0: BLOCK, 1: BLOCK[::-1], partition.blocks - 1: BLOCK[16:] + BLOCK[:16]}
+    contents = {0: BLOCK, 1: BLOCK[::-1], OPENMV_AE3.blocks(partition) - 1: BLOCK[16:] + BLOCK[:16]}
     for block, data in contents.items():
         bench.download(block, data)
         assert bench.upload(block) == data
     bench.finish()
     assert {block: bench.upload(block) for block in contents} == contents
-    assert bench.upload(partition.blocks) == ShortFrame(4)
+    assert bench.upload(OPENMV_AE3.blocks(partition)) == ShortFrame(4)
 
 
 def test_the_size_probes_fit() -> None:
     bench = Bench()
-    for probe in SIZE_PROBES:
-        bench.select(TABLE[probe.alt])
+    for probe in OPENMV_AE3.size_probes:
+        bench.select(probe.partition)
         found = bench.upload(probe.block)
         assert (4 if isinstance(found, ShortFrame) else len(found)) == probe.expected_bytes
 
@@ -136,7 +135,7 @@ def test_the_descriptor_is_read() -> None:
 def test_a_block_beyond_the_end_is_refused_and_the_session_goes_on() -> None:
     bench = Bench()
     bench.select(ROMFS0)
-    assert fails(lambda: bench.download(ROMFS0.blocks)) == "dfu.err_address"
+    assert fails(lambda: bench.download(OPENMV_AE3.blocks(ROMFS0))) == "dfu.err_address"
     bench.download(0)
     bench.finish()
 
@@ -199,7 +198,7 @@ def test_nothing_of_a_failed_block_is_stored_and_it_can_be_sent_again(fault: dic
 
 
 def test_a_write_that_outlasts_one_time_limit_is_waited_for() -> None:
-    limit_s = limits_for(ROMFS0).write_s
+    limit_s = ROMFS0.limits.write_s
     bench = Bench({"do": "silence", "seconds": 1.5 * limit_s, "at": {"request": "WRITE", "block": 3}})
     bench.select(ROMFS0)
     bench.download(3)
@@ -211,7 +210,7 @@ def test_a_camera_that_never_answers_again_is_given_up_after_twice_the_limit() -
     bench.select(ROMFS0)
     started_s = bench.now_s
     assert fails(lambda: bench.download(3)) == "usb.timeout"
-    assert bench.now_s - started_s == pytest.approx(2 * limits_for(ROMFS0).write_s, abs=1.0)
+    assert bench.now_s - started_s == pytest.approx(2 * ROMFS0.limits.write_s, abs=1.0)
 
 
 def test_a_camera_that_vanishes_in_a_block_is_disconnected() -> None:

@@ -29,6 +29,7 @@ from station.dfu.engine import MAX_STATUS_REQUESTS, Engine, Finished, Operation,
 from station.dfu.transitions import Belief
 from station.dfu.wire import Request, Status
 from station.errors import HINTS, CameraError
+from tests.unit.dfu.ae3_engine import ae3_engine
 from tests.unit.dfu.rules import Witness
 
 MAX_ACTIONS = 2 * MAX_STATUS_REQUESTS + 3
@@ -83,7 +84,7 @@ CHOICES = st.tuples(
 def test_no_sequence_of_replies_breaks_a_rule_or_goes_on_for_ever(
     data: st.DataObject, choices: list[tuple[str, int]], leave_out: bool
 ) -> None:
-    engine, witness = Engine(), Witness()
+    engine, witness = ae3_engine(), Witness()
     if not leave_out:
         choices = [("select", choices[0][1]), *choices]
     for name, number in choices:
@@ -128,7 +129,7 @@ def _reply_by_chance(chance: Random, action: Action, expected_state: int) -> Rep
 
 def _long_session(chance: Random) -> int:
     """Forty operations of one engine, over alts 1 and 6, with a witness; how many requests were seen."""
-    engine, witness, count = Engine(), Witness(), 0
+    engine, witness, count = ae3_engine(), Witness(), 0
 
     def perform(action: Action) -> Reply:
         nonlocal count
@@ -171,7 +172,7 @@ ANSWERS: list[Reply] = [
 
 
 def _engine_on(alt: int) -> Engine:
-    engine = Engine()
+    engine = ae3_engine()
     drive(engine.select(alt), lambda action: DONE)
     return engine
 

@@ -25,6 +25,7 @@ from station.dfu.limits import SameForAll
 from station.dfu.transitions import Belief
 from station.dfu.wire import Request, State, Status
 from station.errors import CameraError, DfuError
+from tests.unit.dfu.ae3_engine import ae3_engine
 
 LIMITS = SameForAll(request_s=1.0, write_s=20.0, manifest_s=3.0, upload_s=4.0, detach_s=5.0)
 BLOCK = bytes(range(256)) * 16
@@ -66,7 +67,7 @@ def _word(action: Action) -> str:
 
 
 def selected(alt: int = 6, label: str = "ROMFS0") -> Engine:
-    engine = Engine()
+    engine = ae3_engine()
     drive(engine.select(alt, label, LIMITS), Script(DONE))
     return engine
 
@@ -305,7 +306,7 @@ def test_a_refused_block_0_lifts_nothing() -> None:
 @pytest.mark.parametrize("alt", [-1, 8, 255])
 def test_there_is_no_alternate_setting_beyond_the_table(alt: int) -> None:
     with pytest.raises(ProtocolMisuse):
-        Engine().select(alt)
+        ae3_engine().select(alt)
 
 
 @pytest.mark.parametrize("alt", [0, 4])
@@ -317,7 +318,7 @@ def test_bootloader_and_contents_are_neither_written_nor_finished(alt: int) -> N
 
 
 def test_no_configuration_of_the_engine_allows_a_manifest_on_alt_0() -> None:
-    engine = Engine(never_written=())
+    engine = ae3_engine(never_written=())
     drive(engine.select(0), Script(DONE))
     drive(engine.download_block(0, BLOCK), Script(DONE, BUSY, STORED))
     with pytest.raises(ProtocolMisuse):

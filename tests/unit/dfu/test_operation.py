@@ -9,10 +9,11 @@ from station.dfu.engine import Engine, Finished, ProtocolMisuse, drive
 from station.dfu.transitions import Belief
 from station.dfu.wire import Request
 from station.errors import UsbError
+from tests.unit.dfu.ae3_engine import ae3_engine
 
 
 def selected() -> Engine:
-    engine = Engine()
+    engine = ae3_engine()
     drive(engine.select(6), lambda action: DONE)
     return engine
 

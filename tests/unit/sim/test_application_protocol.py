@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openmv.crc import crc16, crc32
 
-from station.bundle.demo import make_demo_release
 from station.sim.application_spec import ApplicationSpec, KnownScript
 from station.sim.chip import Phase
 from station.sim.faults import Fault
 from station.sim.framing import build, check_16, check_32
 from station.sim.spec import CameraSpec
+from tests.releases import make_demo_release
 from tests.unit.sim.driver import Driver, bootable, driver
 
 SYNC, GET_CAPS, SET_CAPS, VERSION, BOOT, INFO = 0x00, 0x01, 0x02, 0x04, 0x11, 0x12

@@ -7,7 +7,10 @@ import pytest
 
 from station.sim.descriptors import application, bcd_device
 from station.sim.reply import Kind
+from station.sim.spec import CameraSpec
 from tests.unit.sim.driver import SERIAL, driver
+
+SPEC = CameraSpec(serial="0102030405060708090A0B0C", port_path="1-1.1")
 
 
 def descriptor(value: int, length: int = 255, configured: bool = False, **changes: Any) -> bytes:
@@ -86,7 +89,7 @@ APPLICATION = bytes.fromhex(
 
 
 def test_the_application_is_a_serial_port_and_a_disk() -> None:
-    shown = application("0829c14000000000")
+    shown = application(SPEC, "0829c14000000000")
     assert shown.answers[0x0200] == APPLICATION
     device = struct.unpack("<BBHBBBBHHHBBBB", shown.answers[0x0100])
     assert device == (18, 1, 0x0200, 0xEF, 2, 1, 64, 0x37C5, 0x16E3, 0x0100, 1, 2, 3, 1)
@@ -97,7 +100,7 @@ def test_the_application_is_a_serial_port_and_a_disk() -> None:
 
 
 def test_an_application_without_a_serial_names_none() -> None:
-    shown = application("")
+    shown = application(SPEC, "")
     assert shown.answers[0x0100][16] == 0
     assert 0x0303 not in shown.answers
 

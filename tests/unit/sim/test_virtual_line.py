@@ -128,7 +128,7 @@ def test_the_simulation_needs_the_standard_library_only() -> None:
     code = (
         "import sys; import station.sim.serve; "
         "print([m for m in sys.modules if m.split('.')[0] in {'pydantic', 'sqlalchemy', 'typer', 'rich', 'usb', "
-        "'textual', 'asyncio', 'logging'} or m.startswith(('station.ae3', 'station.usb', 'station.line', "
+        "'textual', 'asyncio', 'logging'} or m.startswith(('station.board', 'station.usb', 'station.line', "
         "'station.flash'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.usb.sysfs import Presence, list_cameras, read_camera
 
@@ -32,7 +33,7 @@ def folder(root: Path, **changes: str | None) -> str:
 
 
 def test_a_camera_is_read_from_its_folder(tmp_path: Path) -> None:
-    assert read_camera(folder(tmp_path)) == CAMERA
+    assert read_camera(OPENMV_AE3.ids, folder(tmp_path)) == CAMERA
 
 
 @pytest.mark.parametrize(
@@ -40,14 +41,14 @@ def test_a_camera_is_read_from_its_folder(tmp_path: Path) -> None:
     [("96e3", DeviceMode.DFU), ("16e3", DeviceMode.APPLICATION), ("1234", DeviceMode.OTHER)],
 )
 def test_the_product_tells_the_mode(tmp_path: Path, product: str, mode: DeviceMode) -> None:
-    device = read_camera(folder(tmp_path, idProduct=product))
+    device = read_camera(OPENMV_AE3.ids, folder(tmp_path, idProduct=product))
     assert device is not None
     assert device.mode is mode
 
 
 def test_no_serial_is_an_empty_one_and_blanks_in_one_are_kept(tmp_path: Path) -> None:
-    without = read_camera(folder(tmp_path / "1", serial=None))
-    blank = read_camera(folder(tmp_path / "2", serial=" A B "))
+    without = read_camera(OPENMV_AE3.ids, folder(tmp_path / "1", serial=None))
+    blank = read_camera(OPENMV_AE3.ids, folder(tmp_path / "2", serial=" A B "))
     assert without is not None
     assert blank is not None
     assert (without.serial, blank.serial) == ("", " A B ")
@@ -57,11 +58,11 @@ def test_no_serial_is_an_empty_one_and_blanks_in_one_are_kept(tmp_path: Path) ->
     "changes", [{"idVendor": "1d6b"}, {"devnum": None}, {"bcdDevice": ""}, {"idVendor": None}, {"busnum": "x"}]
 )
 def test_others_and_devices_that_are_just_leaving_are_none(tmp_path: Path, changes: dict[str, str | None]) -> None:
-    assert read_camera(folder(tmp_path, **changes)) is None
+    assert read_camera(OPENMV_AE3.ids, folder(tmp_path, **changes)) is None
 
 
 def test_a_folder_that_is_gone_is_none(tmp_path: Path) -> None:
-    assert read_camera(str(tmp_path / "3-1")) is None
+    assert read_camera(OPENMV_AE3.ids, str(tmp_path / "3-1")) is None
 
 
 def test_all_cameras_are_listed_by_their_place_and_nothing_else_is(tmp_path: Path) -> None:
@@ -71,8 +72,8 @@ def test_all_cameras_are_listed_by_their_place_and_nothing_else_is(tmp_path: Pat
     links.mkdir()
     for name, target in {"3-1.4": camera, "usb3": str(tmp_path / "others/3-1.4"), "3-1.4:1.0": camera}.items():
         (links / name).symlink_to(target)
-    assert list_cameras(str(links)) == {camera: CAMERA}
-    assert list_cameras(str(tmp_path / "none")) == {}
+    assert list_cameras(OPENMV_AE3.ids, str(links)) == {camera: CAMERA}
+    assert list_cameras(OPENMV_AE3.ids, str(tmp_path / "none")) == {}
 
 
 @pytest.fixture

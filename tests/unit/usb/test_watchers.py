@@ -16,6 +16,8 @@ from typing import Any, cast
 
 import pytest
 
+from station.board.openmv_ae3 import OPENMV_AE3
+from station.board.usb_ids import UsbIds
 from station.dfu.actions import ControlOut
 from station.dfu.wire import Request
 from station.errors import StationError, UsbAccessError
@@ -27,6 +29,8 @@ from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
 from station.usb.udev import Overflow, UdevEvent, UdevMonitor
 from station.usb.watcher import UdevWatcher, VirtualWatcher, list_devices
+
+IDS = OPENMV_AE3.ids
 
 LIMIT_S = 10.0
 CAMERA = Device("3-1.4", 3, 17, 0x37C5, 0x96E3, "A" * 23 + "B", 0x0103, DeviceMode.DFU, "/dev/bus/usb/003/017")
@@ -76,7 +80,7 @@ class FakeMonitor:
                 raise event
             yield event
 
-    def cameras(self) -> dict[str, Device]:
+    def cameras(self, ids: UsbIds) -> dict[str, Device]:
         assert threading.current_thread() is self.thread
         return self.listing
 
@@ -100,7 +104,7 @@ def watch(monitors: list[FakeMonitor]) -> Callable[..., UdevWatcher]:
             monitors.append(FakeMonitor(listing))
             return cast(UdevMonitor, monitors[-1])
 
-        return UdevWatcher(open_monitor=open_monitor, **given)
+        return UdevWatcher(IDS, open_monitor=open_monitor, **given)
 
     return make
 
@@ -196,7 +200,7 @@ def test_a_watcher_that_cannot_go_on_says_so(
 def test_without_udev_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: Told) -> None:
     monkeypatch.setattr(udev, "UDEV_CONTROL", tmp_path / "control")
     with pytest.raises(UsbAccessError, match="udev does not run here") as refused:
-        UdevWatcher().start(told)
+        UdevWatcher(IDS).start(told)
     assert (refused.value.code, refused.value.exit_code) == ("usb.no_udev", 5)
     assert refused.value.hint
 
@@ -213,11 +217,11 @@ def udev_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_real_libudev_lists_and_listens(told: Told) -> None:
     monitor = UdevMonitor()
     assert list(monitor.receive()) == []
-    assert all(device.vendor_id == 0x37C5 for device in monitor.cameras().values())
-    with UdevWatcher() as watcher:
+    assert all(device.vendor_id == 0x37C5 for device in monitor.cameras(IDS).values())
+    with UdevWatcher(IDS) as watcher:
         watcher.start(told)
         arrived = {event.device for event in told.so_far() if isinstance(event, DeviceArrived)}
-        assert arrived == set(list_devices(UsbAccess()))
+        assert arrived == set(list_devices(UsbAccess(), IDS))
 
 
 @pytest.mark.usefixtures("udev_runs")
@@ -248,13 +252,13 @@ def test_the_error_that_waits_at_a_socket_is_taken_from_it() -> None:
 
 def test_virtual_cameras_are_listed_and_followed(bench: Any, told: Told) -> None:
     first = bench.plug("1-1")
-    with VirtualWatcher(bench.access) as watcher:
+    with VirtualWatcher(bench.access, IDS) as watcher:
         watcher.start(told)
         assert told.so_far() == [DeviceArrived(first)]
         assert first.node == bench.socket
         second = bench.plug("1-2.3", serial="5" * 23 + "6")
         assert told.next() == DeviceArrived(second)
-        assert list_devices(bench.access) == [first, second]
+        assert list_devices(bench.access, IDS) == [first, second]
         bench.hub.unplug("1-1")
         assert told.next() == DeviceLeft("1-1")
         bench.hub.plug("1-1")
@@ -271,7 +275,7 @@ def test_a_virtual_camera_comes_back_as_its_application(bench: Any, told: Told, 
     firmware.write_bytes(struct.pack("<II", 0x20000000, 0x80021001))
     contents = (Content("HP", str(firmware)),)
     camera = bench.plug("1-1", contents=contents, boot_s=0.01, application_serial="0829c14000000000")
-    with VirtualWatcher(bench.access) as watcher:
+    with VirtualWatcher(bench.access, IDS) as watcher:
         watcher.start(told)
         assert told.next() == DeviceArrived(camera)
         transport = open_transport(bench.access, camera)
@@ -321,7 +325,7 @@ def test_cameras_leave_with_the_process_that_serves_them_and_the_others_stay(
 ) -> None:
     ended = control(ARRIVED + b'{"event": "listed"}\n')
     access = UsbAccess("usbip", (*ended.directories, *bench.access.directories))
-    with VirtualWatcher(access) as watcher:
+    with VirtualWatcher(access, IDS) as watcher:
         watcher.start(told)
         arrived = told.next()
         assert isinstance(arrived, DeviceArrived)
@@ -336,13 +340,13 @@ def test_a_process_that_does_not_list_its_cameras_is_an_error(
     control: Callable[[bytes], UsbAccess], told: Told, sent: bytes
 ) -> None:
     with pytest.raises(UsbAccessError) as refused:
-        VirtualWatcher(control(sent)).start(told)
+        VirtualWatcher(control(sent), IDS).start(told)
     assert refused.value.code == "usb.no_sim"
 
 
 def test_no_virtual_cameras_are_an_error_that_names_the_socket(tmp_path: Path, told: Told) -> None:
     access = UsbAccess("usbip", (str(tmp_path),))
     with pytest.raises(UsbAccessError, match=r"control\.sock"):
-        VirtualWatcher(access).start(told)
+        VirtualWatcher(access, IDS).start(told)
     with pytest.raises(UsbAccessError, match=r"control\.sock"):
-        list_devices(access)
+        list_devices(access, IDS)

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from station.ae3.application_serial import eui_extension, has_known_form
+from station.board.openmv_ae3 import OPENMV_AE3
+from station.board.serial_rule import eui_extension
+
+has_known_form = OPENMV_AE3.serial.has_known_form
 
 
 def test_the_form_is_packed_as_the_source_packs_it() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from station.ae3.firmware import ROMFS_MAGIC, is_romfs, reset_vector, starts_in, version_label
-from station.ae3.partitions import HE, HP, ROMFS0
+from station.board.firmware_image import reset_vector, starts_in, version_label
+from station.board.openmv_ae3 import HE, HP, ROMFS0
+from station.bundle.romfs import ROMFS_MAGIC, is_romfs
 
 
 def image(vector: int, text: bytes = b"") -> bytes:
