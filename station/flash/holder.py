@@ -19,7 +19,7 @@ from station.board.board import Board
 from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, StationError, UsbAccessError
-from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera
+from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera, HolderReady
 from station.flash.session import DfuSession
 from station.model.devices import Device
 from station.model.runs import Outcome
@@ -74,6 +74,7 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
         # Loading libusb takes most of a second on a slow machine: not in the window of the first camera. What is wrong
         # with it is told when a camera is to be held.
         prepare(access)
+    connection.send(HolderReady())
     lock = Lock()
 
     def hold_and_tell(device: Device) -> None:

@@ -22,6 +22,11 @@ class HoldCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class HolderReady:
+    """The holder has loaded what it needs: a camera that comes now is held at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraHeld:
     """The camera served an UPLOAD and stays. `bootloader` is its version, `hold_s` the seconds it took."""
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -19,7 +20,7 @@ from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
-from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunCamera, RunEnded
+from station.flash.messages import AttemptEnded, HolderReady, HoldWanted, Progressed, RunCamera, RunEnded
 from station.line.batching import Batching
 from station.line.decisions import Decision
 from station.line.log_questions import LogQuestions
@@ -106,6 +107,8 @@ class Dispatcher:
         self._paused = False
         self._pause_reason: PauseForFailures | None = None
         self._plan_was_reached = False
+        self.on_ready: Callable[[], None] | None = None
+        """Called in a thread of its own when cameras may come."""
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
         self._setup = self.batching.applied_to(setup)
@@ -306,11 +309,20 @@ class Dispatcher:
             for device, _ in self._holds.values():
                 self._pool.hold(device)
             return
+        if isinstance(answer, HolderReady):
+            self._say_ready()
+            return
         path = answer.device.port_path
         asked = self._holds.get(path)
         if asked is not None and asked[0] == answer.device:
             del self._holds[path]
             self._feed(path, HolderAnswered(answer))
+
+    def _say_ready(self) -> None:
+        """The holder can hold; told once, also where a holder that died is replaced later."""
+        on_ready, self.on_ready = self.on_ready, None
+        if on_ready is not None:
+            threading.Thread(target=on_ready, name="ready", daemon=True).start()
 
     def _read_worker(self, path: str, connection: Connection) -> None:
         if path not in self._workers or self._workers[path].connection is not connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -38,9 +37,10 @@ class Line:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> StationError | None:
         """Run until the line stops; the reason where it stopped by itself, None where it was asked to.
 
-        `on_ready` is called once cameras may arrive, in a thread of its own: the line is already listening.
+        `on_ready` is called once cameras may arrive, in a thread of its own: the line listens, and its holder can hold.
         """
         dispatcher = self._dispatcher
+        dispatcher.on_ready = on_ready
         # The child processes have their parent by now, and do not inherit this; the watcher's thread does.
         step_forward()
         try:
@@ -50,7 +50,6 @@ class Line:
             )
             dispatcher.post(dispatcher.listing_done)
             self._pool.warm()
-            threading.Thread(target=on_ready, name="ready", daemon=True).start()
             dispatcher.loop()
         finally:
             self._watcher.stop()

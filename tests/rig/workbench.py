@@ -46,8 +46,8 @@ class RigLine(VirtualLine):
 
 
 def serial(number: int) -> str:
-    """A serial like a chip's."""
-    return f"{0xA1B2C3D4E5F60718293A0000 + number:024X}"
+    """A serial like a chip's; what the application packs of it (the first six bytes) differs too."""
+    return f"A1B2C3D4E5{number:02X}0718293A00{number:02X}"
 
 
 def fault(**raw: Any) -> tuple[Fault, ...]:
