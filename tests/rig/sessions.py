@@ -280,10 +280,10 @@ def odd(bench: Workbench) -> None:
     ends = {path: [(run["outcome"], run["code"]) for run in runs] for path, runs in found.items()}
     with bench.case("two_cameras_with_one_serial_are_refused"):
         for number in (one, other):
-            assert ends.get(bench.paths[number]) == [("FAIL", "identity.duplicate_serial")], ends
+            assert ends.get(bench.paths[number]) == [("ERROR", "identity.duplicate_serial")], ends
             assert not found[bench.paths[number]][0]["identified"]
     with bench.case("a_default_serial_is_refused"):
-        assert ends.get(bench.paths[nameless]) == [("FAIL", "identity.default_serial")], ends
+        assert ends.get(bench.paths[nameless]) == [("ERROR", "identity.default_serial")], ends
     with bench.case("an_old_partition_table_is_refused"):
         assert ends.get(bench.paths[old]) == [("FAIL", "identity.wrong_partitions")], ends
         assert not bench.line.state(bench.paths[old])["blocks_written"]
