@@ -69,7 +69,7 @@ FORMS = (
     mark("the size of {partition} could not be read: {error}"),
     mark("what {partition} holds could not be read before the run: {error}"),
     mark("{partition} could not be read before it was written: {error}"),
-    mark("RWFS could not be read, to see whether the external memory wraps: {error}"),
+    mark("{partition} could not be read, to see whether the external memory wraps: {error}"),
     mark(
         "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this "
         "serial, or flashed elsewhere"
@@ -102,8 +102,8 @@ FORMS = (
     mark("{partition} reads back as it was sent, but what was sent is not what was imported"),
     mark("the camera refused the MRAM initialization: {error}"),
     mark(
-        "the external memory has {size} MiB and ROMFS0 lies over RWFS: "
-        "blocks {blocks} of ROMFS0 read back from RWFS too"
+        "the external memory has {size} MiB and {image} lies over {filesystem}: "
+        "blocks {blocks} of {partition} read back from {place} too"
     ),
     # the line and its machine
     mark("{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}"),

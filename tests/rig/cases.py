@@ -6,6 +6,7 @@ CASES = (
     "sixteen_arrive_by_hotplug_and_pass",
     "held_before_their_window_ends",
     "the_application_is_back_on_the_same_port",
+    "twelve_cameras_of_every_form_and_bootloader_pass",
     "cameras_that_were_there_before_the_station_pass",
     "a_camera_that_went_to_its_application_is_no_run",
     "slots_lists_what_the_kernel_has",

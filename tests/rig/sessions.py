@@ -380,4 +380,39 @@ def dfu_util_first(bench: Workbench) -> None:
         assert [image["blocks_written"] for image in run["attempts"][0]["images"]] == [0, 0, 0, 0]
 
 
-SESSIONS = (hotplug, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports)
+FORMS = ("eui", "f00d0000deadbeef", "none", "reversed", "same", "eui")
+"""What applications may show as their serial: what real ones do, a form that nobody knows, none, and two more."""
+BOOTLOADERS = ("1.0.3", "1.0.4", "1.1.0", "1.0.0")
+"""The last one says 0x0200 in bcdDevice and has no header."""
+
+
+def serial_forms(bench: Workbench) -> None:
+    """Twelve cameras that differ in what no source proves."""
+    numbers = range(12)
+    forms = {bench.paths[number]: FORMS[number % len(FORMS)] for number in numbers}
+    bench.put(
+        *(
+            bench.camera(
+                number,
+                forced=False,
+                bootloader=BOOTLOADERS[number % 4],
+                application_serial=forms[bench.paths[number]],
+            )
+            for number in numbers
+        )
+    )
+    with bench.case("twelve_cameras_of_every_form_and_bootloader_pass") as facts, bench.station() as running:
+        bench.plug(*numbers)
+        runs = collect(running, len(numbers))
+        running.interrupt()
+        assert (running.end(), running.rest) == (130, [])
+        for path, form in forms.items():
+            run = runs[path][0]
+            bench.prove(run)
+            assert any("known forms" in note for note in run["notes"]) == (form == "f00d0000deadbeef"), run
+            assert (run["application_serial"] is None) == (form == "none"), run
+        facts["bootloaders"] = sorted({found[0]["bootloader"] for found in runs.values()})
+        assert facts["bootloaders"] == ["1.0.3", "1.0.4", "1.1.0", "<1.0.1"]
+
+
+SESSIONS = (hotplug, serial_forms, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports)
