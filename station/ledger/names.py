@@ -36,7 +36,8 @@ def unknown(kind: str, name: str, seen: Iterable[str]) -> UsageError:
     """The refusal, with the nearest of the names that were seen."""
     what = f"no run of a unit with the serial {printable(name)}" if kind == "unit" else f"no {kind} {printable(name)}"
     near = nearest(name, seen)
-    text = f"; the nearest: {', '.join(printable(one) for one in near)}" if near else ""
+    named, some = (near, "the nearest") if near or kind == "unit" else (sorted(seen)[:_MOST_NAMED], "it has")
+    text = f"; {some}: {', '.join(printable(one) for one in named)}" if named else ""
     return UsageError(f"usage.unknown_{kind}", f"the log has {what}{text}")
 
 
