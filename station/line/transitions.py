@@ -26,7 +26,6 @@ What the table does not name changes nothing: late answers, facts of a run that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunEnded
@@ -135,8 +134,3 @@ def _same_enumeration(slot: Slot, event: Arrived) -> bool:
     if known is None:
         return False
     return (known.bus, known.address, known.product_id) == (new.bus, new.address, new.product_id)
-
-
-def with_device(slot: Slot, event: Arrived) -> Slot:
-    """The slot with the device on its port."""
-    return replace(slot, device=event.device)
