@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import select
 import termios
 import threading
 import time
@@ -126,20 +127,22 @@ def test_a_client_talks_over_a_port(ends: tuple[int, str]) -> None:
     camera, node = ends
     port = open_tty(node)
 
+    hang_up, hung_up = os.pipe()
+
     def serve() -> None:
         responder = Responder()
-        while True:
-            try:
-                data = os.read(camera, 4096)
-            except OSError:
-                return
-            responder.receive(data)
+        while camera in select.select([camera, hang_up], [], [])[0]:
+            responder.receive(os.read(camera, 4096))
             os.write(camera, responder.out)
             responder.out = b""
 
-    thread = threading.Thread(target=serve, daemon=True)
+    thread = threading.Thread(target=serve)
     thread.start()
     client = Client()
     assert converse(client.system_info(), port.perform).sensors == (0x7936,)
     assert converse(client.run_script("print('x' * 3000)", "m1", 10.0), port.perform).text == "x" * 3000 + "\n"
+    # The thread ends before its descriptors are closed: a later test might get their numbers.
+    os.close(hung_up)
+    thread.join()
+    os.close(hang_up)
     port.close()
