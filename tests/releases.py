@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from station.board.openmv_ae3 import OPENMV_AE3
-from station.bundle import demo
+from station.bundle import demo_release
 
 MIB = 1 << 20
 
@@ -22,4 +22,4 @@ def make_demo_release(
 ) -> None:
     """Write the four files of a release, of these sizes, into a folder."""
     sizes_bytes = {"HP": hp_bytes, "HE": he_bytes, "ROMFS0": romfs0_bytes, "ROMFS1": romfs1_bytes}
-    demo.make_demo_release(folder, OPENMV_AE3, version=version, sizes_bytes=sizes_bytes, seed=seed)
+    demo_release.make_demo_release(folder, OPENMV_AE3, version=version, sizes_bytes=sizes_bytes, seed=seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from station.app.wire import MIN_PAYLOAD_BYTES, CapabilityFlag
+from station.app.omv_protocol import MIN_PAYLOAD_BYTES, CapabilityFlag
 
 _CAPABILITIES = struct.Struct("<IH10x")
 _VERSIONS = struct.Struct("<3s3s3s7x")

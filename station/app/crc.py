@@ -5,7 +5,7 @@ Both start with all ones, take the most significant bit first, and are neither r
 
 from __future__ import annotations
 
-from station.app.wire import CRC16_POLYNOMIAL, CRC32_POLYNOMIAL
+from station.app.omv_protocol import CRC16_POLYNOMIAL, CRC32_POLYNOMIAL
 
 
 def _table(polynomial: int, bits: int) -> tuple[int, ...]:

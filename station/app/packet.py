@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from station.app.crc import crc16, crc32
-from station.app.wire import (
+from station.app.omv_protocol import (
     CRC_SIZE_BYTES,
     EVENT_NOTIFY,
     HEADER_FORMAT,

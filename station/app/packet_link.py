@@ -20,9 +20,7 @@ from typing import Final, TypeVar
 
 from station.app.answers import Capabilities
 from station.app.conversation import BoundedPort, Turns
-from station.app.packet import CameraEvent, Packet, PacketReader
-from station.app.refusals import Reaction, Refusal, refusal_of
-from station.app.wire import (
+from station.app.omv_protocol import (
     MAX_PAYLOAD_BYTES,
     RETRIES,
     RETRY_TIMEOUT_S,
@@ -32,6 +30,8 @@ from station.app.wire import (
     Opcode,
     SystemEvent,
 )
+from station.app.packet import CameraEvent, Packet, PacketReader
+from station.app.refusals import Reaction, Refusal, refusal_of
 from station.errors import ApplicationError
 
 Result = TypeVar("Result")

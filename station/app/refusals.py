@@ -7,7 +7,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from station.app.wire import NakStatus
+from station.app.omv_protocol import NakStatus
 
 
 class Reaction(Enum):

@@ -12,7 +12,7 @@ from typing import Final
 
 from station.app.conversation import BoundedPort, Conversation, Turns
 from station.errors import ApplicationError
-from station.printable import printable
+from station.terminal_text import printable
 
 REPL_RATE: Final = 115_200
 """Any rate does, but the protocol's."""

@@ -19,10 +19,10 @@ from typing import Final
 
 from station.app.answers import decode_u32
 from station.app.conversation import Turns
+from station.app.omv_protocol import ChannelId, Opcode, StdinEvent, StdinRequest
 from station.app.packet_link import OutOfStep, PacketLink, decoded
-from station.app.wire import ChannelId, Opcode, StdinEvent, StdinRequest
 from station.errors import ApplicationError
-from station.printable import printable
+from station.terminal_text import printable
 
 LOOK_S: Final = 0.05
 """Between two looks at the output: as often as the camera itself has a look at its port."""

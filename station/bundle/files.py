@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from station.durable import sync_folder
+from station.atomic_write import sync_folder
 
 _LOCK_POLL_S = 0.05
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from station.bundle.files import NotRegularError, read_regular
-from station.bundle.layout import FileNames
+from station.bundle.release_layout import FileNames
 from station.errors import BundleError
 
 DEPTH_LIMIT = 5

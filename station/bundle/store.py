@@ -18,11 +18,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from station.atomic_write import INCOMING, write_durably
 from station.board.board import Board
 from station.bundle import manifest
 from station.bundle.files import locked, make_folder, open_regular, read_regular
-from station.bundle.release import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
-from station.durable import INCOMING, write_durably
+from station.bundle.release_images import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
 from station.errors import BundleError, BusyError
 from station.model.bundles import Bundle, Image
 

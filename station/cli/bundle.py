@@ -10,7 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, settings_for
 from station.cli.output import local_time, print_json, print_table, say
-from station.printable import printable
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -50,7 +50,7 @@ def import_(
     """Check a release and copy it into the data folder. A release that is refused leaves nothing behind."""
     from station.board.chosen import BOARD
     from station.bundle.mapping import parse_maps
-    from station.bundle.release import Choices
+    from station.bundle.release_images import Choices
 
     choices = Choices(partial, mixed, parse_maps(BOARD, maps or ()))
     bundle = _store(config, data_dir).import_path(path, name, choices=choices, note=_say)

@@ -26,7 +26,7 @@ def dashboard(
     """
     settings = settings_for(config, data_dir)
     folder = settings.data_dir
-    from station.cli.attached import attach
+    from station.cli.line_and_dashboard import attach
     from station.control.client import is_served
 
     if not is_served(folder):

@@ -19,9 +19,9 @@ app = new_app("The log's schema, its check and its backup.\n\nExample: station d
 def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none."""
     folder = data_dir_for(config, data_dir)
-    from station.ledger import schema
+    from station.ledger import schema_version
 
-    done = schema.upgrade(folder)
+    done = schema_version.upgrade(folder)
     if as_json:
         backup_file = str(done.backup_file) if done.backup_file else None
         print_json({"before": done.before, "after": done.after, "backup_file": backup_file})
@@ -37,7 +37,7 @@ def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json
 def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
     """Read the whole log and say whether it is sound. Exit code 4 if it is not."""
     folder = data_dir_for(config, data_dir)
-    from station.ledger.check import check as check_log
+    from station.ledger.integrity import check as check_log
 
     found = check_log(folder)
     if as_json:

@@ -40,14 +40,14 @@ def demo(
     """
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
-    from station.cli.running import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, run_line
     from station.wiring.bench import simulated_bench
-    from station.wiring.bundles import demo_bundle
+    from station.wiring.bundle_choice import demo_bundle
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
 
     if not (headless or as_json or serve) and on_terminal():
-        from station.cli.attached import run_attached
+        from station.cli.line_and_dashboard import run_attached
 
         folder = data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))
         return run_attached(folder, sys.argv[1:], settings_for(config, folder))

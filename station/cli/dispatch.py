@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from station.errors import StationError, UsageError
-from station.printable import printable
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
@@ -46,7 +46,7 @@ COMMANDS: dict[str, Command] = {
     "release": Command("station.cli.release", "let a unit that was set aside run again"),
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
-    "import": Command("station.cli.importing", "take runs that another station exported"),
+    "import": Command("station.cli.import_runs", "take runs that another station exported"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that mends it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
@@ -135,7 +135,7 @@ def _dispatch(words: Sequence[str]) -> int:
 def _carry_out(name: str, rest: Sequence[str]) -> int:
     if name in LINE_COMMANDS and _runs_line_here(rest):
         # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
-        from station.flash.processes import start_fork_server
+        from station.flash.child_processes import start_fork_server
 
         start_fork_server()
     from typer.exceptions import Abort, TyperException

@@ -11,7 +11,7 @@ app = new_app("What is wrong with this machine, and the command that mends it.")
 @app.command(epilog="Example: station doctor --json")
 def doctor(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
     """Look at everything that a station needs. Exit code 0 if all is well, else that of the first thing that is not."""
-    from station.cli.checks import examine
+    from station.cli.doctor_checks import examine
 
     findings = examine(config, data_dir)
     broken = [finding for finding in findings if not finding.ok]

@@ -48,7 +48,7 @@ def export(
     folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
-    from station.report.export import check_export_format, export_lines
+    from station.report.run_export import check_export_format, export_lines
 
     check_export_format(export_format)
     selection = RunFilter(batch=batch, since=first, until=last)

@@ -46,10 +46,10 @@ def flash(
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
-    from station.cli.running import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, run_line
     from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
-    from station.wiring.bundles import chosen_bundle
+    from station.wiring.bundle_choice import chosen_bundle
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, units_named
 

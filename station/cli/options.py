@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from station.cli.times import parse_time
+from station.cli.time_arguments import parse_time
 from station.errors import UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from station.errors import UsageError
-from station.printable import printable
+from station.terminal_text import printable
 
 
 def print_json(value: Any) -> None:

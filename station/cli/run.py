@@ -73,14 +73,14 @@ def run(
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
-    from station.cli.running import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, run_line
     from station.wiring.bench import bench_for
-    from station.wiring.bundles import chosen_bundle, demo_bundle
+    from station.wiring.bundle_choice import chosen_bundle, demo_bundle
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
 
     if attached:
-        from station.cli.attached import run_attached
+        from station.cli.line_and_dashboard import run_attached
 
         return run_attached(settings.data_dir, sys.argv[1:], settings)
     store = BundleStore(settings.station.data_dir, BOARD)

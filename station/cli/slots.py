@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from station.cli import learn
 from station.cli import restore as restoring
+from station.cli import slots_learn
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import print_json, print_table, say
 from station.cli.run import SimOption
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from station.model.slots import SlotMap
 
 app = new_app("The slots and what is in them now.")
-app.command("learn", epilog="Example: station slots learn --config config/station.toml")(learn.learn)
+app.command("learn", epilog="Example: station slots learn --config config/station.toml")(slots_learn.learn)
 app.command("restore", epilog=restoring.EXAMPLE)(restoring.restore)
 
 _EMPTY = "empty"

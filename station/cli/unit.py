@@ -10,7 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json
-from station.printable import printable
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from station.model.runs import AttemptRecord, RunRecord

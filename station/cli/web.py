@@ -40,7 +40,7 @@ def web(
     given = {"web__host": host, "web__port": port, "web__control": control or None}
     settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
     from station.control.client import is_served
-    from station.dashboard.web.server import DashboardServer, serve
+    from station.dashboard.web.web_server import DashboardServer, serve
 
     folder, served = settings.data_dir, settings.web
     if not is_served(folder):

@@ -17,7 +17,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from station.durable import write_durably
+from station.atomic_write import write_durably
 
 ADDRESS_LIMIT_BYTES = 107
 """A Unix socket's address has 108 bytes (`sun_path`, man 7 unix), of which the last one is 0."""

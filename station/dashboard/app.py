@@ -16,29 +16,29 @@ from textual.css.query import NoMatches
 from textual.widgets import Input
 
 from station.control.client import Bridge
-from station.dashboard.at_the_bench import BatchSteps
-from station.dashboard.commands import KeyCommands
+from station.dashboard.batch_dialogs import BatchSteps
+from station.dashboard.eta import Pace
+from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import USUAL, Scanner
-from station.dashboard.input.scans import Scans
-from station.dashboard.input.typed import Typed
-from station.dashboard.inquiries import Inquiries
+from station.dashboard.input.key_queue import Typed
+from station.dashboard.input.scan_targets import Scans
 from station.dashboard.language import choose, following, mark, tr, tr_count
-from station.dashboard.leaving import Leaving
-from station.dashboard.pace import Pace
-from station.dashboard.pages.failures import FailuresPage
-from station.dashboard.pages.help import HelpPage
-from station.dashboard.pages.line import LinePage
-from station.dashboard.pages.log import LogPage
+from station.dashboard.log_port import Records
+from station.dashboard.log_queries import Inquiries
+from station.dashboard.pages.failed_page import FailuresPage
+from station.dashboard.pages.help_page import HelpPage
+from station.dashboard.pages.line_page import LinePage
+from station.dashboard.pages.log_page import LogPage
 from station.dashboard.pages.page import Page
-from station.dashboard.pages.units import UnitsPage
-from station.dashboard.pages.yields import YieldPage
-from station.dashboard.records import Records
-from station.dashboard.screens.asking import Question
-from station.dashboard.screens.desk import Desk
+from station.dashboard.pages.units_page import UnitsPage
+from station.dashboard.pages.yield_page import YieldPage
+from station.dashboard.palette_commands import KeyCommands
+from station.dashboard.screens.main_screen import Desk
+from station.dashboard.screens.question import Question
 from station.dashboard.state import State, event_of_notice, event_of_run
 from station.model.slots import SlotState, SlotView
-from station.model.yields import Rates, YieldReport
-from station.printable import printable
+from station.terminal_text import printable
+from station.yields.counting import Rates, YieldReport
 
 PULL_S = 0.1
 FIGURES_S = 2.0

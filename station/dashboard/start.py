@@ -6,9 +6,9 @@ import gc
 from pathlib import Path
 
 from station.dashboard.app import Dashboard
+from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import Scanner
-from station.dashboard.leaving import Leaving
-from station.dashboard.records import Records
+from station.dashboard.log_port import Records
 
 SHORT = 5_000
 """Objects between two collections: some milliseconds' worth."""

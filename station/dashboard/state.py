@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from station.control.wire import LineAbout, LineStatus, Snapshot
-from station.dashboard.pace import Pace
+from station.dashboard.eta import Pace
 from station.model.slots import SlotView
-from station.model.yields import YieldReport
+from station.yields.counting import YieldReport
 
 LOG_LENGTH = 2000
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from station.dfu.wire import Request
+from station.dfu.dfu_protocol import Request
 
 Payload = bytes | memoryview
 

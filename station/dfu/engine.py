@@ -39,11 +39,11 @@ from station.dfu.actions import (
     Wait,
 )
 from station.dfu.actions import TimedOut as TimedOut
-from station.dfu.failures import Place, link_error, protocol_error, state_name, status_error, status_name
+from station.dfu.dfu_failures import Place, link_error, protocol_error, state_name, status_error, status_name
+from station.dfu.dfu_protocol import STATUS_SIZE_BYTES, Request, State, Status, StatusCode
 from station.dfu.limits import UNKNOWN_MEDIUM, TimeLimits
 from station.dfu.operation import Finished, Operation, Steps, drive
-from station.dfu.transitions import LOSS_OF, SAID, TABLE, Belief, Event, ProtocolMisuse
-from station.dfu.wire import STATUS_SIZE_BYTES, Request, State, Status, StatusCode
+from station.dfu.transition_table import LOSS_OF, SAID, TABLE, Belief, Event, ProtocolMisuse
 from station.errors import CameraError, UsbError
 
 __all__ = ["DetachResult", "Engine", "Finished", "Operation", "ProtocolMisuse", "ShortFrame", "drive"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from station.dfu.actions import Action, Reply
-from station.dfu.transitions import ProtocolMisuse
+from station.dfu.transition_table import ProtocolMisuse
 
 Result = TypeVar("Result")
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from station.board.board import Board
 from station.board.partition import Partition
 from station.errors import DfuError, MramError
+from station.flash.dfu_session import DfuSession
 from station.flash.images import ImageJob, Tick, opened
 from station.flash.pipe import Link
-from station.flash.session import DfuSession
+from station.flash.steps.already_passed import holds_images
 from station.flash.steps.boot import BootJob
-from station.flash.steps.check import holds_images
 from station.flash.steps.identify import identify
-from station.flash.steps.wrapped import refuse_wrapped
+from station.flash.steps.memory_wrap import refuse_wrapped
 from station.model.devices import Device
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan

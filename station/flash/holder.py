@@ -19,11 +19,11 @@ from station.board.board import Board
 from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, StationError, UsbAccessError
+from station.flash.dfu_session import DfuSession
 from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera, HolderReady
-from station.flash.session import DfuSession
 from station.model.devices import Device
 from station.model.runs import Outcome
-from station.process import name_process, step_forward
+from station.process_facts import name_process, step_forward
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
 

@@ -13,7 +13,7 @@ from station.clock import monotonic_s
 from station.dfu.engine import ShortFrame
 from station.errors import BundleError, CameraError, DfuError, VerifyError
 from station.flash import blocks as choice
-from station.flash.session import DfuSession
+from station.flash.dfu_session import DfuSession
 from station.model.runs import ImagePlan, ImageRecord
 
 Tick = Callable[[int], None]

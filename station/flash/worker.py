@@ -9,11 +9,11 @@ from multiprocessing.connection import Connection
 
 from station.board.board import Board
 from station.errors import StationError
+from station.flash.camera_run import CameraRun
 from station.flash.messages import RunCamera, RunEnded, WorkerReady
 from station.flash.pipe import Link, Orphaned
-from station.flash.run import CameraRun
 from station.model.runs import Outcome
-from station.process import name_process, step_back
+from station.process_facts import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
 

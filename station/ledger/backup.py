@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from station.durable import sync_folder
+from station.atomic_write import sync_folder
 from station.errors import LedgerError, UsageError
 from station.ledger import sqlite
 from station.ledger.database import as_ledger_error, log_file

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from station.durable import sync_folder
+from station.atomic_write import sync_folder
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord

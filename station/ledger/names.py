@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, Table, select, union
 from station.errors import UsageError
 from station.ledger.tables import BATCHES, HOUR_RUNS, RUNS, UNITS
 from station.model.serials import canonical_serial, reversed_serial
-from station.printable import printable
+from station.terminal_text import printable
 
 _MOST_NAMED = 3
 _ALIKE = 0.6

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from station.ledger import lists, names, schema, yields
+from station.ledger import names, schema_version, unit_lists, yield_queries
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
-from station.ledger.loading import load_runs
-from station.ledger.records import batch_record, release_record
+from station.ledger.row_records import batch_record, release_record
+from station.ledger.run_loading import load_runs
 from station.ledger.selection import conditions_of, has_result
 from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
-from station.model.balance import BatchSummary, summary_of
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
 from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
-from station.model.yields import Rates, YieldReport, rates_of, report_of
+from station.yields.balance import BatchSummary, summary_of
+from station.yields.counting import Rates, YieldReport, rates_of, report_of
 
 _EVERYTHING = RunFilter()
 
@@ -34,7 +34,7 @@ class Reader:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        schema.require_current(data_dir)
+        schema_version.require_current(data_dir)
         self._data_dir = data_dir
         self._engine = open_reader(data_dir)
         self._history = HistoryQuestion(self._engine)
@@ -56,7 +56,7 @@ class Reader:
     def newest(self, selection: RunFilter, limit: int) -> list[RunLine]:
         """The newest runs of a selection, newest first, at most `limit`."""
         with translated(self._data_dir), self._engine.connect() as connection:
-            return lists.newest_runs(connection, selection, limit)
+            return unit_lists.newest_runs(connection, selection, limit)
 
     def found(self, text: str, limit: int) -> list[RunLine]:
         """The runs of the units that a serial or a part of one names, newest first, at most `limit` of at most so many.
@@ -64,7 +64,7 @@ class Reader:
         A whole serial may be in either byte order. It, and a beginning of eight digits or more, is found by an index.
         """
         with translated(self._data_dir), self._engine.connect() as connection:
-            return lists.runs_of_units(connection, text, limit)
+            return unit_lists.runs_of_units(connection, text, limit)
 
     def unit(self, serial: str) -> UnitStory:
         """One camera's whole history, oldest run first, also runs in which its serial named no single unit.
@@ -114,7 +114,7 @@ class Reader:
         """
         selection = RunFilter(batch=batch, since=since, purposes=purposes)
         with translated(self._data_dir), self._engine.connect() as connection:
-            units = yields.failed(connection, selection)
+            units = yield_queries.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
 
     def _is_set_aside(self, unit: FailedUnit, max_runs: int) -> bool:
@@ -130,7 +130,7 @@ class Reader:
     def report(self, selection: RunFilter = _EVERYTHING) -> YieldReport:
         """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
         with translated(self._data_dir), self._engine.connect() as connection:
-            counts = yields.count(connection, replace(selection, serial=None))
+            counts = yield_queries.count(connection, replace(selection, serial=None))
             return report_of(counts, selection, _planned(connection, selection.whole_batch))
 
     def open_batch(self, station_id: str) -> Batch | None:
@@ -154,7 +154,7 @@ class Reader:
     def rates(self, selection: RunFilter = _EVERYTHING) -> Rates:
         """How fast the runs of a selection were (`serial` is not asked)."""
         with translated(self._data_dir), self._engine.connect() as connection:
-            return rates_of(yields.count_rates(connection, replace(selection, serial=None)))
+            return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""

@@ -22,7 +22,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from station.errors import LedgerError
-from station.ledger import schema, sqlite, writes
+from station.ledger import schema_version, sqlite, transactions
 from station.ledger.database import BUSY_TIMEOUT_S, is_refused, open_writer, translated
 from station.ledger.journal import Journal, journal_files, read, settle
 from station.model.batches import Batch
@@ -73,7 +73,7 @@ class Recorder:
     """Takes facts from any thread; owns the write connection and its thread.
 
     `on_reply` is called on that thread and must be quick. `write_limit_s` is how long, in seconds, a transaction waits
-    for a lock. The log must be there and current (`schema.create_or_check`).
+    for a lock. The log must be there and current (`schema_version.create_or_check`).
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Recorder:
                 case RunOpened(run):
                     self._reply(self._open(run))
                 case AttemptFinished(run_id, attempt):
-                    self._try_early(partial(writes.put_attempt, run_id=run_id, attempt=attempt))
+                    self._try_early(partial(transactions.put_attempt, run_id=run_id, attempt=attempt))
                 case RunFinished(run):
                     self._reply(self._finish(run))
                 case BatchNoted(batch):
@@ -138,7 +138,7 @@ class Recorder:
 
     def _open(self, run: RunRecord) -> LedgerReply:
         try:
-            self._transact(partial(writes.put_run, run=run))
+            self._transact(partial(transactions.put_run, run=run))
         except Exception as error:  # as for a finished run: it gets its answer
             reason = sqlite.reason_of(error)
             _log.warning("the log did not take an open run: %s", reason)
@@ -154,7 +154,7 @@ class Recorder:
 
     def _note(self, batch: Batch) -> None:
         try:
-            self._transact(partial(writes.put_batch, batch=batch))
+            self._transact(partial(transactions.put_batch, batch=batch))
         except Exception as error:  # nothing brings it again: whoever is at the bench must know
             reason = sqlite.reason_of(error)
             _log.error("the log did not take batch %s: %s", batch.name, reason)
@@ -162,7 +162,7 @@ class Recorder:
 
     def _finish(self, run: RunRecord) -> LedgerReply:
         try:
-            self._transact(partial(writes.put_run, run=run))
+            self._transact(partial(transactions.put_run, run=run))
         except Exception as error:  # every finished run gets its answer, whatever went wrong
             reason = sqlite.reason_of(error)
             _log.error("the log did not take run %s: %s", run.run_id, reason)
@@ -203,7 +203,7 @@ class Recorder:
 
     def _recover(self) -> Recovery:
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
-        interrupted = self._transact(writes.close_open_runs)
+        interrupted = self._transact(transactions.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
         return Recovery(interrupted, written, unusable)
 
@@ -218,7 +218,7 @@ class Recorder:
     def _replay_run(self, run: RunRecord) -> bool:
         """False for a run that no log will ever take: it must not keep the station from starting."""
         try:
-            self._transact(partial(writes.put_run, run=run))
+            self._transact(partial(transactions.put_run, run=run))
         except Exception as error:
             if not is_refused(error):
                 raise
@@ -236,11 +236,11 @@ def _complete(job: _Job) -> None:
 
 def release_unit(data_dir: Path, release: Release) -> None:
     """Release a unit from being set aside; works beside a running station. Errors: LedgerError."""
-    schema.require_current(data_dir)
+    schema_version.require_current(data_dir)
     engine = open_writer(data_dir, BUSY_TIMEOUT_S)
     try:
         with translated(data_dir), engine.begin() as connection:
-            writes.put_release(connection, release)
+            transactions.put_release(connection, release)
     finally:
         with suppress(Exception):
             engine.dispose()

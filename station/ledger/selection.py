@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from station.ledger.hourly_sums import HOUR, PLACE
 from station.ledger.tables import RUNS, UNITS
-from station.ledger.tallies import HOUR, PLACE
 from station.model.done import ALREADY_PASSED, COUNTED_PURPOSES
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
-from station.model.yields import hour_of
+from station.yields.counting import hour_of
 
 
 def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElement[bool]]:

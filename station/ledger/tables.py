@@ -7,7 +7,7 @@
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
 
-Two more hold sums by the hour, made from the runs by `tallies` and never a source:
+Two more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
     hour_runs    runs by hour, place (station, batch, bundle, slot, operator), purpose, outcome and code
     hour_images  images by hour, place, purpose and partition

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from station.errors import UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld
-from station.line.decisions import Go
 from station.line.interlock import Skip
+from station.line.line_terms import Terms
+from station.line.log_decisions import Go
 from station.line.opened_run import opened_run
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
 from station.line.slot import Arrival, Moment, Phase, Slot
@@ -32,7 +33,6 @@ from station.line.slot_events import (
     Ticked,
     UnitFound,
 )
-from station.line.terms import Terms
 from station.model.devices import Device, DeviceMode
 from station.model.events import RunOpened
 from station.model.runs import Outcome

@@ -21,9 +21,10 @@ from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import AttemptEnded, HolderReady, HoldWanted, Progressed, RunCamera, RunEnded
-from station.line.batching import Batching
-from station.line.decisions import Decision
+from station.line.line_terms import Terms
+from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
+from station.line.open_batch import Batching
 from station.line.pool import Child, Pool
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -59,8 +60,7 @@ from station.line.slot_events import (
     WorkerGiven,
 )
 from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
-from station.line.stopping import Stopping
-from station.line.terms import Terms
+from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode

@@ -9,10 +9,10 @@ from contextlib import suppress
 from functools import partial
 
 from station.errors import StationError
-from station.line.decisions import Decision, Go
 from station.line.interlock import Check, Skip, interlock
+from station.line.line_terms import Terms
+from station.line.log_decisions import Decision, Go
 from station.line.setup import OpenLog
-from station.line.terms import Terms
 from station.model.devices import Device
 from station.model.serials import is_identity
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from station.line.line_terms import Terms
 from station.line.opened_run import closed_run, found_attempt
 from station.line.slot import STATE_OF_OUTCOME, Moment, Phase, Slot
 from station.line.slot_events import Effect, Submit
-from station.line.terms import Terms
 from station.model.events import RunFinished
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import is_identity

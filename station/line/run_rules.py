@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
 from station.line import admission
+from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
 from station.line.slot import Moment, Phase, Slot
@@ -28,7 +29,6 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.line.terms import Terms
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,

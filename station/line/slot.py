@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from station.flash.messages import CameraHeld, CameraNotHeld
-from station.line.decisions import Decision
+from station.line.log_decisions import Decision
 from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial, is_identity

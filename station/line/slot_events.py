@@ -19,7 +19,7 @@ from station.flash.messages import (
     Progressed,
     RunEnded,
 )
-from station.line.decisions import Decision
+from station.line.log_decisions import Decision
 from station.model.devices import Device
 from station.model.events import (
     LedgerFact,

@@ -30,6 +30,7 @@ from typing import Any
 
 from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunEnded
 from station.line import admission, run_rules
+from station.line.line_terms import Terms
 from station.line.slot import IDLE, WAITING, WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
@@ -51,7 +52,6 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.line.terms import Terms
 from station.model.events import OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
 
 Effects = tuple[Effect, ...]

@@ -11,7 +11,7 @@
 5. A unit that is skipped because it passed earlier is done: the line has just made sure of it.
 6. A run for another purpose never makes a unit done. It takes "done" away where it wrote, even if it passed: what the
    camera holds now is not what was produced.
-7. "Latest" is by `ordered_at`, which a clock that was set back does not turn round (`station.ledger.writes`).
+7. "Latest" is by `ordered_at`, which a clock that was set back does not turn round (`station.ledger.transactions`).
 """
 
 from __future__ import annotations

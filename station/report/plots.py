@@ -13,8 +13,8 @@ from typing import Any
 import pygal
 from pygal.style import Style
 
-from station.model.figures import YieldReport
-from station.printable import printable
+from station.terminal_text import printable
+from station.yields.figures import YieldReport
 
 # pygal looks for map plug-ins in every import that follows, by an interface that Python 3.12 no longer knows.
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from station.errors import UsageError
-from station.model.figures import YieldReport
-from station.report.figures import report_csv, report_json
 from station.report.text import report_text
+from station.report.yield_json import report_csv, report_json
+from station.yields.figures import YieldReport
 
 
 def _report_html(report: YieldReport) -> str:
     # Templates and plots take a while to load, which the other formats need not wait for.
-    from station.report.page import report_html
+    from station.report.html_report import report_html
 
     return report_html(report)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from station.model.done import COUNTED_PURPOSES
-from station.model.figures import DEFINITIONS, BundleCount, YieldReport
 from station.model.units import FailedUnit, hint_for
-from station.printable import printable
 from station.report.cells import chance, interval, moment, number, rate, seconds, share, table
+from station.terminal_text import printable
+from station.yields.figures import DEFINITIONS, BundleCount, YieldReport
 
 MOST_HOURS = 24
 """So many of the last hours are printed; the JSON report has all."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from station.errors import SettingsError
+from station.settings.refusals import invalid
 from station.settings.schema import APPLICATION
-from station.settings.wording import invalid
 
 _LIMIT_BYTES = 1 << 20
 

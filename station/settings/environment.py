@@ -6,8 +6,8 @@ import difflib
 import os
 from typing import Any
 
+from station.settings.refusals import invalid
 from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
-from station.settings.wording import invalid
 
 _SHORT = {"DATA_DIR": "data_dir", "ID": "id", "LANGUAGE": "language"}
 _SLIP_CUTOFF = 0.85

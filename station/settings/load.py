@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from station.settings.document import find_document
 from station.settings.environment import read_environment, variable
+from station.settings.refusals import invalid, shown, suggestion
 from station.settings.schema import ENTRIES, Settings, section_fields
-from station.settings.wording import invalid, shown, suggestion
 
 _Origin = Callable[[tuple[str, ...]], str]
 _NOTHING: Mapping[str, object] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from station.durable import write_durably
+from station.atomic_write import write_durably
 from station.errors import SettingsError
 from station.settings.document import usual_files
 from station.settings.schema import slot_name

@@ -11,16 +11,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request
-from station.sim import descriptors
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request
+from station.sim import camera_descriptors
 from station.sim.application_serial import application_serial
+from station.sim.bootloader_session import LEAVE_DELAY_S
 from station.sim.chip import Chip, Phase
 from station.sim.composite import Composite
 from station.sim.dfu_machine import DfuMachine
 from station.sim.faults import Fault
 from station.sim.firmware import Firmware, Leave
 from station.sim.reply import ACKNOWLEDGED, BROKEN, GONE, NEVER, STALL, Kind, PowerLost, Reply
-from station.sim.session import LEAVE_DELAY_S
 from station.sim.spec import CameraSpec
 
 _SETUP = struct.Struct("<BBHHH")
@@ -46,7 +46,7 @@ class Camera(Chip):
         self.late_s = 0.0
         """By how many seconds, in sum, its waits came out too long (or short): the simulation's fault, not a host's."""
         self.trace: list[tuple[int, int, int, int, int]] | None = [] if spec.trace else None
-        self.identity = descriptors.bootloader(spec)
+        self.identity = camera_descriptors.bootloader(spec)
         """What the camera shows on the bus now, or showed last."""
         self.composite: Composite | None = None
         """The serial port and the disk of the application while that is on the bus."""
@@ -158,7 +158,7 @@ class Camera(Chip):
 
     def take_serial(self, data: bytes) -> None:
         """Bytes for the application's serial port."""
-        self.take_data(descriptors.SERIAL_ENDPOINT, data)
+        self.take_data(camera_descriptors.SERIAL_ENDPOINT, data)
 
     def _or_lose_power(self, act: Callable[[], None]) -> None:
         try:
@@ -286,14 +286,16 @@ class Camera(Chip):
     def _interfaces(self) -> int:
         return len(self.identity.interface_classes)
 
-    def _bootloader_identity(self) -> descriptors.DescriptorSet:
-        return descriptors.bootloader(self.spec)
+    def _bootloader_identity(self) -> camera_descriptors.DescriptorSet:
+        return camera_descriptors.bootloader(self.spec)
 
-    def _application_identity(self) -> descriptors.DescriptorSet:
+    def _application_identity(self) -> camera_descriptors.DescriptorSet:
         fault = self.script.boot("app_serial")
         if fault is not None:
-            return descriptors.application(self.spec, fault.serial)
-        return descriptors.application(self.spec, application_serial(self.spec.application_serial, self.spec.serial))
+            return camera_descriptors.application(self.spec, fault.serial)
+        return camera_descriptors.application(
+            self.spec, application_serial(self.spec.application_serial, self.spec.serial)
+        )
 
     def _get_descriptor(self, now: float, value: int, length: int, data: bytes) -> Reply:
         answer = self.identity.answers.get(value)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from station.sim.faults import Fault
 from station.sim.firmware import Firmware, Leave, Outcome
-from station.sim.framing import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, Code, Header, Refusal
+from station.sim.omv_framing import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, Code, Header, Refusal
 from station.sim.packet_port import PacketPort
 from station.sim.reply import PowerLost
 from station.sim.spec import APPLICATION_PRODUCT_ID, VENDOR_ID

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
 
+from station.sim.bootloader_session import ATTACH_WINDOW_S, LEAVE_DELAY_S, Session
 from station.sim.faults import Fault, FaultScript
-from station.sim.flash import Flash
-from station.sim.session import ATTACH_WINDOW_S, LEAVE_DELAY_S, Session
 from station.sim.spec import CameraSpec
+from station.sim.storage import Flash
 
 _DETACH_FIXED_IN = (1, 0, 2)
 _SESSIONS_KEPT = 100

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from station.sim.descriptors import CDC_INTERFACE, DISK_ENDPOINT, DISK_INTERFACE, SERIAL_ENDPOINT
+from station.sim.camera_descriptors import CDC_INTERFACE, DISK_ENDPOINT, DISK_INTERFACE, SERIAL_ENDPOINT
 from station.sim.disk import Disk
 from station.sim.firmware import Firmware, Leave
-from station.sim.flash import Flash
 from station.sim.partitions import Medium
 from station.sim.reply import ACKNOWLEDGED, STALL, Kind, Reply
 from station.sim.serial_port import SerialPort
+from station.sim.storage import Flash
 
 _CLASS_OUT, _CLASS_IN, _ENDPOINT_OUT = 0x2100, 0xA100, 0x0201
 _SET_LINE_CODING, _GET_LINE_CODING, _SET_CONTROL_LINES, _SEND_BREAK = 0x20, 0x21, 0x22, 0x23

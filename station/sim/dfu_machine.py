@@ -7,11 +7,11 @@ status stage of the GETSTATUS that reports dfuDNBUSY, and an error of it shows i
 
 from __future__ import annotations
 
-from station.dfu.wire import Request, State, StatusCode
+from station.dfu.dfu_protocol import Request, State, StatusCode
 from station.sim.faults import Fault, FaultScript
-from station.sim.flash import Flash, Written
 from station.sim.partitions import BLOCK_BYTES
 from station.sim.reply import ACKNOWLEDGED, NEVER, STALL, Kind, PowerLost, Reply
+from station.sim.storage import Flash, Written
 
 _DNLOAD_STATES = (State.DFU_IDLE, State.DFU_DNLOAD_IDLE)
 

@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from station.sim.application_spec import KnownScript
 from station.sim.faults import FaultScript
-from station.sim.flash import Flash
 from station.sim.partitions import alt_of
 from station.sim.rom_files import HEADER_LIMIT_BYTES, image_bytes, rom_files
 from station.sim.spec import CameraSpec
+from station.sim.storage import Flash
 
 _LABEL = re.compile(rb"OpenMV [^\0;]+; MicroPython [^\0\r\n]+")
 _NO_LABEL = "OpenMV v5.0.0; MicroPython v1.26.0"

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from station.sim.framing import (
+from station.sim.omv_framing import (
     BUFFER_BYTES,
     HEADER_BYTES,
     MAX_PAYLOAD_BYTES,

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from station.errors import StationError
 from station.sim.control import Control
 from station.sim.hub import Hub
-from station.sim.server import UsbIpServer, listen_tcp, listen_unix
 from station.sim.spec import CameraSpec, load_specs
+from station.sim.usbip_server import UsbIpServer, listen_tcp, listen_unix
 from station.sim.vhci import KernelHost
 from station.sim.virtual_host import VirtualHost
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 
 from station.errors import UsbAccessError
+from station.sim.camera_socket import Link
 from station.sim.hub import Hub, Port
-from station.sim.link import Link
-from station.sim.wire import SPEED_HIGH
+from station.sim.usbip_messages import SPEED_HIGH
 
 VHCI = "/sys/devices/platform/vhci_hcd.0"
 CONTROLLERS = 8

@@ -15,9 +15,9 @@ from typing import Any
 
 from station.model.devices import Device, DeviceMode
 from station.sim.camera import Camera
-from station.sim.descriptors import DescriptorSet
+from station.sim.camera_descriptors import DescriptorSet
+from station.sim.camera_socket import Link
 from station.sim.hub import Hub, Port
-from station.sim.link import Link
 from station.sim.pseudo_terminal import PseudoTerminal
 from station.sim.reply import Kind
 

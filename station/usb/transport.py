@@ -15,12 +15,11 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from station.dfu.actions import DONE, Action, Broken, ControlIn, ControlOut, Data, Reply, SetInterface
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
 from station.errors import UsbError
 from station.model.devices import Device
-from station.usb import descriptors
+from station.usb import usb_descriptors
 from station.usb.access import UsbAccess
-from station.usb.descriptors import DeviceDescriptor
 from station.usb.failures import (
     claim_failure,
     errno_of,
@@ -30,6 +29,7 @@ from station.usb.failures import (
     transfer_failure,
 )
 from station.usb.libusb import libusb, node_of
+from station.usb.usb_descriptors import DeviceDescriptor
 
 INTERFACE = 0
 DESCRIPTOR_TIMEOUT_S = 5.0
@@ -98,18 +98,18 @@ class Transport:
 
     def configuration_descriptor_raw(self) -> bytes:
         """The configuration descriptor with its interfaces and class descriptors, as the camera sends it."""
-        read = partial(self._descriptor, descriptors.CONFIGURATION, 0, 0)
-        return self._decoded("configuration", bytes, partial(descriptors.read_configuration, read))
+        read = partial(self._descriptor, usb_descriptors.CONFIGURATION, 0, 0)
+        return self._decoded("configuration", bytes, partial(usb_descriptors.read_configuration, read))
 
     def string(self, index: int) -> str:
         """A string descriptor in the camera's first language; "" for index 0, which means that there is none."""
         if index == 0:
             return ""
         if self._language is None:
-            table = self._descriptor(descriptors.STRING, 0, 0, _STRING_ROOM_BYTES)
+            table = self._descriptor(usb_descriptors.STRING, 0, 0, _STRING_ROOM_BYTES)
             self._language = int.from_bytes(table[2:4], "little")
-        read = partial(self._descriptor, descriptors.STRING, index, self._language, _STRING_ROOM_BYTES)
-        return self._decoded("string", descriptors.decode_string, read)
+        read = partial(self._descriptor, usb_descriptors.STRING, index, self._language, _STRING_ROOM_BYTES)
+        return self._decoded("string", usb_descriptors.decode_string, read)
 
     def reset(self) -> None:
         """Reset the port. A camera that leaves the bus over it is what a reset is for, not a failure."""
@@ -168,7 +168,7 @@ class Transport:
         return found
 
     def _device_raw(self) -> bytes:
-        return self._descriptor(descriptors.DEVICE, 0, 0, descriptors.DEVICE_BYTES)
+        return self._descriptor(usb_descriptors.DEVICE, 0, 0, usb_descriptors.DEVICE_BYTES)
 
     def _descriptor(self, kind: int, index: int, language: int, size_bytes: int) -> bytes:
         room, view = self._buffer(size_bytes)
@@ -193,7 +193,7 @@ def prepare(access: UsbAccess) -> None:
     if access.kind == "libusb":
         libusb()
     else:
-        import station.usb.usbip.backend  # noqa: F401
+        import station.usb.usbip.usbip_backend  # noqa: F401
 
 
 def open_transport(access: UsbAccess, device: Device) -> Transport:
@@ -222,7 +222,7 @@ def _open_real(device: Device) -> Transport:
 
 def _open_virtual(access: UsbAccess, device: Device) -> Transport:
     # Imported here since a station on real hardware never needs it, and every process would pay for it.
-    from station.usb.usbip.backend import UsbIpBackend
+    from station.usb.usbip.usbip_backend import UsbIpBackend
 
     sockets = (device.node,) if device.node else access.usbip_sockets
     backend = UsbIpBackend(sockets)

@@ -1,7 +1,7 @@
 """The serial port of a camera's application: found by the camera's place on the bus, read and written within limits.
 
 1. The port is the one that the kernel made for the device in this place, never one with a certain name or number.
-2. `open_tty` chooses the line coding and raises DTR: the camera decides by both what it speaks (`station.app.wire`).
+2. `open_tty` chooses the line coding and raises DTR: the camera decides by both what it speaks (`app.omv_protocol`).
    Closing the port drops DTR, which ends the protocol.
 3. A port that vanishes is the reply `PORT_GONE`, at whatever moment.
 """
@@ -17,7 +17,7 @@ from typing import Final
 import serial
 
 from station.app.exchange import PORT_GONE, Heard, Listen, PortAction, PortBroken, PortReply, Send, Sent, Silent, Stuck
-from station.app.wire import PROTOCOL_RATE
+from station.app.omv_protocol import PROTOCOL_RATE
 from station.errors import ApplicationError, StationError, UsbAccessError, UsbBusyError
 from station.usb.ports import parse_port_path
 

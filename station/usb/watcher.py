@@ -10,8 +10,8 @@ from station.model.devices import Device
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence, list_cameras, read_camera
 from station.usb.udev import Overflow, UdevEvent, UdevMonitor
-from station.usb.usbip.watcher import VirtualWatcher, virtual_devices
-from station.usb.watching import OnEvent, Watcher
+from station.usb.usbip.usbip_watcher import VirtualWatcher, virtual_devices
+from station.usb.watcher_thread import OnEvent, Watcher
 
 __all__ = ["UdevWatcher", "VirtualWatcher", "Watcher", "list_devices"]
 

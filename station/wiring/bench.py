@@ -31,8 +31,8 @@ class Bench:
 @contextmanager
 def real_bench() -> Iterator[Bench]:
     """The machine's own USB, for this station alone."""
+    from station.usb.bus_lock import BusLock
     from station.usb.libusb import libusb_backend
-    from station.usb.lock import BusLock
     from station.usb.watcher import UdevWatcher
 
     with BusLock():
@@ -45,7 +45,7 @@ def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
 
     One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`.
     """
-    from station.sim.demo import demo_specs
+    from station.sim.demo_cameras import demo_specs
     from station.sim.virtual_line import VirtualLine
     from station.usb.watcher import VirtualWatcher
 
@@ -57,7 +57,7 @@ def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
 @contextmanager
 def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
     """A bench of virtual cameras that `station sim` serves in these folders, for this station alone."""
-    from station.usb.lock import BusLock
+    from station.usb.bus_lock import BusLock
     from station.usb.watcher import VirtualWatcher
 
     for directory in directories:

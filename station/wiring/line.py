@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from station.board.board import Board
 from station.control.server import LineService
 from station.control.wire import LineAbout
-from station.flash import processes
+from station.flash import child_processes
 from station.line.dispatcher import Listeners
-from station.line.line import Line
 from station.line.pool import Programs
+from station.line.running_line import Line
 from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.bundles import Bundle
@@ -138,7 +138,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 def programs_for(access: UsbAccess, board: Board) -> Programs:
     """The child processes of a line that works on this bus."""
     return Programs(
-        processes.fork_context(),
-        partial(processes.hold, access=access, board=board),
-        partial(processes.work, access=access, board=board),
+        child_processes.fork_context(),
+        partial(child_processes.hold, access=access, board=board),
+        partial(child_processes.work, access=access, board=board),
     )

@@ -20,7 +20,7 @@ from station.model.serials import canonical_serial
 from station.model.units import RunFilter
 
 if TYPE_CHECKING:
-    from station.dashboard.records import Records
+    from station.dashboard.log_port import Records
     from station.ledger.reader import Reader
 
 CLOCK_SLACK = timedelta(minutes=1)
@@ -65,7 +65,7 @@ def units_named(data_dir: Path, serial: str) -> frozenset[str]:
 @contextmanager
 def open_records(data_dir: Path) -> Iterator[Records]:
     """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""
-    from station.dashboard.records import Records
+    from station.dashboard.log_port import Records
     from station.ledger.reader import Reader
 
     with closing(Reader(data_dir)) as reader:
@@ -98,11 +98,11 @@ class Replies:
 
 def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitStack) -> OpenLog:
     """The log of the data folder, made where there is none, what an earlier station left over settled."""
-    from station.ledger import schema
+    from station.ledger import schema_version
     from station.ledger.reader import Reader
     from station.ledger.recorder import Recorder
 
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, replies)
     opened.callback(recorder.close, RECORDER_CLOSE_S)
     recorder.close_interrupted()

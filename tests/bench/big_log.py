@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from station.ledger import schema, tallies
+from station.ledger import hourly_sums, schema_version
 from station.ledger.database import log_file, open_writer
 
 UNITS_PER_BATCH = 2000
@@ -58,7 +58,7 @@ def serial_of(number: int) -> str:
 
 def make(data_dir: Path, runs: int = 1_000_000) -> None:
     """Make a log of so many runs in a folder that has none."""
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     with closing(sqlite3.connect(log_file(data_dir), isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -200000")
@@ -70,7 +70,7 @@ def make(data_dir: Path, runs: int = 1_000_000) -> None:
             _insert(connection, rows)
     engine = open_writer(data_dir)
     with engine.begin() as connection:
-        tallies.rebuild(connection)
+        hourly_sums.rebuild(connection)
     with engine.connect() as connection_:
         connection_.exec_driver_sql("COMMIT")
         connection_.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from station.ledger import schema
+from station.ledger import schema_version
 from station.ledger.recorder import Recorder
 from station.model.events import AttemptFinished, LedgerReply, RunCommitted, RunFinished, RunOpened
 from station.model.ids import new_id
@@ -41,7 +41,7 @@ _BLOCK_BYTES = 4096
 
 def record(data_dir: Path, seed: int = 5) -> list[RunRecord]:
     """Write the shift through the recorder and wait until all of it is committed."""
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
     recorder = Recorder(data_dir, replies.put)
     runs = list(shift_runs(seed))

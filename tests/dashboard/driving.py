@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 
 from station.control.client import is_served
 from station.dashboard.app import Dashboard
-from station.dashboard.face import Face
-from station.dashboard.leaving import Leaving
-from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.exit_status import Leaving
+from station.dashboard.tiles.tile_content import Face
+from station.dashboard.tiles.tile_grid import SlotGrid
 from station.wiring.log import open_records
 from tests.harness import Bench, wait_for
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from station.control.server import listening_socket
 from station.control.wire import LineAbout, LineStatus, Snapshot
-from station.dashboard.records import Records
-from station.model.balance import summary_of
+from station.dashboard.log_port import Records
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, RunLine, UnitStory
-from station.model.yields import Rates, summarize
+from station.yields.balance import summary_of
+from station.yields.counting import Rates, summarize
 
 PLANNED = 100
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ from textual.events import Key
 from textual.widgets import Input
 
 from station.dashboard.app import Dashboard
-from station.dashboard.screens.asking import Question
-from station.dashboard.screens.batch import BatchDialog
-from station.dashboard.screens.desk import Desk
+from station.dashboard.screens.batch_form import BatchDialog
+from station.dashboard.screens.main_screen import Desk
+from station.dashboard.screens.question import Question
 from station.sim.faults import Fault
 from tests.dashboard.driving import Operator, dashboard
 from tests.integration.conftest import MakeBench, camera, serial

@@ -15,13 +15,13 @@ from textual.widgets import DataTable, Input
 from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.language import choose
-from station.dashboard.pages.help import help_lines
-from station.dashboard.pages.yields import line_lines, part_lines
-from station.dashboard.screens.batch import closing_lines
-from station.dashboard.widgets.status import figures
-from station.dashboard.wrapping import cut, pad, wrap
-from station.model.balance import summary_of
-from station.model.yields import summarize
+from station.dashboard.pages.help_page import help_lines
+from station.dashboard.pages.yield_page import line_lines, part_lines
+from station.dashboard.screens.batch_form import closing_lines
+from station.dashboard.text_wrap import cut, pad, wrap
+from station.dashboard.widgets.status_lines import figures
+from station.yields.balance import summary_of
+from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
 from tests.dashboard.settling import until_still

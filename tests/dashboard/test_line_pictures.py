@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
-from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.tiles.tile_grid import SlotGrid
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, STOPPED, scripted_line
 from tests.dashboard.settling import until, until_begun, until_still
 

@@ -8,9 +8,9 @@ import pytest
 
 from station.control.client import is_served
 from station.dashboard.app import Dashboard
-from station.dashboard.leaving import Leaving
-from station.dashboard.screens.asking import Question
-from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.exit_status import Leaving
+from station.dashboard.screens.question import Question
+from station.dashboard.tiles.tile_grid import SlotGrid
 from station.sim.faults import Fault
 from tests.dashboard.driving import dashboard
 from tests.integration.conftest import MakeBench, camera, serial

@@ -14,10 +14,10 @@ from textual.widgets import DataTable, Input
 
 from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
-from station.dashboard.leaving import Leaving
-from station.dashboard.pages.yields import bar, newest_hours
-from station.model.yields import HourCount
+from station.dashboard.exit_status import Leaving
+from station.dashboard.pages.yield_page import bar, newest_hours
 from station.sim.faults import Fault
+from station.yields.counting import HourCount
 from tests.dashboard.driving import Operator, dashboard
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
 from tests.dashboard.settling import until, until_begun, until_still

@@ -12,13 +12,13 @@ from textual.widgets import Input
 
 from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
-from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.tiles.tile_grid import SlotGrid
 from station.dashboard.widgets.keys_line import KeysLine, rows_of
-from station.dashboard.widgets.rows import Rows
+from station.dashboard.widgets.text_table import Rows
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotView
 from station.model.units import UnitStory
-from station.model.yields import summarize
+from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, failed_unit, listed, scripted_line
 

@@ -14,8 +14,8 @@ from textual.widgets import Input
 from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.input.barcode import Recognizer, Scan, Scanner
-from station.dashboard.pages.units import UnitsPage
-from station.dashboard.widgets.grid import SlotGrid
+from station.dashboard.pages.units_page import UnitsPage
+from station.dashboard.tiles.tile_grid import SlotGrid
 from tests.dashboard.driving import Operator
 from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, scripted_line, serial
 

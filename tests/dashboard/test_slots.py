@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from station.dashboard.screens.asking import Question
+from station.dashboard.screens.question import Question
 from station.sim.faults import Fault
 from tests.dashboard.driving import Operator, dashboard
 from tests.harness import Bench

@@ -10,9 +10,9 @@ from textual.widgets import DataTable
 
 from station.control.client import is_served
 from station.control.wire import LineStatus
-from station.dashboard.face import face_of
-from station.dashboard.pace import Pace
-from station.dashboard.widgets.status import banner_of
+from station.dashboard.eta import Pace
+from station.dashboard.tiles.tile_content import face_of
+from station.dashboard.widgets.status_lines import banner_of
 from station.errors import HINTS
 from station.line.admission import APPLICATION, NOT_A_SLOT, NOT_HELD
 from station.model.slots import SlotState, SlotView

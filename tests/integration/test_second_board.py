@@ -13,7 +13,7 @@ from station.board.boot_header import BootHeaderRule
 from station.board.partition import ImageKind, Medium, Partition, PartitionLimits, ReleaseImage
 from station.board.serial_rule import SerialForm, SerialRule
 from station.board.usb_ids import UsbIds
-from station.bundle.demo import make_demo_release
+from station.bundle.demo_release import make_demo_release
 from station.bundle.store import BundleStore
 from station.line.dispatcher import Listeners
 from station.line.setup import LineSetup

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from station.sim.framing import Code, Flags, build, read_header, read_payload
+from station.sim.omv_framing import Code, Flags, build, read_header, read_payload
 from tests.harness import wait_for
 from tests.rig.workbench import SYSFS, Workbench, install_rule
 

@@ -22,10 +22,16 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 PRELOADED = (
-    *("station.cli.run", "station.cli.flash", "station.cli.slots", "station.cli.checks", "station.cli.export"),
-    *("station.cli.doctor", "station.cli.running", "station.wiring", "station.settings", "station.bundle.store"),
-    *("station.ledger.recorder", "station.ledger.reader", "station.ledger.schema", "station.ledger.migrate"),
-    *("station.line.line", "station.control.server", "station.usb.watcher", "station.usb.libusb", "station.usb.lock"),
+    *("station.cli.run", "station.cli.flash", "station.cli.slots", "station.cli.doctor_checks", "station.cli.export"),
+    *("station.cli.doctor", "station.cli.line_command", "station.wiring", "station.settings", "station.bundle.store"),
+    *("station.ledger.recorder", "station.ledger.reader", "station.ledger.schema_version", "station.ledger.migrate"),
+    *(
+        "station.line.running_line",
+        "station.control.server",
+        "station.usb.watcher",
+        "station.usb.libusb",
+        "station.usb.bus_lock",
+    ),
     *("usb.backend.libusb1", "pyudev", "alembic.command", "alembic.config", "sqlalchemy.dialects.sqlite"),
     *("typer.main", "typer.exceptions", "multiprocessing.forkserver", "multiprocessing.popen_forkserver"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.ledger import schema
+from station.ledger import schema_version
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich"}
@@ -73,7 +73,7 @@ def test_no_command_loads_the_dashboard_for_its_help(command: str) -> None:
 
 @pytest.mark.parametrize("words", [["report"], ["export"], ["db", "upgrade"]])
 def test_what_reads_the_log_of_a_named_folder_loads_what_that_takes(tmp_path: Path, words: list[str]) -> None:
-    schema.create_or_check(tmp_path)
+    schema_version.create_or_check(tmp_path)
     loaded = modules_after(carried_out(*words, "--data-dir", str(tmp_path)))
     packages = {name.partition(".")[0] for name in loaded}
     assert {"sqlalchemy", "typer"} <= packages
@@ -83,5 +83,5 @@ def test_what_reads_the_log_of_a_named_folder_loads_what_that_takes(tmp_path: Pa
 
 
 def test_a_line_opens_its_log_without_the_mapper() -> None:
-    loaded = modules_after("import station.ledger.recorder, station.ledger.reader, station.ledger.schema")
+    loaded = modules_after("import station.ledger.recorder, station.ledger.reader, station.ledger.schema_version")
     assert not loaded & {"sqlalchemy.orm", "alembic"}

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from station.clock import monotonic_s
 from station.errors import BootError, CameraError
+from station.flash.dfu_session import DfuSession
 from station.flash.messages import CancelRun
 from station.flash.pipe import Cancelled, Link
-from station.flash.session import DfuSession
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome, RunOptions
 

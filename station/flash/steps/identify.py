@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 
 from station.board.board import Board
 from station.board.partition import SizeProbe
-from station.dfu.descriptors import DfuInterface, parse_dfu_interface
+from station.dfu.dfu_descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, IdentityError
-from station.flash.session import DfuSession
+from station.flash.dfu_session import DfuSession
 
 WRONG = "identity.wrong_partitions"
 

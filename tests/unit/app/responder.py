@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from station.app.exchange import Heard, Listen, PortAction, PortGone, PortReply, Send, Sent, Silent
+from station.app.omv_protocol import ChannelId, Flag, NakStatus, Opcode, StdinEvent, StdinRequest, SystemEvent
 from station.app.packet import Packet, PacketReader
-from station.app.wire import ChannelId, Flag, NakStatus, Opcode, StdinEvent, StdinRequest, SystemEvent
 
 MAX_PAYLOAD_BYTES = 8178
 READ_PIECE_BYTES = 512

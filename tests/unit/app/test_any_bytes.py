@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.app.client import Client
+from station.app.app_client import Client
 from station.app.conversation import Conversation, converse
 from station.app.exchange import PORT_GONE, Heard, Listen, PortAction, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.app.packet import Packet

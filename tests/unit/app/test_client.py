@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from station.app.answers import Capabilities
-from station.app.client import Client, Leaving
+from station.app.app_client import Client, Leaving
 from station.app.conversation import Conversation, converse
+from station.app.omv_protocol import ChannelId, Flag, NakStatus, Opcode, StdinRequest
 from station.app.packet import Packet
 from station.app.packet_link import Timing
 from station.app.script import ScriptOutput
-from station.app.wire import ChannelId, Flag, NakStatus, Opcode, StdinRequest
 from station.errors import ApplicationError
 from tests.unit.app.responder import Responder, VirtualPort
 

@@ -9,7 +9,7 @@ from typing import Any
 import openmv.camera
 import pytest
 
-from station.app.client import Client
+from station.app.app_client import Client
 from station.app.conversation import Conversation, converse
 from tests.unit.app.responder import Responder, VirtualPort
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openmv.transport import Transport
 
+from station.app.omv_protocol import EVENT_NOTIFY, MAX_PAYLOAD_BYTES, Flag, Opcode
 from station.app.packet import CameraEvent, Packet, PacketReader
-from station.app.wire import EVENT_NOTIFY, MAX_PAYLOAD_BYTES, Flag, Opcode
 
 BYTE = st.integers(0, 255)
 PACKETS = st.builds(Packet, BYTE, BYTE, BYTE, BYTE, st.binary(max_size=40))

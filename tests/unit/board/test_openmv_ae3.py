@@ -7,7 +7,7 @@ from station.board.partition import Partition
 from station.dfu.actions import DONE, Action
 from station.dfu.engine import ProtocolMisuse, drive
 from station.dfu.limits import SameForAll, TimeLimits
-from station.flash.session import DfuSession
+from station.flash.dfu_session import DfuSession
 from tests.unit.dfu.ae3_engine import ae3_engine
 
 assert OPENMV_AE3.recovery is not None

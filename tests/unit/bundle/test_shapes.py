@@ -11,7 +11,7 @@ import pytest
 
 from station.board.openmv_ae3 import HE, HP, ROMFS0, ROMFS1
 from station.bundle import folder as folder_module
-from station.bundle.release import NO_CHOICES, Choices
+from station.bundle.release_images import NO_CHOICES, Choices
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle

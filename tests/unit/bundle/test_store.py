@@ -13,7 +13,7 @@ from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.errors import BundleError
 from station.model.bundles import Bundle
-from station.wiring.bundles import demo_bundle
+from station.wiring.bundle_choice import demo_bundle
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
 

@@ -12,9 +12,9 @@ import pytest
 
 from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
-from station.cli import checks
-from station.cli.checks import Finding, examine
-from station.ledger import schema
+from station.cli import doctor_checks
+from station.cli.doctor_checks import Finding, examine
+from station.ledger import schema_version
 from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
 
@@ -42,7 +42,7 @@ def machine(tmp_path: Path) -> Path:
 @pytest.fixture
 def well(data_dir: Path, tmp_path: Path) -> Path:
     """A data folder with a log and with a bundle in use."""
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     release = tmp_path / "release"
     make_demo_release(release, hp_bytes=4096, he_bytes=4096, romfs0_bytes=4096, romfs1_bytes=4096)
     store = BundleStore(data_dir, OPENMV_AE3)
@@ -168,7 +168,7 @@ def test_one_thing_is_wrong(machine: Path, well: Path, harm: Harm) -> None:
 def test_programs_that_disturb_cameras_are_named_only_where_no_rule_keeps_them_off(machine: Path, well: Path) -> None:
     start(machine, "systemd", "ModemManager", "udisksd")
     (machine / "etc/usbmount").mkdir()
-    (machine / checks.USBMOUNT).touch()
+    (machine / doctor_checks.USBMOUNT).touch()
     assert "other programs" not in by_name(examine(None, None, machine))
     replace_in_rule(machine, "# version 2", "#")
     found = by_name(examine(None, None, machine))["other programs"]
@@ -176,7 +176,7 @@ def test_programs_that_disturb_cameras_are_named_only_where_no_rule_keeps_them_o
     for name in ("ModemManager", "udisksd", "usbmount"):
         assert name in found.found
     assert "systemd" not in found.found
-    assert found.mend == checks.INSTALL_RULE
+    assert found.mend == doctor_checks.INSTALL_RULE
 
 
 def test_the_first_folder_of_udev_counts(machine: Path, well: Path) -> None:
@@ -189,7 +189,7 @@ def test_the_first_folder_of_udev_counts(machine: Path, well: Path) -> None:
 
 
 def test_too_little_room(machine: Path, well: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(doctor_checks, "LEAST_FREE_BYTES", 1 << 60)
     (wrong,) = [finding for finding in examine(None, None, machine) if not finding.ok]
     assert (wrong.name, wrong.exit_code) == ("disk", 4)
 
@@ -213,7 +213,7 @@ def test_a_configuration_that_is_wrong_does_not_hide_the_machine(machine: Path, 
 
 
 def test_the_command(station: Station, well: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks.examine, "__defaults__", (machine,))
+    monkeypatch.setattr(doctor_checks.examine, "__defaults__", (machine,))
     told = station("doctor", "--json")
     assert (told.exit_code, told.json["ok"]) == (0, True)
     assert set(told.json["checks"][0]) == {"check", "ok", "found", "mend"}

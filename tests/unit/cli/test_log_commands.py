@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from station.ledger import schema
+from station.ledger import schema_version
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, RunCommitted, RunFinished
@@ -32,7 +32,7 @@ def runs(data_dir: Path) -> list[RunRecord]:
         a_run(Outcome.PASS, 10),
         a_run(Outcome.FAIL, 20, serial=OTHER_SERIAL, batch="other", run_id=new_id()),
     ]
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
     recorder = Recorder(data_dir, replies.put)
     for record in records:
@@ -304,8 +304,8 @@ def test_a_wrong_format_is_said_before_a_missing_log(station: Station, data_dir:
 
 def test_db_upgrade_makes_the_log_once(station: Station, data_dir: Path) -> None:
     first = station("db", "upgrade", "--json").json
-    assert (first["before"], first["after"], first["backup_file"]) == (None, schema.HEAD, None)
-    assert station("db", "upgrade", "--json").json["before"] == schema.HEAD
+    assert (first["before"], first["after"], first["backup_file"]) == (None, schema_version.HEAD, None)
+    assert station("db", "upgrade", "--json").json["before"] == schema_version.HEAD
     assert "nothing to do" in station("db", "upgrade").err
 
 

@@ -22,9 +22,9 @@ from station.dfu.actions import (
     SetInterface,
     Wait,
 )
-from station.dfu.descriptors import parse_dfu_interface
+from station.dfu.dfu_descriptors import parse_dfu_interface
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
 from station.dfu.engine import DetachResult, Operation, ProtocolMisuse, ShortFrame, drive
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
 from station.errors import CameraError
 from station.sim.camera import Camera
 from station.sim.faults import Fault

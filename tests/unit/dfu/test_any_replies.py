@@ -25,9 +25,9 @@ from station.dfu.actions import (
     SetInterface,
     Wait,
 )
+from station.dfu.dfu_protocol import Request, Status
 from station.dfu.engine import MAX_STATUS_REQUESTS, Engine, Finished, Operation, ProtocolMisuse, drive
-from station.dfu.transitions import Belief
-from station.dfu.wire import Request, Status
+from station.dfu.transition_table import Belief
 from station.errors import HINTS, CameraError
 from tests.unit.dfu.ae3_engine import ae3_engine
 from tests.unit.dfu.rules import Witness

@@ -20,10 +20,10 @@ from station.dfu.actions import (
     SetInterface,
     Wait,
 )
+from station.dfu.dfu_protocol import Request, State, Status
 from station.dfu.engine import DetachResult, Engine, Operation, ProtocolMisuse, ShortFrame, drive
 from station.dfu.limits import SameForAll
-from station.dfu.transitions import Belief
-from station.dfu.wire import Request, State, Status
+from station.dfu.transition_table import Belief
 from station.errors import CameraError, DfuError
 from tests.unit.dfu.ae3_engine import ae3_engine
 

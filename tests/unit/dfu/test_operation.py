@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from station.dfu.actions import DONE, STALLED, Action, ControlIn, Data, Reply
+from station.dfu.dfu_protocol import Request
 from station.dfu.engine import Engine, Finished, ProtocolMisuse, drive
-from station.dfu.transitions import Belief
-from station.dfu.wire import Request
+from station.dfu.transition_table import Belief
 from station.errors import UsbError
 from tests.unit.dfu.ae3_engine import ae3_engine
 

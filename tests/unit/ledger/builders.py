@@ -10,7 +10,7 @@ from typing import Any
 
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
-from station.model.yields import YieldReport
+from station.yields.counting import YieldReport
 
 START = datetime(2026, 11, 22, 8, 0, 0, 123456, tzinfo=UTC)
 SERIAL = "3A0F5C77B1D2E49600112233"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from station.ledger import schema
+from station.ledger import schema_version
 from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
@@ -41,7 +41,7 @@ class Replies:
 def migrated_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One log, made by the real migrations; tests take copies of it."""
     data_dir = tmp_path_factory.mktemp("migrated")
-    schema.create_or_check(data_dir)
+    schema_version.create_or_check(data_dir)
     return data_dir / FILE_NAME
 
 

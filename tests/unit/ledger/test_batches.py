@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from station.ledger import migrate, schema
+from station.ledger import migrate, schema_version
 from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
@@ -150,8 +150,8 @@ def test_the_log_of_an_older_station_gets_the_table_and_keeps_its_runs(
     run = a_run()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
         connection.execute("INSERT INTO units VALUES ('u', ?, 1)", (run.serial,))
-    assert schema.state(tmp_path) is schema.SchemaState.OUTDATED
-    assert schema.upgrade(tmp_path).before == "0002"
+    assert schema_version.state(tmp_path) is schema_version.SchemaState.OUTDATED
+    assert schema_version.upgrade(tmp_path).before == "0002"
     with closing(Reader(tmp_path)) as reader:
         assert reader.open_batch("bench-1") is None
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from station.errors import LedgerError, UsageError
-from station.ledger.importing import Imported, import_runs
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
+from station.ledger.run_import import Imported, import_runs
 from station.model.events import RunOpened
 from station.model.runs import Outcome
-from station.model.yields import summarize
+from station.yields.counting import summarize
 from tests.unit.ledger.builders import a_run, an_attempt, opened, rounded
 from tests.unit.ledger.conftest import LIMIT_S
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from station.ledger.check import check
+from station.ledger.integrity import check
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.runs import Outcome

@@ -19,16 +19,16 @@ from sqlalchemy.engine import Engine
 from station.errors import HINTS, LedgerError, UsageError
 from station.ledger.database import FILE_NAME, open_reader
 from station.ledger.history import _of_batch, _of_no_batch, _Prepared
-from station.ledger.importing import import_runs
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, release_unit
+from station.ledger.run_import import import_runs
 from station.model.batches import Batch
 from station.model.events import BatchNoted, RunCommitted, RunFinished, RunOpened, UnitHistory
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, Purpose, RunRecord
 from station.model.serials import reversed_serial
 from station.model.units import Release, RunFilter
-from station.model.yields import summarize
+from station.yields.counting import summarize
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened, sha256
 from tests.unit.ledger.conftest import Replies
 

@@ -14,8 +14,8 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from station.errors import LedgerError
-from station.ledger.check import check
 from station.ledger.database import FILE_NAME
+from station.ledger.integrity import check
 from station.ledger.journal import FOLDER, journal_files
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, Recovery

@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import text
 
 from station.errors import LedgerError, UsageError
-from station.ledger import migrate, schema
+from station.ledger import migrate, schema_version
 from station.ledger.backup import backup
-from station.ledger.check import check
 from station.ledger.database import FILE_NAME, open_reader, open_writer
+from station.ledger.integrity import check
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
-from station.ledger.schema import SchemaState
+from station.ledger.schema_version import SchemaState
 from station.model.events import RunFinished
 from tests.unit.ledger.builders import a_run
 from tests.unit.ledger.conftest import Replies
@@ -41,23 +41,23 @@ def code_of(action: object, *arguments: object) -> str:
 
 
 def test_head_is_the_migrations_head() -> None:
-    assert migrate.script_head() == schema.HEAD
+    assert migrate.script_head() == schema_version.HEAD
 
 
 def test_a_new_log_is_made_and_is_current(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there % yet"
-    assert schema.state(folder) is SchemaState.MISSING
-    schema.create_or_check(folder)
-    assert schema.state(folder) is SchemaState.CURRENT
-    schema.create_or_check(folder)
+    assert schema_version.state(folder) is SchemaState.MISSING
+    schema_version.create_or_check(folder)
+    assert schema_version.state(folder) is SchemaState.CURRENT
+    schema_version.create_or_check(folder)
     assert check(folder).ok
 
 
 def test_migrations_go_up_down_and_up_again(tmp_path: Path) -> None:
     migrate.to(tmp_path, "head")
-    assert schema.state(tmp_path) is SchemaState.CURRENT
+    assert schema_version.state(tmp_path) is SchemaState.CURRENT
     migrate.to(tmp_path, "base")
-    assert schema.state(tmp_path) is SchemaState.MISSING
+    assert schema_version.state(tmp_path) is SchemaState.MISSING
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
     assert names == {"alembic_version"}
@@ -111,60 +111,60 @@ def test_check_sees_damage(data_dir: Path, replies: Replies) -> None:
 
 
 def test_an_outdated_log_is_refused_until_it_is_upgraded(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
-    monkeypatch.setattr(schema, "HEAD", "9999")
-    assert schema.state(data_dir) is SchemaState.OUTDATED
-    assert code_of(schema.create_or_check, data_dir) == "ledger.schema_outdated"
+    monkeypatch.setattr(schema_version, "REVISIONS", (*schema_version.REVISIONS, "9999"))
+    monkeypatch.setattr(schema_version, "HEAD", "9999")
+    assert schema_version.state(data_dir) is SchemaState.OUTDATED
+    assert code_of(schema_version.create_or_check, data_dir) == "ledger.schema_outdated"
     assert code_of(Reader, data_dir) == "ledger.schema_outdated"
 
 
 def test_upgrade_keeps_a_copy_first(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "REVISIONS", ("0000", *schema.REVISIONS))
+    monkeypatch.setattr(schema_version, "REVISIONS", ("0000", *schema_version.REVISIONS))
     execute(data_dir, "UPDATE alembic_version SET version_num = '0000'")
     upgraded: list[Path] = []
     monkeypatch.setattr(migrate, "to", lambda folder, revision: upgraded.append(folder))
-    done = schema.upgrade(data_dir)
+    done = schema_version.upgrade(data_dir)
     assert upgraded == [data_dir]
-    assert (done.before, done.after) == ("0000", schema.HEAD)
+    assert (done.before, done.after) == ("0000", schema_version.HEAD)
     assert done.backup_file is not None
     with closing(sqlite3.connect(done.backup_file)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0000",)]
 
 
 def test_upgrade_makes_a_log_and_leaves_a_current_one(tmp_path: Path) -> None:
-    assert schema.upgrade(tmp_path) == schema.Upgrade(None, schema.HEAD, None)
-    assert schema.upgrade(tmp_path) == schema.Upgrade(schema.HEAD, schema.HEAD, None)
-    assert not (tmp_path / schema.BACKUP_FOLDER).exists()
+    assert schema_version.upgrade(tmp_path) == schema_version.Upgrade(None, schema_version.HEAD, None)
+    assert schema_version.upgrade(tmp_path) == schema_version.Upgrade(schema_version.HEAD, schema_version.HEAD, None)
+    assert not (tmp_path / schema_version.BACKUP_FOLDER).exists()
 
 
 def test_a_newer_log_is_refused_and_not_touched(data_dir: Path) -> None:
     execute(data_dir, "UPDATE alembic_version SET version_num = 'ffff'")
-    assert schema.state(data_dir) is SchemaState.NEWER
-    assert code_of(schema.create_or_check, data_dir) == "ledger.schema_unknown"
-    assert code_of(schema.upgrade, data_dir) == "ledger.schema_unknown"
-    assert not (data_dir / schema.BACKUP_FOLDER).exists()
+    assert schema_version.state(data_dir) is SchemaState.NEWER
+    assert code_of(schema_version.create_or_check, data_dir) == "ledger.schema_unknown"
+    assert code_of(schema_version.upgrade, data_dir) == "ledger.schema_unknown"
+    assert not (data_dir / schema_version.BACKUP_FOLDER).exists()
 
 
 def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
     file = tmp_path / FILE_NAME
     file.write_bytes(b"this is a letter, not a log\n" * 200)
     before = file.read_bytes()
-    assert schema.state(tmp_path) is SchemaState.CORRUPT
-    for action in (schema.create_or_check, schema.upgrade, check, Reader):
+    assert schema_version.state(tmp_path) is SchemaState.CORRUPT
+    for action in (schema_version.create_or_check, schema_version.upgrade, check, Reader):
         assert code_of(action, tmp_path) == "ledger.corrupt"
     assert file.read_bytes() == before
 
 
 def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     execute(tmp_path, "CREATE TABLE recipes (name TEXT)")
-    assert schema.state(tmp_path) is SchemaState.FOREIGN
-    assert code_of(schema.create_or_check, tmp_path) == "ledger.corrupt"
+    assert schema_version.state(tmp_path) is SchemaState.FOREIGN
+    assert code_of(schema_version.create_or_check, tmp_path) == "ledger.corrupt"
 
 
 def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).touch()
-    schema.create_or_check(tmp_path)
-    assert schema.state(tmp_path) is SchemaState.CURRENT
+    schema_version.create_or_check(tmp_path)
+    assert schema_version.state(tmp_path) is SchemaState.CURRENT
 
 
 def test_a_failed_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +172,8 @@ def test_a_failed_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("the power went")
 
     monkeypatch.setattr(migrate, "_refuse_broken_keys", broken)
-    assert code_of(schema.create_or_check, tmp_path) == "ledger.not_writable"
-    assert schema.state(tmp_path) is SchemaState.MISSING
+    assert code_of(schema_version.create_or_check, tmp_path) == "ledger.not_writable"
+    assert schema_version.state(tmp_path) is SchemaState.MISSING
 
 
 @pytest.mark.parametrize("action", [Reader, check])
@@ -184,9 +184,9 @@ def test_reading_a_log_that_is_not_there(tmp_path: Path, action: object) -> None
 
 def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert code_of(schema.create_or_check, tmp_path / "file" / "data") == "ledger.not_writable"
+    assert code_of(schema_version.create_or_check, tmp_path / "file" / "data") == "ledger.not_writable"
     (tmp_path / "data" / FILE_NAME).mkdir(parents=True)
-    assert code_of(schema.create_or_check, tmp_path / "data") == "ledger.not_writable"
+    assert code_of(schema_version.create_or_check, tmp_path / "data") == "ledger.not_writable"
 
 
 @contextmanager
@@ -207,20 +207,20 @@ def test_a_folder_and_a_log_without_permission(data_dir: Path) -> None:
         folder = Path(name)
         folder.chmod(0o555)
         with as_ordinary_user():
-            assert code_of(schema.create_or_check, folder) == "ledger.not_writable"
+            assert code_of(schema_version.create_or_check, folder) == "ledger.not_writable"
         folder.chmod(0o777)
         file = folder / FILE_NAME
         file.write_bytes((data_dir / FILE_NAME).read_bytes())
         file.chmod(0o444)
         with as_ordinary_user():
-            assert code_of(schema.create_or_check, folder) == "ledger.not_writable"
+            assert code_of(schema_version.create_or_check, folder) == "ledger.not_writable"
         folder.chmod(0o700)
 
 
 def test_a_log_that_another_program_is_writing_is_good(data_dir: Path) -> None:
     engine = open_writer(data_dir)
     with engine.begin():
-        schema.create_or_check(data_dir)
+        schema_version.create_or_check(data_dir)
     engine.dispose()
 
 
@@ -276,7 +276,7 @@ def test_backup_to_nowhere_and_of_nothing(data_dir: Path, tmp_path: Path) -> Non
 def test_alembic_is_not_loaded_for_an_ordinary_start(data_dir: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from station.ledger import schema, recorder, reader\n"
-        f"folder = Path({str(data_dir)!r}); schema.create_or_check(folder); reader.Reader(folder).open_runs()\n"
+        f"folder = Path({str(data_dir)!r}); schema_version.create_or_check(folder); reader.Reader(folder).open_runs()\n"
         "assert 'sqlalchemy' in sys.modules; print('alembic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)

@@ -16,7 +16,7 @@ from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.model.runs import RunRecord
 from station.model.units import RunFilter
-from station.model.yields import YieldReport
+from station.yields.counting import YieldReport
 from tests.bench.shift import BATCH, record
 from tests.unit.ledger.test_yields_in_sql import any_run, empty, put
 

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from station.ledger import migrate, schema, tallies, writes
-from station.ledger.check import check
+from station.ledger import hourly_sums, migrate, schema_version, transactions
 from station.ledger.database import FILE_NAME, open_writer
+from station.ledger.integrity import check
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
-from station.model.balance import summary_of
 from station.model.done import COUNTED_PURPOSES, may_have_written
 from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunOpened
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
-from station.model.yields import YieldReport, summarize
+from station.yields.balance import summary_of
+from station.yields.counting import YieldReport, summarize
 from tests.unit.ledger.builders import START, a_run, an_attempt, an_image, opened, rounded
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
@@ -100,7 +100,7 @@ def put(data_dir: Path, *steps: tuple[RunRecord, ...]) -> None:
     engine = open_writer(data_dir)
     for runs in steps:
         with engine.begin() as connection:
-            writes.put_runs(connection, runs)
+            transactions.put_runs(connection, runs)
     engine.dispose()
 
 
@@ -175,7 +175,7 @@ def test_sums_stay_in_step_with_runs_that_are_corrected(
     kept = sums_in(data_dir)
     engine = open_writer(data_dir)
     with engine.begin() as connection:
-        tallies.rebuild(connection)
+        hourly_sums.rebuild(connection)
     engine.dispose()
     assert sums_in(data_dir) == kept
 
@@ -211,8 +211,8 @@ def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: st
     put(data_dir, tuple(runs))
     kept = sums_in(data_dir)
     migrate.to(data_dir, older)
-    assert schema.state(data_dir) is schema.SchemaState.OUTDATED
-    assert schema.upgrade(data_dir).before == older
+    assert schema_version.state(data_dir) is schema_version.SchemaState.OUTDATED
+    assert schema_version.upgrade(data_dir).before == older
     assert sums_in(data_dir) == kept
     assert check(data_dir).ok
     reader = Reader(data_dir)

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from station.flash.messages import AttemptEnded, CameraHeld, CameraNotHeld, HoldWanted, Progressed, RunEnded
-from station.line.decisions import Go
 from station.line.interlock import Skip
+from station.line.line_terms import Terms
+from station.line.log_decisions import Go
 from station.line.setup import LineSetup
 from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
@@ -39,7 +40,6 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.line.terms import Terms
 from station.line.transitions import step
 from station.model.devices import Device, DeviceMode
 from station.model.events import (

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from station.flash.messages import RunEnded
 from station.line import admission, run_end, run_rules, transitions
+from station.line.line_terms import Terms
 from station.line.slot import Moment, Slot
 from station.line.slot import Phase as SlotPhase
 from station.line.slot_events import Arrived, Effect, Left, WorkerDied, WorkerGiven
-from station.line.terms import Terms
 from station.model.events import OpeningCommitted, RunCommitted
 from tests.unit.line.slot_world import World, delays_s, moves, play
 

@@ -9,8 +9,9 @@ import pytest
 from station.errors import UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, HoldWanted, PortChanged
 from station.line import admission
-from station.line.decisions import Go
 from station.line.interlock import Skip
+from station.line.line_terms import Terms
+from station.line.log_decisions import Go
 from station.line.slot import Phase
 from station.line.slot_events import (
     Arrived,
@@ -36,7 +37,6 @@ from station.line.slot_events import (
     Ticked,
     WorkerDied,
 )
-from station.line.terms import Terms
 from station.model.devices import Device, DeviceMode
 from station.model.events import OpeningNotCommitted, RunCommitted, RunFinished, RunNotCommitted
 from station.model.runs import Outcome, RunOptions

@@ -16,7 +16,7 @@ from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Purpose
 from station.model.serials import canonical_serial, reversed_serial
-from station.report.export import export_lines
+from station.report.run_export import export_lines
 from tests.unit.ledger.builders import a_run
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from station.model.runs import Outcome
-from station.report.export import export_lines
+from station.report.run_export import export_lines
 from tests.unit.ledger.builders import START, a_run, an_attempt, an_image
 
 

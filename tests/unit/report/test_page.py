@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from station.model.runs import Outcome
-from station.model.yields import YieldReport, summarize
 from station.report import cells
 from station.report.render import render_report
+from station.yields.counting import YieldReport, summarize
 from tests.bench.shift import BAD_SLOT, BATCH, shift_runs
 from tests.unit.ledger.builders import a_run
 

@@ -11,12 +11,12 @@ from station.errors import HINTS, UsageError
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome
 from station.model.units import FailedUnit
-from station.model.yields import DEFINITIONS, YieldReport, summarize
-from station.printable import printable
 from station.report.cells import csv_cell
-from station.report.export import CSV_HEADER, export_lines
 from station.report.render import FORMATS, render_report
+from station.report.run_export import CSV_HEADER, export_lines
 from station.report.text import failed_text
+from station.terminal_text import printable
+from station.yields.counting import DEFINITIONS, YieldReport, summarize
 from tests.unit.ledger.builders import START, a_run, an_attempt, opened
 
 STEERING = "\x1b[2J\x07evil\u202e"

@@ -8,8 +8,8 @@ import pytest
 
 from station.ledger.reader import Reader
 from station.model.units import RunFilter
-from station.model.yields import summarize
 from station.report.render import render_report
+from station.yields.counting import summarize
 from tests.bench.shift import BAD_SLOT, BAD_UNITS, BATCH, SLOTS, UNITS, record, serial_of, shift_runs
 from tests.unit.ledger.builders import rounded
 

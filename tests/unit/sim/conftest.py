@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_OUT, Request
+from station.dfu.dfu_protocol import REQUEST_TYPE_OUT, Request
 from station.sim.serve import CONTROL_SOCKET, USBIP_SOCKET, Bench
 from station.sim.virtual_line import ControlClient
 from tests.unit.sim.driver import bootable, spec

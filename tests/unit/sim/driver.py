@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
 from station.sim.camera import Camera
 from station.sim.faults import Fault
-from station.sim.flash import RECOVERY_KEY
 from station.sim.partitions import HE_START, HP_START
 from station.sim.reply import Kind, Reply
 from station.sim.spec import CameraSpec, Content
+from station.sim.storage import RECOVERY_KEY
 
 BOOT, HP, HE, ROMFS1, TOC, RWFS, ROMFS0, RECOVERY = range(8)
 SERIAL = "0102030405060708090A0B0C"

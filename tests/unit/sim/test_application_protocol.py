@@ -16,7 +16,7 @@ from openmv.crc import crc16, crc32
 from station.sim.application_spec import ApplicationSpec, KnownScript
 from station.sim.chip import Phase
 from station.sim.faults import Fault
-from station.sim.framing import build, check_16, check_32
+from station.sim.omv_framing import build, check_16, check_32
 from station.sim.spec import CameraSpec
 from tests.releases import make_demo_release
 from tests.unit.sim.driver import Driver, bootable, driver

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from station.sim.application_serial import application_serial, eui_serial, reversed_serial
-from station.sim.demo import demo_serial
+from station.sim.demo_cameras import demo_serial
 from tests.unit.sim.driver import SERIAL
 
 KNOWN = ("0829c14000000000", "085ce70000000000")

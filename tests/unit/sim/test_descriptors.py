@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from station.sim.descriptors import application, bcd_device
+from station.sim.camera_descriptors import application, bcd_device
 from station.sim.reply import Kind
 from station.sim.spec import CameraSpec
 from tests.unit.sim.driver import SERIAL, driver

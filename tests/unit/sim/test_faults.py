@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
 from station.errors import SettingsError
 from station.sim.chip import Phase
 from station.sim.faults import ACTIONS, Fault

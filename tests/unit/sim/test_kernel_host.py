@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request
 from station.sim.hub import Hub
 from station.sim.vhci import KernelHost, spread
 from tests.unit.sim.driver import bootable, spec

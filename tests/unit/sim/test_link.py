@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, Request
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, Request
 from station.sim.camera import Camera
-from station.sim.link import Link
+from station.sim.camera_socket import Link
 from tests.unit.sim.driver import spec
 from tests.unit.sim.usbip_client import Client
 

@@ -9,7 +9,7 @@ import pytest
 
 from station.errors import SettingsError
 from station.sim.camera import Camera
-from station.sim.demo import demo_serial, demo_specs
+from station.sim.demo_cameras import demo_serial, demo_specs
 from station.sim.memory import Memory
 from station.sim.profiles import PROFILES
 from station.sim.spec import RELEASE_FILES, CameraSpec, Content, load_specs, save_specs

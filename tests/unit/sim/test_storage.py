@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State, Status, StatusCode
 from station.sim.partitions import TABLES, Medium
 from station.sim.reply import Kind
 from tests.unit.sim.driver import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State
 from tests.unit.sim.conftest import Served
 from tests.unit.sim.driver import HP, RWFS, SERIAL
 from tests.unit.sim.usbip_client import Client

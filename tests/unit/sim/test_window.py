@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from station.dfu.wire import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State
+from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT, Request, State
 from station.sim.chip import Phase
 from station.sim.reply import Kind
 from tests.unit.sim.driver import HP, RWFS, SERIAL, Driver, bootable, driver, firmware

@@ -18,8 +18,8 @@ from station.model.devices import Device
 from station.sim.control import Control
 from station.sim.faults import Fault
 from station.sim.hub import Hub
-from station.sim.server import UsbIpServer, listen_tcp, listen_unix
 from station.sim.spec import CameraSpec
+from station.sim.usbip_server import UsbIpServer, listen_tcp, listen_unix
 from station.sim.virtual_host import VirtualHost
 from station.usb.access import UsbAccess
 

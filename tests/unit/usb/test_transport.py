@@ -12,7 +12,7 @@ import pytest
 from usb.core import USBError, USBTimeoutError
 
 from station.dfu.actions import DONE, GONE, STALLED, TIMED_OUT, Broken, ControlIn, ControlOut, Data, SetInterface, Wait
-from station.dfu.wire import Request
+from station.dfu.dfu_protocol import Request
 from station.errors import UsbError
 from station.model.devices import Device, DeviceMode
 from station.usb.access import UsbAccess

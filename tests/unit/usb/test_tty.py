@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from station.app.client import Client
+from station.app.app_client import Client
 from station.app.conversation import converse
 from station.app.exchange import PORT_GONE, Heard, Listen, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.errors import ApplicationError, UsbBusyError

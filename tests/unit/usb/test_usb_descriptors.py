@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from station.usb.descriptors import ConfigurationDescriptor, DeviceDescriptor, decode_string, read_configuration
+from station.usb.usb_descriptors import ConfigurationDescriptor, DeviceDescriptor, decode_string, read_configuration
 
 SERIAL_PORT = bytes.fromhex(
     "09023b00020100a032"  # configuration: 59 bytes, two interfaces

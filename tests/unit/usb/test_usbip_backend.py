@@ -13,7 +13,7 @@ import usb.core
 import usb.util
 from usb.core import USBError, USBTimeoutError
 
-from station.usb.usbip.backend import UsbIpBackend
+from station.usb.usbip.usbip_backend import UsbIpBackend
 
 GETSTATUS = (0xA1, 3, 0, 0)
 NAMES = ["BOOT", "HP", "HE", "ROMFS1", "TOC", "RWFS", "ROMFS0", "RECOVERY"]

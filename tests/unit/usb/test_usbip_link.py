@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from station.usb.usbip import link as usbip_link
-from station.usb.usbip.link import UsbIpLink, import_device
+from station.usb.usbip import usbip_link as usbip_link
+from station.usb.usbip.usbip_link import UsbIpLink, import_device
 
 Serve = Callable[[Callable[[Any], None]], str]
 

@@ -19,11 +19,11 @@ import pytest
 from station.board.openmv_ae3 import OPENMV_AE3
 from station.board.usb_ids import UsbIds
 from station.dfu.actions import ControlOut
-from station.dfu.wire import Request
+from station.dfu.dfu_protocol import Request
 from station.errors import StationError, UsbAccessError
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.sim.server import listen_unix
 from station.sim.spec import Content
+from station.sim.usbip_server import listen_unix
 from station.usb import udev
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport

@@ -1,0 +1,61 @@
+"""`station import`: runs that this or another station exported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.output import print_json, say
+from station.errors import UsageError
+
+if TYPE_CHECKING:
+    from station.model.runs import RunRecord
+
+app = new_app("Take runs that this or another station exported.")
+
+
+@app.command("import", epilog="Example: station import bench-2.jsonl")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What station export --format jsonl wrote.")],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take runs that this or another station exported. Doing it again changes nothing.
+
+    The whole file is read first: nothing of a file with a wrong line is taken. Runs that the log has stay as they are.
+    """
+    folder = data_dir_for(config, data_dir)
+    from station.ledger import schema_version
+    from station.ledger.run_import import import_runs
+
+    for _ in _runs_of(file):
+        pass
+    schema_version.create_or_check(folder)
+    done = import_runs(folder, _runs_of(file))
+    if as_json:
+        print_json(done.to_json())
+    else:
+        say(f"{done.new} runs taken, {done.known} known already, {done.still_open} still open there and not taken")
+
+
+def _runs_of(file: Path) -> Iterator[RunRecord]:
+    from station.model.run_json import run_from_json
+
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    data = json.loads(line)
+                    yield run_from_json(data)
+                except ValueError as error:
+                    raise UsageError("usage.import", f"line {number} of {file} is no run: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("usage.import", f"{file} cannot be read: {error}") from error

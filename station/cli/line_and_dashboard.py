@@ -1,0 +1,77 @@
+"""The line in a process of its own and a dashboard in this one: neither needs the other to live.
+
+The line's process leads a session of its own: a closed terminal, a signal to the terminal's processes or the end of
+this process does not reach it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from station.errors import BusyError, StationError
+
+if TYPE_CHECKING:
+    from station.dashboard.exit_status import Leaving
+    from station.settings import Settings
+
+START_LIMIT_S = 120.0
+"""Until the line answers: a release is hashed first, and a rig's guest loads programs slowly."""
+END_LIMIT_S = 60.0
+END_KEYS = {"enter": "enter", "tab": "tab", "line feed": "ctrl+j"}
+"""The settings' words, and the keys' names to the dashboard."""
+LOG_NAME = "line.log"
+
+
+def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> int:
+    """Start `station WORDS --serve` as a line of its own and look at it. Returns the exit code for this process.
+
+    0 where the operator left the line running, else the line's own. A line that could not start is told on stderr.
+    """
+    from station.control.client import is_served
+
+    if is_served(data_dir):
+        raise BusyError("station.attachable", f"a line already works in the data folder {data_dir}")
+    log = data_dir / "logs" / LOG_NAME
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as talk:
+        said_from = talk.tell()
+        line = subprocess.Popen(
+            [sys.executable, "-m", "station", *words, "--serve", "--data-dir", str(data_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=talk,
+            start_new_session=True,
+        )
+    until_s = time.monotonic() + START_LIMIT_S
+    while not is_served(data_dir):
+        if line.poll() is not None:
+            sys.stderr.write(log.read_bytes()[said_from:].decode(errors="replace"))
+            return line.returncode
+        if time.monotonic() > until_s:
+            line.terminate()
+            raise StationError("line.no_answer", f"the line did not start; what it said is in {log}")
+        time.sleep(0.05)
+    leaving = attach(data_dir, settings)
+    if leaving.line_goes_on:
+        sys.stderr.write(f"the line goes on; look at it again with: station dashboard --data-dir {data_dir}\n")
+        return 0
+    return line.wait(END_LIMIT_S)
+
+
+def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Leaving:
+    """Show the dashboard of the line that works in this data folder until the operator leaves it."""
+    from station.dashboard.input.barcode import Scanner
+    from station.dashboard.start import show
+    from station.wiring.log import open_records
+
+    given = settings.scanner
+    ends = frozenset(END_KEYS[end] for end in given.end)
+    scanner = Scanner(given.gap_ms / 1000, ends, tuple(given.prefixes), given.min_length)
+    with open_records(data_dir) as records:
+        language = settings.station.language
+        return show(data_dir, records, language=language, read_only=read_only, scanner=scanner)

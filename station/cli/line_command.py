@@ -1,0 +1,150 @@
+"""What `run`, `flash` and `demo` have in common: a line in the main thread, its runs printed, its signals heard."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from station.cli.output import say
+from station.cli.progress import progress_bars
+from station.errors import HINTS
+from station.model.batches import Batch
+from station.model.notices import Notice
+from station.model.runs import Outcome, RunRecord
+from station.terminal_text import printable
+
+if TYPE_CHECKING:
+    from station.line.running_line import Line
+    from station.line.setup import LineSetup
+    from station.settings import Settings
+    from station.wiring.bench import Bench
+
+EXIT_PASSED = 0
+EXIT_NOT_PASSED = 1
+EXIT_INTERRUPTED = 130
+
+
+class RunPrinter:
+    """Prints finished runs in a thread of its own: a reader that is slow or gone must never hold up the line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._queue: queue.SimpleQueue[RunRecord | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print_all, name="printer", daemon=True)
+        self.runs: list[RunRecord] = []
+
+    def __call__(self, run: RunRecord) -> None:
+        """Take one finished run; called by the line."""
+        self.runs.append(run)
+        self._queue.put(run)
+
+    def _print_all(self) -> None:
+        while (run := self._queue.get()) is not None:
+            try:
+                print_run(run, as_json=self._as_json)
+            except OSError:
+                # The reader is gone. The log has every run; the line goes on.
+                return
+
+    @contextmanager
+    def printing(self) -> Iterator[RunPrinter]:
+        """Print until the end of the block, and then what is left."""
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._queue.put(None)
+            self._thread.join(10)
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether every unit's newest run passed. A unit skipped because it had passed before is no failure."""
+        newest: dict[str, RunRecord] = {}
+        for run in sorted(self.runs, key=lambda run: run.started_at):
+            newest[run.serial if run.identified else run.run_id] = run
+        return all(run.outcome is Outcome.PASS or run.code == "unit.already_passed" for run in newest.values())
+
+
+def print_run(run: RunRecord, *, as_json: bool) -> None:
+    """One finished run: a JSON line on stdout, or a line for people with what to do on a failure."""
+    if as_json:
+        sys.stdout.write(json.dumps(run.to_json()) + "\n")
+    else:
+        seconds = f"{run.duration_s:7.1f} s" if run.duration_s is not None else ""
+        line = f"{run.outcome:<8} {run.slot:<10} {run.serial:<24} {seconds}"
+        details = " - ".join(part for part in (run.code, run.message) if part)
+        sys.stdout.write(f"{line}  {details}".rstrip() + "\n")
+        if run.code in HINTS:
+            sys.stdout.write(f"{'':<8} {HINTS[run.code]}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def interruptions(line: Line) -> Iterator[list[int]]:
+    """SIGINT, or a terminal that hangs up: running cameras finish; again, or SIGTERM: they end at their next block.
+
+    Yields the signals heard. A hang-up that is ignored (`nohup`) stays ignored.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        abort = number == signal.SIGTERM or len(heard) > 1
+        line.stop(abort=abort)
+        what = "running cameras are ended now" if abort else "running cameras finish; interrupt again to end them now"
+        say(f"stopping: {what}")
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield heard
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _ready(bench: Bench) -> None:
+    """Cameras may come from now on: one that is plugged in earlier may have left its bootloader unheld."""
+    say("ready for cameras")
+    bench.ready()
+
+
+def _plan_reached(data_dir: Path, batch: Batch) -> None:
+    """Cameras wait from now on, and only a screen can ask how to go on: who has none is told here."""
+    say(
+        f"batch {batch.name} has its planned quantity ({batch.planned}): new cameras are held and wait. "
+        f"To go on with it or end it: station dashboard --data-dir {data_dir}; "
+        "to let them run in another batch, start again with: station run --batch NAME"
+    )
+
+
+def _notice(notice: Notice) -> None:
+    """A camera that is left alone: whoever waits for it has to be told."""
+    say(printable(notice.line))
+
+
+def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
+    """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
+    from station.line.dispatcher import Listeners
+    from station.wiring.line import running_line
+
+    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
+    running = running_line(settings, bench, setup, listeners)
+    with running as line, interruptions(line) as heard, progress_bars(line.views):
+        reason = line.run(on_ready=partial(_ready, bench))
+    if reason is not None:
+        raise reason
+    if heard:
+        return EXIT_INTERRUPTED
+    return EXIT_PASSED if printer.all_passed else EXIT_NOT_PASSED

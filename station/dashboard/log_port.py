@@ -1,0 +1,29 @@
+"""What a screen may ask of the log: callables that are handed in. Each may take a while: call them in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from station.model.units import FailedUnit, RunLine, UnitStory
+from station.yields.balance import BatchSummary
+from station.yields.counting import Rates, YieldReport
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The log's answers. A batch or time of None means any; lists are the newest first and no longer than asked."""
+
+    summary: Callable[[str | None, datetime | None], YieldReport]
+    """By batch and first moment."""
+    rates: Callable[[datetime], Rates]
+    """Of all runs since."""
+    newest: Callable[[str | None, datetime | None, int], list[RunLine]]
+    """Runs by batch and first moment."""
+    found: Callable[[str, int], list[RunLine]]
+    """Runs of the units that a serial, or a part of one, names."""
+    unit: Callable[[str], UnitStory]
+    failed: Callable[[str | None, datetime | None], list[FailedUnit]]
+    """By batch and first moment, the longest waiting first."""
+    batch_summary: Callable[[str], BatchSummary]

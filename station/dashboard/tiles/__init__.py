@@ -1,0 +1,1 @@
+"""What one tile of the line shows, and the grid of them."""

@@ -1,0 +1,360 @@
+"""The figures of a yield report: what each means, the values, and their JSON form. `yields` counts them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from station.model.runs import Outcome, Purpose
+from station.model.units import hint_for, why_open
+from station.yields.inference import SIGNIFICANCE, wilson_interval
+
+DEFINITIONS: dict[str, str] = {
+    "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
+    "counted run": "A run that ended PASS or FAIL, for production or rework (or for the purposes that were asked for). "
+    "ERROR, ABORTED, SKIPPED and open runs are shown and not counted.",
+    "done": "A unit is done when the latest run that wrote to it, or may have, is a counted PASS, in the selection and "
+    "of all its runs. FAIL always takes that away; a run that is open, that nobody saw the end of, or that ended ERROR "
+    "or ABORTED once writing had begun does too; so does a run for another purpose that wrote. ERROR or ABORTED before "
+    "the first write changes nothing. A unit that is skipped because it passed earlier is done.",
+    "units planned": "How many units the batch is to have, as was said at the bench; only where all of one batch is "
+    "reported.",
+    "units started": "Units with at least one run that touched them (any but SKIPPED).",
+    "units passed": "Units that are done and whose latest counted run passed.",
+    "units passed earlier": "Units that are done because they were skipped here: they had passed before.",
+    "units failed": "Units that are not done and whose latest counted run failed.",
+    "open units": "Units that are not done: failed, cut short, running, or never run to a result. The code is of the "
+    "latest run that left it so.",
+    "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
+    "final yield": "Units passed / units with a counted run.",
+    "retest yield": "Units passed / units whose first counted run failed and that were counted again.",
+    "firmware": "Each bundle and recipe that the runs that touched a camera were made with, "
+    "where a batch or a time is reported. One batch should have one.",
+    "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
+    "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
+    "hour": "Runs that ended, by the hour in which they started: those that passed, and those that failed.",
+    "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
+    "failures": "Runs that ended FAIL or ERROR, by code; the share adds up from the most frequent code down. Only FAIL "
+    "speaks of cameras.",
+    "slot": "A slot's first-pass yield is over the units whose first counted run was in that slot; its write rate is "
+    "MiB written per second of writing.",
+    "suspect": "A slot whose first-pass yield is worse than that of all other slots together by Fisher's exact test "
+    f"(one-sided, {SIGNIFICANCE:.0%} after Holm's correction for the number of slots): look at its cable, port and "
+    "hub before its cameras.",
+    "image": "Seconds of write and read back, and MiB written per second of writing, where anything was written in an "
+    "attempt that passed; retries are images written in an attempt after a run's first.",
+}
+"""What each figure means, by its name."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How often a code ended a run, and on how many units. Only codes of FAIL speak of cameras.
+
+    `cumulative` is the share, 0 to 1, of this and all more frequent codes among all.
+    """
+
+    code: str
+    outcome: Outcome
+    count: int
+    units: int
+    cumulative: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The code as an element of `failures`."""
+        return {
+            "code": self.code,
+            "outcome": str(self.outcome),
+            "count": self.count,
+            "units": self.units,
+            "cumulative_share": self.cumulative,
+            "hint": hint_for(self.code),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SlotYield:
+    """One slot: `runs` touched a camera; `mean_s` is of those that passed; `codes` counts FAIL and ERROR codes.
+
+    `p_value` says how likely the slot's first failures are if it is like the others, corrected for the number of slots;
+    None where there is nothing to compare. `suspect` is True where that is too unlikely to be chance.
+    """
+
+    slot: str
+    runs: int
+    units_counted: int
+    units_passed_first: int
+    mean_s: float | None
+    mib_per_s: float | None
+    codes: tuple[tuple[str, int], ...]
+    p_value: float | None
+    suspect: bool
+
+    @property
+    def first_pass_yield(self) -> float | None:
+        """Of the units that were first counted in this slot, 0 to 1."""
+        return ratio(self.units_passed_first, self.units_counted)
+
+    @property
+    def first_pass_interval(self) -> Interval | None:
+        """Its 95 % interval."""
+        return wilson_interval(self.units_passed_first, self.units_counted)
+
+    def to_json(self) -> dict[str, Any]:
+        """The slot as an element of `slots`."""
+        return {
+            "slot": self.slot,
+            "runs": self.runs,
+            "units_counted": self.units_counted,
+            "units_passed_first": self.units_passed_first,
+            "first_pass_yield": self.first_pass_yield,
+            "first_pass_interval": _pair(self.first_pass_interval),
+            "mean_s": self.mean_s,
+            "mib_per_s": self.mib_per_s,
+            "codes": dict(self.codes),
+            "p_value": self.p_value,
+            "suspect": self.suspect,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """What one hour brought: runs that started in it and ended PASS or FAIL. `hour_at` is its first moment."""
+
+    hour_at: datetime
+    passed: int
+    failed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The hour as an element of `hours`."""
+        return {"hour_at": self.hour_at.isoformat(), "passed": self.passed, "failed": self.failed}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRate:
+    """One partition's images that were written, wholly or in part; `mean_s` is None where none passed."""
+
+    partition: str
+    count: int
+    mean_s: float | None
+    mib_per_s: float | None
+    retries: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The partition as an element of `images`."""
+        return {
+            "partition": self.partition,
+            "count": self.count,
+            "mean_s": self.mean_s,
+            "mib_per_s": self.mib_per_s,
+            "retries": self.retries,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How fast a station is: its images, and the mean seconds of a run that passed (None where none did)."""
+
+    images: tuple[ImageRate, ...] = ()
+    run_mean_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUnit:
+    """A unit that is not done. `runs` touched it; `last_at` is when the newest of them started; `outcome` (None: it is
+    open), `code` and `slot` are of the run that tells why."""
+
+    serial: str
+    code: str | None
+    slot: str
+    runs: int
+    last_at: datetime
+    outcome: Outcome | None = Outcome.FAIL
+    passed_before: bool = False
+
+    @property
+    def hint(self) -> str:
+        """What to do now, in one line."""
+        return hint_for(self.code)
+
+    @property
+    def why(self) -> str:
+        """Why it is not done, in a few words."""
+        return why_open(self.outcome, self.passed_before)
+
+    def to_json(self) -> dict[str, Any]:
+        """The unit as an element of `open_unit_details`."""
+        return {
+            "serial": self.serial,
+            "outcome": None if self.outcome is None else str(self.outcome),
+            "code": self.code,
+            "why": self.why,
+            "hint": self.hint,
+            "slot": self.slot,
+            "runs": self.runs,
+            "last_at": self.last_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BundleCount:
+    """One bundle and recipe of a selection: its runs that touched a camera, and their units."""
+
+    bundle: str
+    bundle_sha256: str
+    bundle_version: str
+    recipe: str
+    units: int
+    runs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As an element of `bundles`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class YieldReport:
+    """The figures of a selection of runs. Yields are None where no run was counted.
+
+    `planned` is how many units the batch is to have; None where nobody said, or where not all of one batch is selected.
+    """
+
+    batch: str | None
+    since: datetime | None
+    until: datetime | None
+    bundle: str | None
+    slot: str | None
+    operator: str | None
+    planned: int | None
+    units_started: int
+    units_counted: int
+    units_passed: int
+    units_passed_first: int
+    units_retested: int
+    units_recovered: int
+    first_started_at: datetime | None
+    last_ended_at: datetime | None
+    units_per_hour: float | None
+    duration_p50_s: float | None
+    duration_p95_s: float | None
+    outcomes: tuple[tuple[Outcome, int], ...]
+    open_runs: int
+    failures: tuple[CodeCount, ...]
+    slots: tuple[SlotYield, ...]
+    images: tuple[ImageRate, ...]
+    hours: tuple[HourCount, ...]
+    open_details: tuple[OpenUnit, ...]
+    purposes: tuple[Purpose, ...] = ()
+    units_passed_earlier: int = 0
+    units_failed: int = 0
+    units_with_result: int = 0
+    """Units with a counted run, or skipped because they passed earlier: how many of the planned ones are through."""
+    bundles: tuple[BundleCount, ...] = ()
+
+    @property
+    def units_begun(self) -> int:
+        """Units of which the selection says anything: those started, and those that had passed earlier."""
+        return self.units_passed + self.units_passed_earlier + len(self.open_details)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are several bundles or recipes in the selection."""
+        return len(self.bundles) > 1
+
+    @property
+    def open_units(self) -> tuple[str, ...]:
+        """The serials still to pass, the longest untouched first; serials that name no unit repeat."""
+        return tuple(unit.serial for unit in self.open_details)
+
+    @property
+    def first_pass_yield(self) -> float | None:
+        """Units that passed at once over units with a counted run, 0 to 1."""
+        return ratio(self.units_passed_first, self.units_counted)
+
+    @property
+    def final_yield(self) -> float | None:
+        """Units that passed and are done over units with a counted run, 0 to 1."""
+        return ratio(self.units_passed, self.units_counted)
+
+    @property
+    def retest_yield(self) -> float | None:
+        """Units that passed in the end over units that failed first and were counted again, 0 to 1."""
+        return ratio(self.units_recovered, self.units_retested)
+
+    @property
+    def first_pass_interval(self) -> Interval | None:
+        """The first-pass yield's 95 % interval."""
+        return wilson_interval(self.units_passed_first, self.units_counted)
+
+    @property
+    def final_interval(self) -> Interval | None:
+        """The final yield's 95 % interval."""
+        return wilson_interval(self.units_passed, self.units_counted)
+
+    @property
+    def suspects(self) -> tuple[SlotYield, ...]:
+        """The slots that are worse than chance explains."""
+        return tuple(slot for slot in self.slots if slot.suspect)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `report --format json` prints it."""
+        return {
+            **self._selection_json(),
+            "planned": self.planned,
+            "units_started": self.units_started,
+            "units_counted": self.units_counted,
+            "units_passed": self.units_passed,
+            "units_passed_first": self.units_passed_first,
+            "units_passed_earlier": self.units_passed_earlier,
+            "units_failed": self.units_failed,
+            "units_retested": self.units_retested,
+            "units_recovered": self.units_recovered,
+            "first_pass_yield": self.first_pass_yield,
+            "first_pass_interval": _pair(self.first_pass_interval),
+            "final_yield": self.final_yield,
+            "final_interval": _pair(self.final_interval),
+            "retest_yield": self.retest_yield,
+            "first_started_at": _iso(self.first_started_at),
+            "last_ended_at": _iso(self.last_ended_at),
+            "units_per_hour": self.units_per_hour,
+            "duration_s": {"p50": self.duration_p50_s, "p95": self.duration_p95_s},
+            "outcomes": {str(outcome): count for outcome, count in self.outcomes},
+            "open_runs": self.open_runs,
+            "mixed": self.mixed,
+            "bundles": [bundle.to_json() for bundle in self.bundles],
+            "failures": [failure.to_json() for failure in self.failures],
+            "slots": [slot.to_json() for slot in self.slots],
+            "suspect_slots": [slot.slot for slot in self.suspects],
+            "images": [image.to_json() for image in self.images],
+            "hours": [hour.to_json() for hour in self.hours],
+            "open_units": list(self.open_units),
+            "open_unit_details": [unit.to_json() for unit in self.open_details],
+            "definitions": DEFINITIONS,
+        }
+
+    def _selection_json(self) -> dict[str, Any]:
+        return {
+            "batch": self.batch,
+            "since": _iso(self.since),
+            "until": _iso(self.until),
+            "bundle": self.bundle,
+            "slot": self.slot,
+            "operator": self.operator,
+            "purposes": [str(purpose) for purpose in self.purposes],
+        }
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """`part` / `whole`, None of nothing."""
+    return part / whole if whole else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
