@@ -1,4 +1,4 @@
-"""A module is found by its name: no two share one, but for commands (named as typed) and wiring (named as what it builds)."""
+"""A module is found by its name: no two share one, but for commands and wiring, named as typed and as what is built."""
 
 from __future__ import annotations
 
