@@ -18,6 +18,7 @@ from station.dashboard.log_port import Records
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, RunLine, UnitStory
+from station.problem import sentence
 from station.yields.balance import summary_of
 from station.yields.counting import Rates, summarize
 
@@ -49,10 +50,16 @@ def running(number: int, phase: str, partition: str, share: float, elapsed_s: fl
     return view(number, SlotState.RUNNING, progress=progress, started_at_s=-elapsed_s)
 
 
-DIED = "the worker process of this slot ended unexpectedly"
+DIED = sentence("the worker process of this slot ended unexpectedly")
 SAID = {
-    "boot.timeout": "no application within 30 s",
-    "verify.mismatch": "HP: 2 of 586 blocks read back wrong (block 3, 9)",
+    "boot.timeout": sentence("no application within {seconds} s", seconds=30),
+    "verify.mismatch": sentence(
+        "{partition}: {wrong} of {total} blocks read back wrong (block {blocks})",
+        partition="HP",
+        wrong=2,
+        total=586,
+        blocks="3, 9",
+    ),
 }
 EVERY_STATE = (
     view(1, SlotState.PASSED),
