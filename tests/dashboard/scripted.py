@@ -64,20 +64,23 @@ SAID = {
 EVERY_STATE = (
     view(1, SlotState.PASSED),
     running(2, "write", "ROMFS0", 0.4, 12.4),
-    view(3, SlotState.FAILED, "boot.timeout", "no application within 30 s"),
+    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"]),
     running(4, "verify", "HP", 0.8, 25.4, attempt=2),
     view(5, SlotState.WAITING, started_at_s=-3.4),
-    view(6, SlotState.SKIPPED, "unit.already_passed", "this unit already passed with this bundle and recipe"),
+    view(6, SlotState.SKIPPED, "unit.already_passed", sentence("this unit already passed with this bundle and recipe")),
     view(7, SlotState.ERROR, "worker.died", DIED),
     view(8, SlotState.EMPTY),
-    view(9, SlotState.ABORTED, "operator.unplugged", "the camera was unplugged during the run"),
-    view(10, SlotState.NOT_A_SLOT, None, "this port is not a slot: the camera is left alone"),
+    view(9, SlotState.ABORTED, "operator.unplugged", sentence("the camera was unplugged during the run")),
+    view(10, SlotState.NOT_A_SLOT, None, sentence("this port is not a slot: the camera is left alone")),
     view(11, SlotState.HOLDING),
     view(12, SlotState.RECORDING),
 )
-STOPPED = LineStatus(
-    False, False, False, "line.stopped", "3 station errors in a row, the last one worker.died: " + DIED
+ERRORS = sentence(
+    "{count} station errors in a row, the last one {error}",
+    count=3,
+    error=sentence("{code}: {what}", code="worker.died", what=DIED),
 )
+STOPPED = LineStatus(False, False, False, "line.stopped", ERRORS)
 
 
 def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:
