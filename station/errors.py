@@ -245,7 +245,7 @@ HINTS: dict[str, str] = {
     "bundle.unknown": "station bundle list shows the bundles; station bundle import PATH adds one.",
     "bundle.corrupt": "Import the release again: that fixes the stored images. If it repeats, check the disk.",
     "bundle.manifest_invalid": "Remove the manifest that is named, then import the release again.",
-    "settings.invalid": "Mend the configuration file and start again.",
+    "settings.invalid": "Fix the configuration file and start again.",
     "settings.unreadable": "Check the path and the file's permissions.",
     "settings.not_written": "Check the file's owner and the free space of its disk.",
     "usage.slot_name": "Choose another name; --replace forgets the slots that are there.",
