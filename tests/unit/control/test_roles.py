@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +13,7 @@ from typing import IO, Any
 import pytest
 
 from station.control.requests import REQUESTS, Role
-from station.control.server import LineService
+from station.control.server import LINE_LIMIT_BYTES, LineService
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
@@ -189,3 +189,12 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
     assert raw.code(given) == code
     assert line.asked == []
     assert raw.send({"do": "end_batch", "name": "x" * 200}) == {"done": "end_batch"}
+
+
+def test_a_line_without_an_end_is_hung_up_on_and_others_are_heard(connect: Connect, line: Line) -> None:
+    endless, other = connect(), connect()
+    with suppress(ConnectionError):  # it may have hung up already
+        endless.link.sendall(b"{" * (LINE_LIMIT_BYTES + 1))
+        assert endless.link.recv(1) == b""
+    assert other.send({"role": "steer"}) == {"role": "steer"}
+    assert other.send({"do": "pause"}) == {"done": "pause"}
