@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
 import serial
@@ -45,11 +46,16 @@ def find_tty(port_path: str, root: str = SYSFS) -> str | None:
     return None
 
 
-def wait_for_tty(port_path: str, limit_s: float, root: str = SYSFS) -> str:
-    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`."""
+def wait_for_tty(
+    port_path: str, limit_s: float, root: str = SYSFS, *, find: Callable[[], str | None] | None = None
+) -> str:
+    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`.
+
+    `find` looks elsewhere (`station.usb.access.tty_of`), and may raise to end the wait.
+    """
     end_s = time.monotonic() + limit_s
     while True:
-        node = find_tty(port_path, root)
+        node = find_tty(port_path, root) if find is None else find()
         # udev gives the permissions a moment after the kernel made the node.
         if node is not None and (os.access(node, os.R_OK | os.W_OK) or time.monotonic() >= end_s):
             return node
