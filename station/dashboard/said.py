@@ -22,8 +22,13 @@ FORMS = (
         "slot {slot} was taken out: {count} different cameras failed here in a row while others passed. "
         "Check its cable, port and hub, then: station slots restore {name}"
     ),
-    mark("it runs its application: replug it to flash it"),
-    mark("it is out of its bootloader: unplug it and plug it in again, that runs it"),
+    mark("it runs its application: replug it to flash it, or run it again (key r)"),
+    mark("it is off the bus: unplug it and plug it in again, that runs it"),
+    mark("it did not come into its bootloader: unplug it and plug it in again ({reason})"),
+    mark("it was asked, and stayed in its application"),
+    mark("its application came again"),
+    mark("nothing came back within {seconds} s"),
+    mark("the worker process that was to do it ended unexpectedly"),
     mark("it comes and goes by itself: unplug it, and set it aside if it goes on"),
     mark("the line takes no new cameras now"),
     mark("it left its bootloader before it could be held: replug it"),

@@ -77,6 +77,21 @@ class CancelRun:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class EnterBootloader:
+    """Ask the application here to go into its bootloader."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePortPower:
+    """Turn the power of a port off and on again with this command; see `flash.port_power`."""
+
+    port_path: str
+    template: str
+
+
 # --- worker -> dispatcher ------------------------------------------------------------------------------------------
 
 
@@ -119,3 +134,34 @@ class RunEnded:
     application_serial: str | None = None
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, of every attempt, each sentence once."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootloaderEntered:
+    """The application took the request, or left the bus upon it. Only what enumerates next proves that it worked."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class BootloaderNotEntered:
+    """The application could not be asked, or refused."""
+
+    device: Device
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCycled:
+    """The command ended well: the power is back."""
+
+    port_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerNotCycled:
+    """The command could not be run, failed, or did not end."""
+
+    port_path: str
+    message: str

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
@@ -20,7 +20,17 @@ from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
-from station.flash.messages import AttemptEnded, HolderReady, HoldWanted, Progressed, RunCamera, RunEnded
+from station.flash.messages import (
+    AttemptEnded,
+    CyclePortPower,
+    EnterBootloader,
+    HolderReady,
+    HoldWanted,
+    Progressed,
+    RunCamera,
+    RunEnded,
+)
+from station.line.errands import Errands
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
@@ -30,9 +40,11 @@ from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
+    AskApplication,
     AskLog,
     BatchChanged,
     CancelAsked,
+    CyclePower,
     Doubled,
     Effect,
     FindUnit,
@@ -59,6 +71,7 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
+from station.line.slot_requests import rerun_way
 from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
 from station.line.stop_reasons import Stopping
 from station.line.transitions import step
@@ -72,7 +85,7 @@ from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
 from station.model.serials import canonical_serial, is_identity
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 
 TICK_S = 0.25
 ASKING_TICK_S = 0.05
@@ -100,6 +113,7 @@ class Dispatcher:
         self._pool = pool
         self._slots: dict[str, Slot] = {}
         self._workers: dict[str, Child] = {}
+        self._errands = Errands(pool, self._feed_known)
         self._holds: dict[str, tuple[Device, float]] = {}
         self._queue: list[str] = []
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -129,14 +143,15 @@ class Dispatcher:
             self._step()
 
     def _finished(self) -> bool:
-        busy = any(slot.busy or slot.arrival is not None for slot in self._slots.values())
+        busy = any(slot.is_awaited for slot in self._slots.values())
         return self.stopping.stopped and not busy and self._inbox.empty()
 
     def _step(self) -> None:
         holder = [self._pool.holder.connection] if self._pool.holder else []
         working = {child.connection: path for path, child in self._workers.items()}
         idle = {child.connection: child for child in self._pool.idle}
-        sources: list[Connection | int] = [*holder, *working, *idle, self._bell.fileno()]
+        errands = self._errands.connections
+        sources: list[Connection | int] = [*holder, *working, *idle, *errands, self._bell.fileno()]
         for ready in wait(sources, self._patience_s):
             if ready == self._bell.fileno():
                 self._bell.silence()
@@ -146,6 +161,8 @@ class Dispatcher:
                 self._read_worker(working[ready], ready)
             elif isinstance(ready, Connection) and ready in idle:
                 self._read_idle(idle[ready])
+            elif isinstance(ready, Connection):
+                self._errands.read(ready)
         self._take_in()
         self._tick()
         self._notice_plan()
@@ -167,14 +184,14 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase is Phase.ASKING:
+            if slot.phase in (Phase.ASKING, Phase.ENTERING):
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
 
     def _feed(self, path: str, event: SlotEvent) -> None:
         """One event of one slot."""
@@ -203,7 +220,11 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             self._questions.ask(effect.device, self._terms)
         elif isinstance(effect, FindUnit):
-            self._questions.find_unit(effect.device)
+            self._questions.find_unit(effect.device, self._terms)
+        elif isinstance(effect, AskApplication):
+            self._errands.ask(path, EnterBootloader(effect.device))
+        elif isinstance(effect, CyclePower):
+            self._errands.ask(path, CyclePortPower(path, effect.template))
         elif isinstance(effect, Hold):
             self._holds[path] = effect.device, monotonic_s()
             self._pool.hold(effect.device)
@@ -295,7 +316,7 @@ class Dispatcher:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
         if self._setup.only_present:
-            self.stopping.refuse_new()
+            self.stopping.refuse_arrivals()
 
     # --- what the holder, the workers and the log tell ---------------------------------------------------------------
 
@@ -351,9 +372,9 @@ class Dispatcher:
 
         self.post(take_in)
 
-    def _unit_found(self, device: Device, serial: str) -> None:
+    def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
-        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial)))
+        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
@@ -369,6 +390,9 @@ class Dispatcher:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
         while self._queue and not self._paused and not self.batching.asks and not self._holds_come_first:
             self._feed(self._queue[0], WorkerGiven())
+            self._take_in()
+        while self._errands.waiting and not self._holds_come_first:
+            self._errands.start_next()
             self._take_in()
 
     @property
@@ -421,8 +445,17 @@ class Dispatcher:
         self._feed_known(port_path, CancelAsked())
 
     def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
+        """Run the camera that is in a slot once more. One that is out of its bootloader is brought there first."""
         self._feed_known(port_path, RerunAsked())
+
+    def rerun_ways(self, port_paths: Iterable[str]) -> dict[RerunWay, list[str]]:
+        """What such a request comes to as things stand: the names of the slots. For other threads, too."""
+        ways: dict[RerunWay, list[str]] = {way: [] for way in RerunWay}
+        for path in port_paths:
+            slot = self._slots.get(path)
+            way = rerun_way(slot, self._terms) if slot else RerunWay.EMPTY
+            ways[way].append(slot.name if slot else path)
+        return ways
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""
@@ -469,5 +502,6 @@ class Dispatcher:
 
     def close(self) -> None:
         """Free what the loop used."""
+        self._errands.close()
         self._questions.close()
         self._bell.close()
