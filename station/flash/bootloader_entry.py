@@ -16,6 +16,7 @@ from typing import Final
 from station.app.app_client import Client, Leaving
 from station.app.conversation import converse
 from station.app.omv_protocol import PROTOCOL_RATE
+from station.app.packet_link import Timing
 from station.app.repl import BOOTLOADER_SCRIPT, REPL_RATE, run_in_repl
 from station.errors import ApplicationError, StationError
 from station.flash.messages import BootloaderEntered, BootloaderNotEntered
@@ -25,6 +26,8 @@ from station.usb.tty import open_tty, wait_for_tty
 
 TTY_LIMIT_S: Final = 5.0
 """How long the kernel and udev may take to make the serial port: a camera may be asked just after it came."""
+TIMING: Final = Timing(retries=2)
+"""3.5 s without an answer, then the REPL: a person waits, and a camera that speaks the protocol answers at once."""
 SCRIPT_LIMIT_S: Final = 3.0
 VANISHED: Final = "test.port_vanished"
 
@@ -62,7 +65,7 @@ def _has_left(node: str) -> bool:
 
 def _by_protocol(node: str) -> Leaving:
     with closing(open_tty(node, PROTOCOL_RATE)) as port:
-        return converse(Client().enter_bootloader(), port.perform)
+        return converse(Client(TIMING).enter_bootloader(), port.perform)
 
 
 def _by_repl(node: str) -> bool:
