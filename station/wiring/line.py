@@ -43,7 +43,7 @@ def line_setup(
     accepts: Callable[[Device], bool] | None = None,
     enter_bootloader: bool = False,
 ) -> LineSetup:
-    """What the line is told: BundleError where the recipe needs an image that the bundle does not have."""
+    """What the line is given: BundleError where the recipe needs an image that the bundle does not have."""
     from station.bundle.store import check_complete
 
     recipe = settings.recipe(settings.run.recipe)
@@ -81,7 +81,7 @@ def line_setup(
 
 
 def about_line(setup: LineSetup) -> LineAbout:
-    """What the screens of a line are told that it works on."""
+    """What the line works on, as its screens show it."""
     return LineAbout(
         station_id=setup.station_id,
         bundle=setup.bundle,
