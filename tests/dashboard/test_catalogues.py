@@ -14,6 +14,7 @@ import station
 from station.dashboard.language import LANGUAGES, choose, tr
 from station.dashboard.said import FORMS, said
 from station.errors import HINTS
+from station.line.entry import not_entered
 from station.line.stop_policy import WHAT_TO_CHECK, Limits, PauseForFailures, StopPolicy
 from station.model.runs import Outcome
 from station.settings import StationSection
@@ -114,7 +115,10 @@ SAYS = {
     *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
     *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
-CONSTANTS = ("line/admission.py", "line/stop_policy.py", "flash/attempt.py")
+CONSTANTS = (
+    *("line/left_alone.py", "line/entering.py", "line/errands.py", "line/slot_requests.py"),
+    *("line/stop_policy.py", "flash/attempt.py", "flash/bootloader_entry.py"),
+)
 """Whose sentences stand in constants."""
 
 
@@ -164,6 +168,24 @@ def test_what_the_line_says_is_said_in_chinese(text: str) -> None:
     _, _, text = text.partition(": ")
     assert CHINESE.search(said(text)), "add its form to station/dashboard/said.py"
     assert not re.search(r"[a-z]{3,} [a-z]{3,}", said(text)), "a part of it stays English"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "the camera's REPL does not answer; uhubctl ended with 1: no",
+        "/sbin/uhubctl could not be started: no",
+        "uhubctl did not end within 30 s",
+        "the camera's serial port vanished",
+        "the camera in 1-1.4 has no serial port",
+        "the script ended early: no",
+    ],
+)
+def test_why_a_camera_did_not_come_into_its_bootloader_is_said_whole(reason: str) -> None:
+    choose("zh_CN")
+    text = said(not_entered(reason))
+    assert CHINESE.search(text)
+    assert not re.search(r"[a-z]{3,} [a-z]{3,}", text), "a part of it stays English"
 
 
 @pytest.mark.parametrize("code", [*(f"{prefix}x" for prefix in WHAT_TO_CHECK), "test.refused"])
