@@ -114,6 +114,9 @@ class World:
     holding: list[Device] = field(default_factory=list)
     entering: list[Device | None] = field(default_factory=list)
     """The applications that were asked into their bootloader; None for a port whose power is being cycled."""
+    taken_by_itself: bool = False
+    """Since the port was empty for as long as a hand needs."""
+    left_at_s: float = float("-inf")
     looked_up: list[Device] = field(default_factory=list)
     unanswered: list[RunRecord] = field(default_factory=list)
     unclosed: list[RunRecord] = field(default_factory=list)
@@ -129,10 +132,17 @@ class World:
             self.on_disk.add(event.run.run_id)
         if isinstance(event, RunCommitted):
             self.committed.add(event.run.run_id)
+        if isinstance(event, Arrived) and self.slot.device is None:
+            self.taken_by_itself &= self.at_s - self.left_at_s < SETUP.options.return_window_s
+        if isinstance(event, Arrived | Left) and self.slot.device is not None:
+            self.left_at_s = self.at_s
         before = self.slot
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
+            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked):
+                assert not self.taken_by_itself, "taken by itself again and again"
+                self.taken_by_itself = True
         self._check()
         return effects
 

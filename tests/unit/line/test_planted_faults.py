@@ -56,6 +56,10 @@ def waited_for_without_end(slot: Slot, _event: Ticked, _now: Moment, _terms: Ter
     return slot, ()
 
 
+def taken_again_and_again(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    return admission.received(replace(slot, entry=None, settled=False), event, now, terms)
+
+
 def asked_while_it_runs(slot: Slot, _event: RerunAsked, now: Moment, terms: Terms) -> Stepped:
     return entry.begun(slot, now, terms)
 
@@ -72,6 +76,7 @@ FAULTS: dict[str, Fault] = {
     "closed twice": (WorkerDied, SlotPhase.RUNNING, closed_twice),
     "an unplugged camera blocks its slot": (RunCommitted, SlotPhase.CLOSING, blocked_by_the_unplugged),
     "a camera is waited for without end": (Ticked, SlotPhase.ENTERING, waited_for_without_end),
+    "a camera is taken again and again": (Arrived, SlotPhase.ENTERING, taken_again_and_again),
     "a running camera is sent into its bootloader": (RerunAsked, SlotPhase.RUNNING, asked_while_it_runs),
     "an opening is lost": (OpeningCommitted, SlotPhase.OPENING, opening_lost),
 }
