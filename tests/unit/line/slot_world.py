@@ -95,6 +95,11 @@ devices = st.builds(
     st.sampled_from([DeviceMode.DFU] * 4 + [DeviceMode.APPLICATION, DeviceMode.OTHER]),
 )
 
+applications = st.builds(
+    lambda address: replace(SOUND, address=address, product_id=0x16E3, mode=DeviceMode.APPLICATION), addresses
+)
+"""Of one camera: what concerns them comes of several in a row."""
+
 
 @dataclass
 class World:
@@ -356,6 +361,8 @@ answers: st.SearchStrategy[Answer] = st.one_of(
 events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, devices),
     st.builds(Arrived, devices),
+    st.builds(Arrived, applications),
+    st.builds(Arrived, applications),
     st.just(Left()),
     st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip("unit.set_aside", "")])),
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
