@@ -73,6 +73,7 @@ from station.model.slots import Progress, SlotState
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
 SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
+SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 UHUBCTL = "uhubctl -l {hub} -p {port} -a cycle"
 worlds: st.SearchStrategy[World] = st.deferred(
     lambda: st.builds(
@@ -427,7 +428,6 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
 
 
 PASSED = RunEnded(Outcome.PASS, None, "", verified=True, boot_confirmed=True, left_by_itself=False)
-SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 
 
 def forward(world: World, later_s: float) -> None:
