@@ -19,8 +19,9 @@ from station.app.omv_protocol import PROTOCOL_RATE
 from station.app.packet_link import Timing
 from station.app.repl import BOOTLOADER_SCRIPT, REPL_RATE, run_in_repl
 from station.errors import ApplicationError, StationError
-from station.flash.messages import BootloaderEntered, BootloaderNotEntered
+from station.flash.messages import STAYED, BootloaderEntered, BootloaderNotEntered
 from station.model.devices import Device
+from station.problem import Problem
 from station.usb.access import UsbAccess, tty_of
 from station.usb.tty import open_tty, wait_for_tty
 
@@ -36,12 +37,10 @@ def enter_bootloader(access: UsbAccess, device: Device) -> BootloaderEntered | B
     """Ask the application on this device's port; whether it took the request."""
     try:
         node = wait_for_tty(device.port_path, TTY_LIMIT_S, find=partial(tty_of, access, device.port_path))
-        return BootloaderEntered(device) if _has_left(node) else _not_entered(device, "test.refused", STAYED)
+        has_left = _has_left(node)
     except StationError as error:
-        return _not_entered(device, error.code, str(error))
-
-
-STAYED: Final = "it was asked, and stayed in its application"
+        return BootloaderNotEntered(device, error.problem)
+    return BootloaderEntered(device) if has_left else BootloaderNotEntered(device, Problem("test.refused", STAYED))
 
 
 def _has_left(node: str) -> bool:
@@ -71,7 +70,3 @@ def _by_protocol(node: str) -> Leaving:
 def _by_repl(node: str) -> bool:
     with closing(open_tty(node, REPL_RATE)) as port:
         return converse(run_in_repl(BOOTLOADER_SCRIPT, SCRIPT_LIMIT_S, may_leave=True), port.perform).has_left
-
-
-def _not_entered(device: Device, code: str, message: str) -> BootloaderNotEntered:
-    return BootloaderNotEntered(device, code, message)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import IO, Final
 
 from station.flash.messages import PowerCycled, PowerNotCycled
+from station.problem import sentence
 from station.terminal_text import printable
 from station.usb.ports import parse_port_path
 
@@ -38,7 +39,7 @@ def cycle_power(template: str, port_path: str, limit_s: float = LIMIT_S) -> Powe
     """Run the command, and wait for its end; one line says what went wrong."""
     words = power_words(template, port_path)
     problem = _run(words, limit_s)
-    return PowerNotCycled(port_path, f"{words[0]} {problem}") if problem else PowerCycled(port_path)
+    return PowerNotCycled(port_path, problem) if problem else PowerCycled(port_path)
 
 
 def _run(words: list[str], limit_s: float) -> str:
@@ -49,18 +50,25 @@ def _run(words: list[str], limit_s: float) -> str:
                 words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
             )
         except (OSError, ValueError) as error:
-            return f"could not be started: {getattr(error, 'strerror', None) or error}"
+            why = getattr(error, "strerror", None) or error
+            return sentence("{command} could not be started: {error}", command=words[0], error=why)
         try:
             code = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return f"did not end within {limit_s:g} s"
-        return f"ended with {code}: {_last_line(said)}" if code else ""
+            return sentence("{command} did not end within {seconds} s", command=words[0], seconds=f"{limit_s:g}")
+        return _ended_with(words[0], code, _last_line(said)) if code else ""
+
+
+def _ended_with(command: str, code: int, said: str) -> str:
+    if not said:
+        return sentence("{command} ended with {number} and said nothing", command=command, number=code)
+    return sentence("{command} ended with {number}: {reason}", command=command, number=code, reason=said)
 
 
 def _last_line(said: IO[bytes]) -> str:
     said.seek(0)
     lines = [line.strip() for line in said.read(1 << 16).decode(errors="replace").splitlines() if line.strip()]
-    return printable(lines[-1][:SAID_CHARACTERS]) if lines else "it said nothing"
+    return printable(lines[-1][:SAID_CHARACTERS]) if lines else ""

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from station.flash.messages import BootloaderEntered, BootloaderNotEntered, PowerCycled, PowerNotCycled
+from station.flash.messages import STAYED, BootloaderEntered, BootloaderNotEntered, PowerCycled, PowerNotCycled
 from station.line import admission, entry
 from station.line.line_terms import Terms
 from station.line.slot import Entry, Moment, Slot
 from station.line.slot_events import Arrived, Effect, Left, LineStopped, Ticked, UnitFound
 from station.model.devices import Device, DeviceMode
 from station.model.serials import canonical_serial
+from station.problem import sentence
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 
-NO_ANSWER = "whoever was to ask it did not answer"
-STAYED = "it was asked, and stayed in its application"
-CAME_AGAIN = "its application came again"
+NO_ANSWER = sentence("whoever was to ask it did not answer")
+CAME_AGAIN = sentence("its application came again")
 
 
 def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
@@ -64,7 +64,7 @@ def not_entered(slot: Slot, event: BootloaderNotEntered, now: Moment, terms: Ter
     """The application could not be asked. Where it left meanwhile, a hand pulled it: its port needs no power."""
     if not _is_of(slot, event):
         return slot, ()
-    return entry.failed(slot, event.message, now, terms, power=slot.device is not None)
+    return entry.failed(slot, event.problem.message, now, terms, power=slot.device is not None)
 
 
 def power_cycled(slot: Slot, _event: PowerCycled, now: Moment, terms: Terms) -> Stepped:
@@ -87,8 +87,9 @@ def ticked(slot: Slot, _event: Ticked, now: Moment, terms: Terms) -> Stepped:
         return slot, ()
     if not asked.answered:
         return entry.failed(slot, NO_ANSWER, now, terms)
-    limit = f"nothing came back within {terms.setup.bootloader_timeout_s:g} s"
-    return entry.failed(slot, STAYED if slot.device else limit, now, terms)
+    seconds = f"{terms.setup.bootloader_timeout_s:g}"
+    nothing = sentence("nothing came back within {seconds} s", seconds=seconds)
+    return entry.failed(slot, STAYED if slot.device else nothing, now, terms)
 
 
 def stopped(slot: Slot, _event: LineStopped, _now: Moment, _terms: Terms) -> Stepped:

@@ -15,6 +15,7 @@ from station.line.line_terms import Terms
 from station.line.run_end import shown
 from station.line.slot import Entry, Moment, Phase, Slot
 from station.line.slot_events import AskApplication, CyclePower, Effect, GiveNotice
+from station.problem import joined, sentence
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 
@@ -35,7 +36,7 @@ def failed(slot: Slot, reason: str, now: Moment, terms: Terms, *, power: bool = 
     assert slot.entry is not None
     if power and terms.setup.power_cycle and not slot.entry.power:
         return _power_asked(slot, slot.entry, reason, now, terms)
-    reasons = "; ".join(dict.fromkeys(text for text in (slot.entry.reason, reason) if text))
+    reasons = joined(dict.fromkeys(text for text in (slot.entry.reason, reason) if text))
     text = not_entered(reasons)
     slot = stays(slot, text)
     if slot.last is None:
@@ -45,7 +46,7 @@ def failed(slot: Slot, reason: str, now: Moment, terms: Terms, *, power: bool = 
 
 def not_entered(reason: str) -> str:
     """The sentence about a camera that did not come into its bootloader."""
-    return f"it did not come into its bootloader: unplug it and plug it in again ({reason})"
+    return sentence("it did not come into its bootloader: unplug it and plug it in again ({reason})", reason=reason)
 
 
 def given_up(slot: Slot) -> Slot:

@@ -20,10 +20,11 @@ from station.flash.messages import (
     PowerNotCycled,
 )
 from station.line.pool import Child, Pool
+from station.problem import Problem, sentence
 
 Request = EnterBootloader | CyclePortPower
 Answer = BootloaderEntered | BootloaderNotEntered | PowerCycled | PowerNotCycled
-DIED = "the worker process that was to do it ended unexpectedly"
+DIED = sentence("the worker process that was to do it ended unexpectedly")
 
 
 class _Errand(NamedTuple):
@@ -91,5 +92,5 @@ class Errands:
 
 def _not_done(request: Request) -> Answer:
     if isinstance(request, EnterBootloader):
-        return BootloaderNotEntered(request.device, "worker.died", DIED)
+        return BootloaderNotEntered(request.device, Problem("worker.died", DIED))
     return PowerNotCycled(request.port_path, DIED)

@@ -8,15 +8,16 @@ from station.line.slot import Phase, Slot
 from station.line.slot_events import Effect, GiveNotice
 from station.model.devices import Device
 from station.model.slots import SlotState
+from station.problem import sentence
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 
-NOT_A_SLOT = "this port is not a slot: the camera is left alone"
-NOT_ACCEPTING = "the line takes no new cameras now"
-APPLICATION = "it runs its application: replug it to flash it, or run it again (key r)"
-NOT_HELD = "it left its bootloader before it could be held: replug it"
-COMES_AND_GOES = "it comes and goes by itself: unplug it, and set it aside if it goes on"
-OUT = "this slot is taken out: the camera in it is left alone"
+NOT_A_SLOT = sentence("this port is not a slot: the camera is left alone")
+NOT_ACCEPTING = sentence("the line takes no new cameras now")
+APPLICATION = sentence("it runs its application: replug it to flash it, or run it again (key r)")
+NOT_HELD = sentence("it left its bootloader before it could be held: replug it")
+COMES_AND_GOES = sentence("it comes and goes by itself: unplug it, and set it aside if it goes on")
+OUT = sentence("this slot is taken out: the camera in it is left alone")
 
 
 def left_alone(slot: Slot, state: SlotState, code: str, message: str) -> Stepped:
@@ -34,4 +35,5 @@ def noticed(slot: Slot, code: str, message: str) -> Stepped:
 
 def other_board(device: Device) -> str:
     """The sentence about a device that is no AE3."""
-    return f"an OpenMV board that is no AE3 ({device.vendor_id:04X}:{device.product_id:04X}) is here: it is left alone"
+    usb_id = f"{device.vendor_id:04X}:{device.product_id:04X}"
+    return sentence("an OpenMV board that is no AE3 ({usb_id}) is here: it is left alone", usb_id=usb_id)

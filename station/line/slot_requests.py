@@ -11,10 +11,11 @@ from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import Arrived, Effect, GiveNotice, LineStopped, RerunAsked, Restored, TakenOut
 from station.model.devices import DeviceMode
 from station.model.slots import RerunWay, SlotState
+from station.problem import sentence
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 
-REPLUG = "it is off the bus: unplug it and plug it in again, that runs it"
+REPLUG = sentence("it is off the bus: unplug it and plug it in again, that runs it")
 
 
 def rerun_way(slot: Slot, terms: Terms) -> RerunWay:

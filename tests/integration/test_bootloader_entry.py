@@ -74,8 +74,8 @@ def test_what_cannot_be_done_is_said(
     there = OneCamera(make_bench, release, answers, faults)
     answer = enter_bootloader(there.access, there.device)
     assert isinstance(answer, BootloaderNotEntered)
-    assert answer.code == code
-    assert answer.message
+    assert answer.problem.code == code
+    assert answer.problem.message
 
 
 def test_a_port_that_another_program_has(make_bench: MakeBench, release: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_port_that_another_program_has(make_bench: MakeBench, release: Path) -
     port = open_tty(node)
     answer = enter_bootloader(there.access, there.device)
     assert isinstance(answer, BootloaderNotEntered)
-    assert answer.code == "usb.busy"
+    assert answer.problem.code == "usb.busy"
     port.close()
 
 
@@ -95,4 +95,4 @@ def test_a_camera_that_left_has_no_port(make_bench: MakeBench, release: Path) ->
     there.bench.line.unplug(serial(1))
     answer = enter_bootloader(there.access, device)
     assert isinstance(answer, BootloaderNotEntered)
-    assert answer.code == "test.no_port"
+    assert answer.problem.code == "test.no_port"

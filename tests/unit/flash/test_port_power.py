@@ -37,7 +37,7 @@ def test_the_command_is_run_with_the_port(tmp_path: Path) -> None:
     ("template", "problem"),
     [
         ("sh -c 'echo first; echo no compatible hub >&2; exit 3' {port_path}", "sh ended with 3: no compatible hub"),
-        ("sh -c 'exit 1' {port_path}", "sh ended with 1: it said nothing"),
+        ("sh -c 'exit 1' {port_path}", "sh ended with 1 and said nothing"),
         ("/nowhere/uhubctl {port_path}", "/nowhere/uhubctl could not be started: No such file or directory"),
         ("sh -c 'printf \"\\033[2J\\377\"; exit 1' {port_path}", "sh ended with 1: "),
     ],

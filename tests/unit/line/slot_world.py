@@ -56,6 +56,7 @@ from station.line.slot_events import (
     WorkerGiven,
 )
 from station.line.transitions import step
+from station.model import verdicts
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
@@ -69,6 +70,8 @@ from station.model.events import (
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
 from station.model.slots import Progress, SlotState
+from station.model.verdicts import Verdict, ended_by
+from station.problem import Problem
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
@@ -246,7 +249,7 @@ class World:
         if device is None:
             self.feed(PowerCycled("1-1") if well else PowerNotCycled("1-1", "uhubctl ended with 1"), later_s)
         else:
-            refusal = BootloaderNotEntered(device, "test.no_repl", "the camera's REPL does not answer")
+            refusal = BootloaderNotEntered(device, Problem("test.no_repl", "the camera's REPL does not answer"))
             self.feed(BootloaderEntered(device) if well else refusal, later_s)
 
     def check_end(self) -> None:
@@ -333,9 +336,11 @@ attempts = st.builds(
 )
 ends = st.builds(
     RunEnded,
-    st.sampled_from(Outcome),
-    st.sampled_from([None, "usb.disconnected", "boot.timeout"]),
-    st.just(""),
+    st.builds(
+        Verdict,
+        st.sampled_from(Outcome),
+        st.sampled_from([None, Problem("usb.disconnected", ""), Problem("boot.timeout", "")]),
+    ),
     verified=st.booleans(),
     boot_confirmed=st.booleans(),
     left_by_itself=st.booleans(),
@@ -365,7 +370,7 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, applications),
     st.builds(Arrived, applications),
     st.just(Left()),
-    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip("unit.set_aside", "")])),
+    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip(Problem("unit.set_aside", ""))])),
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
     st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
     st.just(MovedAway()),
@@ -399,11 +404,11 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
     elif isinstance(move, AnswerLog):
         if world.asked is not None:
             asked, world.asked = world.asked, None
-            world.feed(LogAnswered(asked, Skip("unit.already_passed", "") if move.skip else Go()), later_s)
+            world.feed(LogAnswered(asked, Skip(Problem("unit.already_passed", "")) if move.skip else Go()), later_s)
     elif isinstance(move, AnswerHold):
         if world.holding:
             device = world.holding.pop(0)
-            not_held = CameraNotHeld(device, Outcome.FAIL, "usb.timeout", "silent", move.gone)
+            not_held = CameraNotHeld(device, ended_by(Outcome.FAIL, "usb.timeout", "silent"), move.gone)
             world.feed(HolderAnswered(CameraHeld(device, "1.0.3", 0.1) if move.held else not_held), later_s)
     elif isinstance(move, AnswerEntry):
         if world.entering:
@@ -427,7 +432,7 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
         world.feed(move, later_s)
 
 
-PASSED = RunEnded(Outcome.PASS, None, "", verified=True, boot_confirmed=True, left_by_itself=False)
+PASSED = RunEnded(verdicts.PASSED, verified=True, boot_confirmed=True, left_by_itself=False)
 
 
 def forward(world: World, later_s: float) -> None:
