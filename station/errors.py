@@ -163,6 +163,7 @@ HINTS: dict[str, str] = {
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",
     "usb.no_sim": "Start the virtual cameras again.",
     "usb.not_held": "The camera left its bootloader before it could be held. Plug it in again.",
+    "usb.not_entered": "The camera could not be sent into its bootloader. Unplug it and plug it in again.",
     "dfu.err_write": "The camera could not store a block. Re-run it once; if it fails again, the memory is bad: set the camera aside.",
     "dfu.err_address": "An image does not fit this camera. Check the bundle.",
     "dfu.err_target": "The bundle is not for this camera. Check the bundle.",

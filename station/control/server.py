@@ -212,8 +212,7 @@ def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
         _check(client.role, request)
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
-        request.carry_out(line)
-        return {"done": request.do}
+        return {"done": request.do, **(request.carry_out(line) or {})}
     except UsageError as error:
         return {"refused": {"code": error.code, "text": error.message}}
 

@@ -217,8 +217,8 @@ class Dashboard(App[Leaving]):
 
     def rerun(self, views: Iterable[SlotView]) -> None:
         """Run the cameras in these slots once more."""
-        for view in views:
-            self.ask_line("rerun", port_path=view.port_path)
+        if paths := [view.port_path for view in views]:
+            self.ask_line("rerun", port_paths=paths)
 
     def rerun_failed(self) -> None:
         """Run every camera once more that failed and is still in its slot."""

@@ -42,6 +42,7 @@ def line_setup(
     attended: bool = False,
     purpose: Purpose | None = None,
     accepts: Callable[[Device], bool] | None = None,
+    enter_bootloader: bool = False,
 ) -> LineSetup:
     """What the line is given: BundleError where the recipe needs an image that the bundle does not have."""
     from station.bundle.store import check_complete
@@ -73,6 +74,9 @@ def line_setup(
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
+        application="enter" if enter_bootloader else settings.run.application,
+        bootloader_timeout_s=settings.run.bootloader_timeout_s,
+        power_cycle=settings.line.power_cycle,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 
