@@ -35,7 +35,7 @@ def _of_cameras(
     for camera in cameras:
         runs = [run for run in by_serial.get(camera.spec.serial, []) if _is_of(run, camera)]
         if camera.blocks_written and not runs:
-            yield f"{camera.spec.serial} ({camera.fault}): {camera.blocks_written} blocks written, and the log has no run"
+            yield f"{camera.spec.serial} ({camera.fault}): {camera.blocks_written} blocks written, no run in the log"
         if runs and not camera.superseded and _is_green(runs[-1]) and camera.memory != sha256:
             wrong = [partition for partition, digest in sha256.items() if camera.memory.get(partition) != digest]
             yield f"{camera.spec.serial} ({camera.fault}): green, and {', '.join(wrong)} are not the bundle's"
