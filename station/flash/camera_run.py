@@ -67,7 +67,14 @@ class CameraRun:
             self._link.want_hold(wanted=True)
             session = DfuSession(open_transport(self._access, self._device), self._board)
             attempt = Attempt(
-                self._plan, self._device, self._bootloader, self._link, session, number, mram_done=self._mram_done
+                self._plan,
+                self._device,
+                self._bootloader,
+                self._link,
+                session,
+                self._access,
+                number,
+                mram_done=self._mram_done,
             )
             try:
                 verdict = Verdict(Outcome.PASS) if attempt.run() else LEFT_AS_IT_IS
@@ -130,6 +137,7 @@ def _record(
         mram_initialized=attempt.mram_initialized if attempt else False,
         images=attempt.images if attempt else (),
         notes=tuple(attempt.notes) if attempt else (),
+        measurements=tuple(attempt.measurements) if attempt else (),
     )
 
 
@@ -142,6 +150,6 @@ def _ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
         message=verdict.message or notes,
         verified=bool(attempt and attempt.verified),
         boot_confirmed=bool(attempt and attempt.boot_confirmed),
-        left_by_itself=code == "usb.disconnected" or code.startswith("boot."),
+        left_by_itself=code in ("usb.disconnected", "test.unstable") or code.startswith("boot."),
         application_serial=attempt.application_serial if attempt else None,
     )

@@ -20,7 +20,7 @@ from station.ledger.run_loading import attempts_of
 from station.ledger.selection import is_identified_unit
 from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
 from station.model.batches import Batch
-from station.model.done import BEFORE_WRITING, UNWITNESSED
+from station.model.done import NOT_WRITING, UNWITNESSED
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
@@ -176,7 +176,7 @@ def _wrote(run_id: str) -> ColumnElement[bool]:
     """`station.model.done.may_have_written` of a run whose attempts are in the log."""
     mine = ATTEMPTS.c.run_id == run_id
     written = exists().where(IMAGES.c.attempt_id == ATTEMPTS.c.attempt_id, IMAGES.c.blocks_written > 0)
-    on_its_way = and_(ATTEMPTS.c.outcome != _PASS, ATTEMPTS.c.phase.not_in(BEFORE_WRITING))
+    on_its_way = and_(ATTEMPTS.c.outcome != _PASS, ATTEMPTS.c.phase.not_in(NOT_WRITING))
     writing = exists().where(mine, or_(ATTEMPTS.c.mram_initialized, on_its_way, written.correlate(ATTEMPTS)))
     return case(
         (RUNS.c.outcome == str(Outcome.SKIPPED), False),

@@ -233,6 +233,9 @@ class Dispatcher:
             setup.options,
             check_first=effect.check,
             hold_notes=run.notes,
+            tests=setup.tests,
+            label=setup.label,
+            files_image=setup.files_image,
         )
         child = self._workers[path] = self._pool.take()
         child.send(RunCamera(plan, effect.device, effect.bootloader))
