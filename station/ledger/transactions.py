@@ -15,10 +15,17 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exi
 
 from station.ledger import hourly_sums
 from station.ledger.hourly_sums import Cell
-from station.ledger.row_records import Values, attempt_values, batch_values, image_values, run_values
+from station.ledger.row_records import (
+    Values,
+    attempt_values,
+    batch_values,
+    image_values,
+    measurement_values,
+    run_values,
+)
 from station.ledger.run_loading import attempts_of
 from station.ledger.selection import is_identified_unit
-from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
+from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, MEASUREMENTS, RELEASES, RUNS, UNITS
 from station.model.batches import Batch
 from station.model.done import NOT_WRITING, UNWITNESSED
 from station.model.ids import new_id
@@ -158,11 +165,13 @@ def _update_run(connection: Connection, run_id: str, values: Values) -> None:
 
 
 def _add_attempts(connection: Connection, run_id: str, attempts: list[AttemptRecord]) -> None:
-    """Add attempts with their images, and keep what follows from them beside the run."""
+    """Add attempts with their images and measurements, and keep what follows from them beside the run."""
     if attempts:
         connection.execute(insert(ATTEMPTS), [attempt_values(run_id, attempt) for attempt in attempts])
     if images := [image for attempt in attempts for image in image_values(attempt)]:
         connection.execute(insert(IMAGES), images)
+    if measured := [values for attempt in attempts for values in measurement_values(attempt)]:
+        connection.execute(insert(MEASUREMENTS), measured)
     _update_run(connection, run_id, {"passed_at_once": _passed_at_once(run_id), "may_have_written": _wrote(run_id)})
 
 

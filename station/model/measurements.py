@@ -25,6 +25,12 @@ class Measurement:
     passed: bool | None = None
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """The limits as "0.5 <= x" and "x <= 5"."""
+        low = () if self.low is None else (f"{self.low:g} <= x",)
+        return low if self.high is None else (*low, f"x <= {self.high:g}")
+
+    @property
     def number(self) -> float | None:
         """The value, where it is a number."""
         return None if isinstance(self.value, str) else self.value
@@ -39,6 +45,14 @@ class Measurement:
             "high": self.high,
             "passed": self.passed,
         }
+
+
+def measurement_line(one: Measurement) -> str:
+    """A measurement in one line for people: "sensor_id 31030", "he_answer_s 0.04 s (x <= 5)", "… NOT PASSED"."""
+    value = "not measured" if one.value is None else f"{one.value:g}" if isinstance(one.value, float) else one.value
+    unit = f" {one.unit}" if one.unit and one.value is not None else ""
+    said = f" ({', '.join(one.limits)})" if one.limits else ""
+    return f"{one.name} {value}{unit}{said}{' NOT PASSED' if one.passed is False else ''}"
 
 
 def within(
