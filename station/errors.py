@@ -239,7 +239,7 @@ HINTS: dict[str, str] = {
     "bundle.name_taken": "Import it under another name.",
     "bundle.not_stored": "Check the data folder's owner and the free space of its disk, then import again.",
     "bundle.unknown": "station bundle list shows the bundles; station bundle import PATH adds one.",
-    "bundle.corrupt": "Import the release again: that mends the stored images. If it repeats, check the disk.",
+    "bundle.corrupt": "Import the release again: that fixes the stored images. If it repeats, check the disk.",
     "bundle.manifest_invalid": "Remove the manifest that is named, then import the release again.",
     "settings.invalid": "Mend the configuration file and start again.",
     "settings.unreadable": "Check the path and the file's permissions.",

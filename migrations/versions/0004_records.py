@@ -2,7 +2,7 @@
 
 Revision 0004, after 0003. New in `runs`: versions, the application's serial and the product's, the purpose, notes; and
 three columns that follow from the rest: `application_key`, `ordered_at` and `may_have_written`. The sums by the hour
-are told apart by purpose; the views count only production and rework, and say which units are done.
+are distinguished by purpose; the views count only production and rework, and say which units are done.
 
 Every run of an older log was made for production: nobody could say otherwise.
 """

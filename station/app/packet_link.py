@@ -1,4 +1,4 @@
-"""One session with one camera, as packets: what is sent, what counts as its answer, and when both begin anew.
+"""One session with one camera, as packets: what is sent, what counts as its answer, and when both start over.
 
 1. There is one count for both directions. A request carries it, each packet of the answer carries it and moves it on
    by one, fragments and NAKs included. Events do not count.
@@ -68,7 +68,7 @@ class Timing:
 
 
 class OutOfStep(Exception):
-    """The two sides must begin anew. `is_silence`: no answer came, so that nobody knows whether it was acted upon."""
+    """The two sides must start over. `is_silence`: no answer came, so that nobody knows whether it was acted upon."""
 
     def __init__(self, reason: str, *, is_silence: bool) -> None:
         super().__init__(reason)

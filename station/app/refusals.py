@@ -18,7 +18,7 @@ class Reaction(Enum):
     SEND_LATER = auto()
     """The camera has no time for it now."""
     SYNCHRONIZE = auto()
-    """The two sides count differently. Every script that ends does it: the camera starts its protocol anew."""
+    """The two sides count differently. Every script that ends does it: the camera starts its protocol over."""
     GIVE_UP = auto()
     """It would be refused again."""
 

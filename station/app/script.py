@@ -1,10 +1,10 @@
-"""A script of ours in the camera: handed over, started, its output read, its end told apart from its silence.
+"""A script of ours in the camera: handed over, started, its output read, its end distinguished from its silence.
 
 What the firmware does (openmv `protocol/omv_protocol_channel_stdio.c`, `ports/alif/main.c`), and what follows from it:
 
 1. EXEC while another script runs loses the new one: the old one's end empties the buffer. So STOP comes first, and the
    end is waited for.
-2. A script that has ended is followed by a soft reset, over which the protocol begins anew (count 0, a script that was
+2. A script that has ended is followed by a soft reset, over which the protocol starts over (count 0, a script that was
    handed over meanwhile is lost). Output that was not read is kept.
 3. Output is kept in a ring; what does not fit throws away what was there before. The marks show what is whole.
 4. A piece of output that was read and did not arrive is lost. So such a request gets the longest time at once.

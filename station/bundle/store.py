@@ -67,7 +67,7 @@ class BundleStore:
     ) -> Bundle:
         """Check a folder or a release archive and keep its images: all, unless `choices` allow fewer.
 
-        The same content again gives the bundle that is there, and mends its images if they were damaged; with another
+        The same content again gives the bundle that is there, and repairs its images if they were damaged; with another
         name it becomes a second bundle on the same images. `note` takes a line for what was ignored or is odd. Raises
         BundleError, with a code that says why, and then leaves nothing behind.
         """

@@ -33,7 +33,7 @@ def main() -> None:
         _listen()
         code = _carried_out(sys.argv[1:])
     except KeyboardInterrupt:
-        # It came before there was anybody to take it, or once more while the first was told.
+        # It came before there was anybody to take it, or once more while the first was printed.
         code = 130
         if sys.stderr is not None:
             sys.stderr.write("station.interrupted: interrupted.\n")

@@ -22,7 +22,7 @@ def dashboard(
 ) -> int:
     """Look at the line that works in the data folder, and steer it. Several may look at once.
 
-    Leaving the dashboard, or killing it, changes nothing for the line, unless it is told to stop the line.
+    Leaving the dashboard, or killing it, changes nothing for the line, unless it is asked to stop the line.
     """
     settings = settings_for(config, data_dir)
     folder = settings.data_dir

@@ -48,7 +48,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
-    "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that mends it"),
+    "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
@@ -86,7 +86,7 @@ def dispatch(words: Sequence[str]) -> int:
 
 
 def _is_full(error: Exception) -> bool:
-    """Whether what was printed found no room. Files have names, and their errors are told where they are written."""
+    """Whether what was printed found no room. Errors with a file name are reported where it is written."""
     return isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
 
 

@@ -1,11 +1,11 @@
-"""`station doctor`: what is wrong with this machine, and the command that mends it."""
+"""`station doctor`: what is wrong with this machine, and the command that fixes it."""
 
 from __future__ import annotations
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
 from station.cli.output import print_json
 
-app = new_app("What is wrong with this machine, and the command that mends it.")
+app = new_app("What is wrong with this machine, and the command that fixes it.")
 
 
 @app.command(epilog="Example: station doctor --json")
@@ -21,5 +21,5 @@ def doctor(config: ConfigOption = None, data_dir: DataDirOption = None, as_json:
         for finding in findings:
             print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.found}")
             if not finding.ok:
-                print(f"      {finding.mend}")
+                print(f"      {finding.fix}")
     return broken[0].exit_code if broken else 0

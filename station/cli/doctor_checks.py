@@ -47,17 +47,17 @@ LEAST_FREE_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. Where it is wrong, `mend` is the command or the sentence that helps."""
+    """One thing that was looked at. Where it is wrong, `fix` is the command or the sentence that helps."""
 
     name: str
     ok: bool
     found: str
-    mend: str = ""
+    fix: str = ""
     exit_code: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The finding as an element of `checks` in `doctor --json`."""
-        return {"check": self.name, "ok": self.ok, "found": self.found, "mend": self.mend or None}
+        return {"check": self.name, "ok": self.ok, "found": self.found, "fix": self.fix or None}
 
 
 def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) -> list[Finding]:
@@ -97,8 +97,8 @@ def _libusb() -> Finding:
 def _udev(root: Path) -> Finding:
     if (root / "run/udev/control").exists():
         return Finding("udev", True, "runs, and can announce cameras")
-    mend = "sudo systemctl start systemd-udevd (a container has no udev: run the station on the machine itself)"
-    return Finding("udev", False, "does not run here, so no camera is ever announced", mend, UsbAccessError.exit_code)
+    fix = "sudo systemctl start systemd-udevd (a container has no udev: run the station on the machine itself)"
+    return Finding("udev", False, "does not run here, so no camera is ever announced", fix, UsbAccessError.exit_code)
 
 
 def _udev_rule(root: Path) -> Finding:
@@ -162,8 +162,8 @@ def _cameras(root: Path) -> Iterator[Finding]:
         if os.access(node, os.R_OK | os.W_OK):
             yield Finding(name, True, f"{node} may be opened")
         else:
-            mend = f"{INSTALL_RULE}; {JOIN_GROUP}"
-            yield Finding(name, False, f"{node} may not be opened by this user", mend, UsbAccessError.exit_code)
+            fix = f"{INSTALL_RULE}; {JOIN_GROUP}"
+            yield Finding(name, False, f"{node} may not be opened by this user", fix, UsbAccessError.exit_code)
 
 
 def _camera_nodes(root: Path) -> Iterator[tuple[str, Path]]:
@@ -199,8 +199,8 @@ def _disk(data_dir: Path) -> Finding:
     found = f"{free_bytes >> 20} MiB free for {data_dir}"
     if free_bytes >= LEAST_FREE_BYTES:
         return Finding("disk", True, found)
-    mend = f"Free at least {LEAST_FREE_BYTES >> 20} MiB, or move the data folder (data_dir) to another disk."
-    return Finding("disk", False, found, mend, LedgerError.exit_code)
+    fix = f"Free at least {LEAST_FREE_BYTES >> 20} MiB, or move the data folder (data_dir) to another disk."
+    return Finding("disk", False, found, fix, LedgerError.exit_code)
 
 
 def _existing(folder: Path) -> Path:

@@ -30,7 +30,7 @@ LOG_NAME = "line.log"
 def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> int:
     """Start `station WORDS --serve` as a line of its own and look at it. Returns the exit code for this process.
 
-    0 where the operator left the line running, else the line's own. A line that could not start is told on stderr.
+    0 where the operator left the line running, else the line's own. A line that could not start is reported on stderr.
     """
     from station.control.client import is_served
 

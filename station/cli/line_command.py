@@ -121,7 +121,7 @@ def _ready(bench: Bench) -> None:
 
 
 def _plan_reached(data_dir: Path, batch: Batch) -> None:
-    """Cameras wait from now on, and only a screen can ask how to go on: who has none is told here."""
+    """Cameras wait from now on, and only a screen can ask how to go on: who has none reads it here."""
     say(
         f"batch {batch.name} has its planned quantity ({batch.planned}): new cameras are held and wait. "
         f"To go on with it or end it: station dashboard --data-dir {data_dir}; "
@@ -130,7 +130,7 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
 
 
 def _notice(notice: Notice) -> None:
-    """A camera that is left alone: whoever waits for it has to be told."""
+    """A camera that is left alone: whoever waits for it has to know."""
     say(printable(notice.line))
 
 

@@ -39,7 +39,7 @@ SimOption = Annotated[
 ]
 
 ServeOption = Annotated[
-    bool, typer.Option("--serve", hidden=True, help="The line of a dashboard: it runs until it is told to stop.")
+    bool, typer.Option("--serve", hidden=True, help="The line of a dashboard: it runs until it is asked to stop.")
 ]
 
 

@@ -1,6 +1,6 @@
 """The line as a service: a Unix socket for each data folder, through which any number of screens watch and steer it.
 
-JSON, one value a line. On connecting a screen is told `{"about": …}`. A snapshot of all slots is sent only when it is
+JSON, one value a line. On connecting a screen gets `{"about": …}`. A snapshot of all slots is sent only when it is
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
 `{"run": …}` for a run that is in the log, `{"about": …}` once more where the batch or the operator changed, and as the
 last words of a line its last snapshot and `{"status": …}`.
@@ -101,7 +101,7 @@ class LineService:
 
     @contextmanager
     def serving(self, line: Steered) -> Iterator[None]:
-        """Serve until the end of the block; the screens are told how the line ended."""
+        """Serve until the end of the block; the screens hear how the line ended."""
         self._line = line
         try:
             listener = listening_socket(self._data_dir)

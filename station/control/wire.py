@@ -1,4 +1,4 @@
-"""What a screen is told of a line: what the line works on, how it stands, and the newest state of every slot.
+"""What a screen gets from a line: what the line works on, how it stands, and the newest state of every slot.
 
 The JSON forms are what goes over the line's socket. Clocks of two processes are not compared: elapsed seconds are sent.
 """

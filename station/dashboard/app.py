@@ -193,7 +193,7 @@ class Dashboard(App[Leaving]):
         self._facts_changed()
 
     def _learn(self) -> None:
-        """Learn anew how long an image takes here."""
+        """Learn again how long an image takes here."""
         since = self.now() - LEARNED_FROM
         self.ask_log(lambda records: records.rates(since), self._show_pace, at_once=False)
 

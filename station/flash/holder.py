@@ -72,7 +72,7 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     step_forward()
     with suppress(StationError):
         # Loading libusb takes most of a second on a slow machine: not in the window of the first camera. What is wrong
-        # with it is told when a camera is to be held.
+        # with it hears when a camera is to be held.
         prepare(access)
     connection.send(HolderReady())
     lock = Lock()

@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 PLACE = ("station_id", "batch", "bundle", "slot", "operator")
 """What a selection may name besides the time."""
 KEYS = (*PLACE, "purpose")
-"""What a cell is told apart by, besides the hour."""
+"""What distinguishes a cell, besides the hour."""
 
 _PASSED = ATTEMPTS.c.outcome == str(Outcome.PASS)
 _BLOCKS = case((IMAGES.c.blocks_total > 1, IMAGES.c.blocks_total), else_=1)

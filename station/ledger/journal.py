@@ -1,7 +1,7 @@
 """Finished runs that the log could not take, kept as JSON lines until it can.
 
 One file per recorder, made at its first such run. A line is {"journaled_at", "reason", "run"}; each is on the disk
-before the line is told. The next start writes them to the log and removes the file.
+before the line gets the answer. The next start writes them to the log and removes the file.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def settle(file: Path, *, all_usable: bool) -> None:
 
 
 def as_unwritten(run: RunRecord, reason: str) -> RunRecord:
-    """The run as the operator was told it: ERROR ledger.write_failed. What it had been is in the message."""
+    """The run as the operator saw it: ERROR ledger.write_failed. What it had been is in the message."""
     was = str(run.outcome) if run.code is None else f"{run.outcome} {run.code}"
     parts = [f"was {was}, but the log could not be written at the time: {reason}"]
     if run.message:

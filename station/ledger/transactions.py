@@ -39,9 +39,9 @@ _NEXT = timedelta(microseconds=1)
 
 
 def put_run(connection: Connection, run: RunRecord) -> None:
-    """The run, its unit and all its attempts are in the log, as `run` tells them; attempts already there stay.
+    """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay.
 
-    For a run that a station tells as it happens: it comes after all that the station has told before.
+    For a run that a station reports as it happens: it comes after all that the station has reported before.
     """
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
 
@@ -145,7 +145,7 @@ def put_release(connection: Connection, release: Release) -> None:
 
 
 def put_batch(connection: Connection, batch: Batch) -> None:
-    """The batch is in the log as `batch` tells it. One of that name that is there keeps its beginning."""
+    """The batch is in the log as `batch` has it. One of that name that is there keeps its beginning."""
     row = _find(connection, BATCHES, and_(BATCHES.c.station_id == batch.station_id, BATCHES.c.name == batch.name))
     values = batch_values(batch)
     if row is None:

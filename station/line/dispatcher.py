@@ -83,7 +83,7 @@ HOLD_FIRST_S = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told what the line does. Called in the dispatcher's thread; each must be quick."""
+    """Who hears what the line does. Called in the dispatcher's thread; each must be quick."""
 
     on_run: Callable[[RunRecord], None]
     on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None
@@ -322,7 +322,7 @@ class Dispatcher:
             self._feed(path, HolderAnswered(answer))
 
     def _say_ready(self) -> None:
-        """The holder can hold; told once, also where a holder that died is replaced later."""
+        """The holder can hold; reported once, also where a holder that died is replaced later."""
         on_ready, self.on_ready = self.on_ready, None
         if on_ready is not None:
             threading.Thread(target=on_ready, name="ready", daemon=True).start()

@@ -15,7 +15,7 @@ from station.model.units import unit_key
 
 
 class Batching:
-    """The batch at the bench. What changes it is told to the log; errors are the log's, where it cannot be asked."""
+    """The batch at the bench. What changes it is written to the log; errors are the log's, where it cannot be asked."""
 
     def __init__(self, setup: LineSetup, log: OpenLog) -> None:
         """A batch that the log has open goes on."""

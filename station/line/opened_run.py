@@ -40,7 +40,7 @@ def closed_run(
 ) -> RunRecord:
     """The slot's run as it ended, now.
 
-    How long it took is measured, and its end told by its beginning: the wall clock may have been set meanwhile.
+    How long it took is measured, and its end computed from its beginning: the wall clock may have been set meanwhile.
     """
     assert slot.run is not None
     duration_s = measured_s(slot, now)

@@ -95,7 +95,7 @@ def batch_changed(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) 
 
 
 def doubled_before_worker(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
-    """Two cameras with one serial: neither result could be told from the other's."""
+    """Two cameras with one serial: neither result could be distinguished from the other's."""
     if not _is_of(slot, event.serial):
         return slot, ()
     assert slot.run is not None

@@ -23,8 +23,8 @@ class Line:
     ) -> None:
         """`listeners.on_run` takes every run that is in the log (or, with the code `ledger.write_failed`, is not).
 
-        `on_batch` is told the batch and the operator of the next runs where they change, `on_plan_reached` the batch
-        that has its planned quantity: no camera starts until somebody says how to go on.
+        `on_batch` takes the batch and the operator of the next runs where they change, `on_plan_reached` the batch that
+        has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
         self._pool = Pool(programs, setup.workers_spare)

@@ -1,4 +1,4 @@
-"""What a line is told when it is built: frozen values and a few callables, no knowledge of who stands behind them."""
+"""What a line is given when it is built: frozen values and a few callables, no knowledge of who stands behind them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 1. Station errors in a row, over all slots, stop the line. Cameras whose serial names no unit are not among them.
 2. Cameras in a row, over all slots, that fail with one code pause the line: a wrong set-up fails every camera alike. A
-   PASS, or a failure with another code, begins the count anew. A unit that fails again counts once.
+   PASS, or a failure with another code, starts the count over. A unit that fails again counts once.
 3. Different units in a row that fail in one slot, while another slot passes one, take that slot out.
 A limit of 0 turns a rule off. Runs that touched no camera, or that a person ended, change no count.
 """
@@ -90,11 +90,11 @@ class StopPolicy:
         self._slots: dict[str, _SlotCount] = {}
 
     def resumed(self) -> None:
-        """Somebody looked and let the line go on: failures are counted anew."""
+        """Somebody looked and let the line go on: failures are counted from zero."""
         self._code, self._units = "", []
 
     def restored(self, port_path: str) -> None:
-        """Somebody put the slot back: its failures are counted anew."""
+        """Somebody put the slot back: its failures are counted from zero."""
         self._slots.pop(port_path, None)
 
     def count(self, run: RunRecord) -> list[Consequence]:

@@ -13,7 +13,7 @@ Pure: no I/O, no clock, no thread. The rules, by the names of `TABLE`'s function
     of the opening, a cancellation or departure before it has a worker.
 6.  The outcome is shown, and reported, only when the log has answered the close. A run that the log did not take is
     ERROR.
-7.  While a worker has the run, what happens at the port is its business: it is told, and decides.
+7.  While a worker has the run, what happens at the port is its business: it hears of it, and decides.
 8.  A camera with another bootloader serial in the place of the run's own ends that run as pulled out; it is held at
     once, and gets its own run when the old one is in the log. A slot never has two runs.
 9.  Two cameras with one serial at once are not identified: refused or run by their ports, as the setting says.

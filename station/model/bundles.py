@@ -1,4 +1,4 @@
-"""A bundle: one firmware release, as its manifest tells it."""
+"""A bundle: one firmware release, as its manifest describes it."""
 
 from __future__ import annotations
 

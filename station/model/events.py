@@ -1,4 +1,4 @@
-"""Facts, in the past tense: what the line tells the ledger and the screens, and what the ledger answers.
+"""Facts, in the past tense: what the line reports to the ledger and the screens, and what the ledger answers.
 
 The line opens a run when a camera is held, tells each attempt as it ends and closes the run once. The ledger answers an
 opening with `OpeningCommitted` or `OpeningNotCommitted`; no camera is changed before the former. It answers a close

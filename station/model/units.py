@@ -163,7 +163,7 @@ def hint_for(code: str | None, hints: Mapping[str, str] = HINTS) -> str:
 
 
 def why_open(outcome: Outcome | None, passed_before: bool) -> str:
-    """Why a unit is not done, told by the run that left it so."""
+    """Why a unit is not done, from the run that left it so."""
     if outcome is None:
         what = "a run is open"
     elif outcome is Outcome.PASS:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from station.errors import SettingsError
-from station.settings.refusals import invalid
+from station.settings.invalid_setting import invalid
 from station.settings.schema import APPLICATION
 
 _LIMIT_BYTES = 1 << 20

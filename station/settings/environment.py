@@ -6,7 +6,7 @@ import difflib
 import os
 from typing import Any
 
-from station.settings.refusals import invalid
+from station.settings.invalid_setting import invalid
 from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
 
 _SHORT = {"DATA_DIR": "data_dir", "ID": "id", "LANGUAGE": "language"}

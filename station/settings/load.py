@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from station.settings.document import find_document
 from station.settings.environment import read_environment, variable
-from station.settings.refusals import invalid, shown, suggestion
+from station.settings.invalid_setting import invalid, shown, suggestion
 from station.settings.schema import ENTRIES, Settings, section_fields
 
 _Origin = Callable[[tuple[str, ...]], str]

@@ -22,7 +22,7 @@ from station.model.recipes import Recipe, Step
 from station.model.runs import RunOptions
 from station.model.slots import SlotMap
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
-from station.settings.refusals import shown, suggestion
+from station.settings.invalid_setting import shown, suggestion
 
 APPLICATION = "openmv-ae3-station"
 """The folder name of this program under the XDG base folders and /etc."""

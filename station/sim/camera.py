@@ -88,7 +88,7 @@ class Camera(Chip):
     def handle_control(self, setup: bytes, data: bytes = b"", not_before_s: float = 0.0) -> Reply:
         """Serve one control transfer: 8 bytes of SETUP, and the data stage of an OUT request.
 
-        A caller that waited as a WAIT told it says until when; being a few microseconds early is no harm then.
+        A caller that waited as a WAIT asked says until when; being a few microseconds early is no harm then.
         """
         now = max(self._clock(), not_before_s)
         if self.deadline_s is not None and self.deadline_s <= now:

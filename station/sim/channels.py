@@ -232,7 +232,7 @@ class Channels:
             self._reboot_softly()
 
     def _reboot_softly(self) -> None:
-        """What follows each script of the host's: the protocol begins anew, and output that was not read is kept."""
+        """What follows each script of the host's: the protocol starts over, and output that was not read is kept."""
         self._port.notify(STDIN, 0)
         self._port.notify(0, _SOFT_REBOOT)
         self._print("MPY: soft reboot\n")

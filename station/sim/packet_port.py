@@ -3,7 +3,7 @@
 1. There is one count for both directions: a request must carry it, what is answered carries it and moves it on, NAKs
    and fragments included, events not.
 2. What is sent with ACK_WANTED must be acknowledged before anything else is done: repeated after 0.5, 1 and 2 s, then
-   everything begins anew. Only a PROTO_SYNC is looked for meanwhile.
+   everything starts over. Only a PROTO_SYNC is looked for meanwhile.
 3. An incomplete packet is searched for a PROTO_SYNC, so that it cannot block for ever.
 4. PROTO_SYNC, giving up and a soft reset set the count to 0 and the capabilities back.
 """

@@ -88,7 +88,7 @@ class Presence:
         self._emit(DeviceArrived(device))
 
     def left(self, path: str, address: int | None = None) -> None:
-        """Tell a departure once. Where `address` is known and is not that of the device there, the news is old."""
+        """Tell a departure once. Where `address` is known and is not that of the device there, the news is stale."""
         known = self._known.get(path)
         if known is None or (address is not None and address != known.address):
             return

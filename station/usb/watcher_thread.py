@@ -32,7 +32,7 @@ class Watcher(ABC):
         """Begin; returns when all that is there has been announced. A StationError where nothing can be watched.
 
         `on_event` is called in the watcher's thread, and everything else waits meanwhile: let it enqueue and return.
-        `on_failure` is told there of a StationError that ended the watching; without it the thread dies of that error.
+        `on_failure` takes a StationError that ended the watching; without it the thread dies of that error.
         """
         if self._thread is not None:
             raise RuntimeError("a watcher is started once")

@@ -44,7 +44,7 @@ def line_setup(
     purpose: Purpose | None = None,
     accepts: Callable[[Device], bool] | None = None,
 ) -> LineSetup:
-    """What the line is told: BundleError where the recipe needs an image that the bundle does not have."""
+    """What the line is given: BundleError where the recipe needs an image that the bundle does not have."""
     from station.bundle.store import check_complete
 
     recipe = settings.recipe(settings.run.recipe)
@@ -99,7 +99,7 @@ def flashed_application(board: Board, images: Sequence[ImagePlan]) -> _Applicati
 
 
 def about_line(setup: LineSetup) -> LineAbout:
-    """What the screens of a line are told that it works on."""
+    """What the line works on, as its screens show it."""
     return LineAbout(
         station_id=setup.station_id,
         bundle=setup.bundle,

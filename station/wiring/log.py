@@ -121,7 +121,7 @@ def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
 
 
 def _warn_of_a_clock_set_back(reader: Reader) -> None:
-    """Whose result is a unit's latest is told by the time; and many a small machine forgets it while it is off."""
+    """The time says which result of a unit is its latest, and many a small machine forgets it while it is off."""
     newest = reader.newest(RunFilter(), 1)
     if newest and newest[0].started_at > datetime.now(UTC) + CLOCK_SLACK:
         logging.getLogger(__name__).warning(

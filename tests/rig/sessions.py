@@ -331,7 +331,7 @@ def ordinary_user(bench: Workbench) -> None:
         assert checks[f"camera at {bench.paths[0]}"]["ok"], checks
         checks = _doctor(bench, folder)
         assert not checks["udev rule"]["ok"]
-        assert RULE.name in checks["udev rule"]["mend"]
+        assert RULE.name in checks["udev rule"]["fix"]
         assert not checks[f"camera at {bench.paths[1]}"]["ok"], checks
 
 

@@ -1,4 +1,4 @@
-"""Keys told from scans. A scanner is a keyboard to the machine: only its speed tells it from a hand.
+"""Keys distinguished from scans. A scanner is a keyboard to the machine: only its speed tells it from a hand.
 
 1. Characters that follow each other within `gap_s` are one burst, whatever they hold.
 2. A burst of `min_length` characters is a scan. So is a shorter one with an end key right behind it, unless it goes

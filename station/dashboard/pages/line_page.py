@@ -35,7 +35,7 @@ class LinePage(Page):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._seen: dict[str, str] | None = None
-        """The newest finished run of each port that was shown; None before the line has told of any port."""
+        """The newest finished run of each port that was shown; None before the line has reported any port."""
 
     def compose(self) -> ComposeResult:
         """The grid of tiles."""

@@ -51,7 +51,7 @@ class SlotGrid(Widget, can_focus=True):
         self._lit: set[int] = set()
         self._colours: dict[str, Colours] = {}
         self._ground = Style()
-        """What the theme makes of the widget itself; Textual works it out anew whenever it is asked."""
+        """What the theme makes of the widget itself; Textual works it out again whenever it is asked."""
 
     # --- what it shows ----------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Viewer(AppService):
     """The dashboard process of one browser."""
 
     async def run(self) -> None:
-        """Pass on what it draws until it ends; a browser whose dashboard is gone is told so, however it went."""
+        """Pass on what it draws until it ends; a browser whose dashboard is gone learns that, however it went."""
         try:
             await super().run()
         finally:

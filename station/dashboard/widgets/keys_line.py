@@ -18,7 +18,7 @@ GAP = 1
 class KeysLine(Widget):
     """Key and name of every binding that is to be shown, each to be clicked; on a narrow terminal in several rows.
 
-    One widget that draws them all, where Textual's own footer has one for each key and builds them anew whenever the
+    One widget that draws them all, where Textual's own footer has one for each key and builds them again whenever the
     focus moves: laying out a dozen widgets is most of what changing the page would cost.
     """
 

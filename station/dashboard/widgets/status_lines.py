@@ -76,7 +76,7 @@ def _ends(left: str, right: str, width: int) -> str:
 
 
 class Banner(Plain):
-    """Red where the line stopped by itself, with why and what to do; quieter where it was told to, or is paused."""
+    """Red where the line stopped by itself, with why and what to do; quieter where it was asked to, or is paused."""
 
     DEFAULT_CSS = """
     Banner { display: none; width: 1fr; height: auto; max-height: 4; padding: 0 1; text-style: bold; }

@@ -20,7 +20,7 @@ class Rows(DataTable[Text]):
     """Textual's table with its cursor, keys and mouse, whose rows are drawn here: each in one style, in one piece.
 
     Textual lays out every cell of a row by itself, which takes a tenth of a second for a tall terminal full of runs,
-    and does it anew whenever a row has come in. Cells are texts as they are: a `[` in a message is no markup.
+    and does it again whenever a row has come in. Cells are texts as they are: a `[` in a message is no markup.
     """
 
     def __init__(self) -> None:

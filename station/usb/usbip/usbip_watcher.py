@@ -61,7 +61,7 @@ class ControlStream:
         return [json.loads(line) for line in lines if line.strip()]
 
     def until_listed(self, presence: Presence) -> None:
-        """Tell everything that is there. What comes right behind it is told, too."""
+        """Report everything that is there, and what comes right behind it."""
         listed = False
         while not listed:
             try:

@@ -77,7 +77,7 @@ class Harm(NamedTuple):
     do: Callable[[Path, Path], object]
     name: str
     found: str
-    mend: str
+    fix: str
     exit_code: int
 
 
@@ -160,8 +160,8 @@ def test_one_thing_is_wrong(machine: Path, well: Path, harm: Harm) -> None:
     (wrong,) = [finding for finding in examine(None, None, machine) if not finding.ok]
     assert wrong.name == harm.name
     assert harm.found in wrong.found
-    assert harm.mend in wrong.mend
-    assert wrong.mend
+    assert harm.fix in wrong.fix
+    assert wrong.fix
     assert wrong.exit_code == harm.exit_code
 
 
@@ -176,7 +176,7 @@ def test_programs_that_disturb_cameras_are_named_only_where_no_rule_keeps_them_o
     for name in ("ModemManager", "udisksd", "usbmount"):
         assert name in found.found
     assert "systemd" not in found.found
-    assert found.mend == doctor_checks.INSTALL_RULE
+    assert found.fix == doctor_checks.INSTALL_RULE
 
 
 def test_the_first_folder_of_udev_counts(machine: Path, well: Path) -> None:
@@ -216,7 +216,7 @@ def test_the_command(station: Station, well: Path, machine: Path, monkeypatch: p
     monkeypatch.setattr(doctor_checks.examine, "__defaults__", (machine,))
     told = station("doctor", "--json")
     assert (told.exit_code, told.json["ok"]) == (0, True)
-    assert set(told.json["checks"][0]) == {"check", "ok", "found", "mend"}
+    assert set(told.json["checks"][0]) == {"check", "ok", "found", "fix"}
     (machine / "run/udev/control").unlink()
     told = station("doctor")
     assert told.exit_code == 5

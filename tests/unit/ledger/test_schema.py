@@ -275,7 +275,7 @@ def test_backup_to_nowhere_and_of_nothing(data_dir: Path, tmp_path: Path) -> Non
 
 def test_alembic_is_not_loaded_for_an_ordinary_start(data_dir: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from station.ledger import schema, recorder, reader\n"
+        "import sys; from pathlib import Path; from station.ledger import schema_version, recorder, reader\n"
         f"folder = Path({str(data_dir)!r}); schema_version.create_or_check(folder); reader.Reader(folder).open_runs()\n"
         "assert 'sqlalchemy' in sys.modules; print('alembic' in sys.modules)"
     )
