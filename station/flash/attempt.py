@@ -235,5 +235,9 @@ class Attempt:
             self.measurements += test.measurements
             self.notes += test.notes
 
+    def close(self) -> None:
+        """Give the bootloader's device back."""
+        self.session.close()
+
     def _boot_job(self) -> BootJob:
         return BootJob(self.session, self.link, self.device, self.bootloader, self.plan.options, self.notes)

@@ -8,15 +8,19 @@ from datetime import datetime
 from station.board.board import Board
 from station.clock import monotonic_s, now
 from station.errors import CameraError, StationError, UsbAccessError, UsbError
+from station.flash.application_attempt import ApplicationAttempt
 from station.flash.attempt import Attempt
 from station.flash.dfu_session import DfuSession
 from station.flash.disconnection import Return, Whereabouts, after_failure
 from station.flash.messages import AttemptEnded, CancelRun, RunCamera, RunEnded
 from station.flash.pipe import Cancelled, Link, Orphaned
+from station.model.devices import DeviceMode
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
+
+AnyAttempt = Attempt | ApplicationAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +64,16 @@ class CameraRun:
                 self._device = verdict.returned.device
                 self._bootloader = verdict.returned.bootloader or self._bootloader
 
-    def _attempt(self, number: int) -> tuple[Attempt | None, Verdict]:
+    def _attempt(self, number: int) -> tuple[AnyAttempt | None, Verdict]:
         started_at, started_s = now(), monotonic_s()
-        attempt: Attempt | None = None
+        attempt: AnyAttempt | None = None
         try:
-            self._link.want_hold(wanted=True)
-            session = DfuSession(open_transport(self._access, self._device), self._board)
-            attempt = Attempt(
-                self._plan,
-                self._device,
-                self._bootloader,
-                self._link,
-                session,
-                self._access,
-                number,
-                mram_done=self._mram_done,
-            )
+            attempt = self._begun(number)
             try:
                 verdict = Verdict(Outcome.PASS) if attempt.run() else LEFT_AS_IT_IS
             finally:
                 self._mram_done = attempt.mram_done
-                session.close()
+                attempt.close()
         except Orphaned:
             raise
         except Exception as error:
@@ -89,6 +82,18 @@ class CameraRun:
             return attempt, verdict
         self._link.tell(AttemptEnded(_record(attempt, number, verdict, started_at, monotonic_s() - started_s)))
         return attempt, verdict
+
+    def _begun(self, number: int) -> AnyAttempt:
+        """An attempt on what is there: a bootloader that is held, or an application that is only tested."""
+        link, access, board = self._link, self._access, self._board
+        if self._device.mode is DeviceMode.APPLICATION:
+            link.want_hold(wanted=False)
+            return ApplicationAttempt(self._plan, self._device, link, access, board, number)
+        link.want_hold(wanted=True)
+        session = DfuSession(open_transport(access, self._device), board)
+        return Attempt(
+            self._plan, self._device, self._bootloader, link, session, access, number, mram_done=self._mram_done
+        )
 
     def _verdict(self, error: Exception) -> Verdict:
         """What an attempt's exception means: for the camera, the station, or the person at the bench."""
@@ -123,7 +128,7 @@ def _cancelled(request: CancelRun) -> Verdict:
 
 
 def _record(
-    attempt: Attempt | None, number: int, verdict: Verdict, started_at: datetime, duration_s: float
+    attempt: AnyAttempt | None, number: int, verdict: Verdict, started_at: datetime, duration_s: float
 ) -> AttemptRecord:
     return AttemptRecord(
         attempt_id=new_id(),
@@ -141,7 +146,7 @@ def _record(
     )
 
 
-def _ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
+def _ended(attempt: AnyAttempt | None, verdict: Verdict) -> RunEnded:
     code = verdict.code or ""
     notes = "; ".join(attempt.notes) if attempt else ""
     return RunEnded(

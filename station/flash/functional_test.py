@@ -70,6 +70,8 @@ class FunctionalTest:
     """How long its serial port may take to appear the first time."""
     measurements: list[Measurement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failure: StationError | None = None
+    """Why the first test that decides nothing measured nothing."""
     _unreached: str = ""
 
     @property
@@ -115,7 +117,7 @@ class FunctionalTest:
         except (Cancelled, Orphaned):
             raise
         except Exception as error:  # whatever it is: it decides nothing
-            code = error.code if isinstance(error, StationError) else "station.internal"
+            code = self._kept(error)
             self.notes.append(f"test-{name}: {code}: {error}")
             self._unreached = code if code in UNREACHED else ""
             self._measured_nothing(name, None if code in UNREACHED or isinstance(error, UsbAccessError) else False)
@@ -124,6 +126,15 @@ class FunctionalTest:
         self.measurements += finding.measurements
         if finding.complaint:
             self.notes.append(f"test-{name}: {_code(name)}: {finding.complaint}")
+
+    def _kept(self, error: Exception) -> str:
+        """The code of what kept a noted test from measuring anything; the first such error is kept."""
+        if not isinstance(error, StationError):
+            return "station.internal"
+        if isinstance(error, CameraError):
+            error.retryable = False
+        self.failure = self.failure or error
+        return error.code
 
     def _required(self, name: str) -> None:
         for number in range(1, self.plan.tests.tries + 1):
