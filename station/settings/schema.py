@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from station.board.chosen import BOARD
@@ -207,6 +207,13 @@ class FunctionalTestSection(_Section):
     answer_s: float = Field(default=_TESTS.answer_s, ge=0.5, le=60, description="seconds from 0.5 to 60")
     limit_s: float = Field(default=_TESTS.limit_s, ge=1, le=600, description="seconds from 1 to 600")
     tries: int = Field(default=_TESTS.tries, ge=1, le=5, description="a whole number from 1 to 5")
+
+    @field_validator("brightness_high")
+    @classmethod
+    def _not_below_the_other(cls, value: float, others: ValidationInfo) -> float:
+        if value < others.data.get("brightness_low", 0.0):
+            raise ValueError("brightness_high must not be below brightness_low")
+        return value
 
 
 class LineSection(_Section):

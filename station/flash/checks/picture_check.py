@@ -6,9 +6,12 @@ In a dark room a good camera shows next to nothing. So the sensor's own test pat
 
 from __future__ import annotations
 
+import math
+
 from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement, within
+from station.terminal_text import printable
 
 WIDTH, HEIGHT = 320, 240
 _SCRIPT = """\
@@ -49,6 +52,8 @@ def check_picture(subject: Subject) -> Finding:
 def _figures(printed: str) -> tuple[int, int, float, int, int, str]:
     try:
         width, height, mean, least, most, shows = printed.split()
-        return int(width), int(height), float(mean), int(least), int(most), shows
+        if not math.isfinite(float(mean)):
+            raise ValueError(mean)
+        return int(width), int(height), float(mean), int(least), int(most), printable(shows)
     except ValueError:
         raise ApplicationError("test.protocol", "the camera's account of its picture makes no sense") from None
