@@ -161,7 +161,7 @@ def running_cameras(make_bench: MakeBench, release: Any, *applications: Applicat
 def test_station_test_asks_running_cameras_and_records_it(make_bench: MakeBench, release: Any) -> None:
     bench = running_cameras(make_bench, release, ApplicationSpec(), ApplicationSpec(sensor_id=0), BAD["test.no_answer"])
     before = [bench.blocks_written(spec.port_path) for spec in bench.line.specs]
-    done = station("test", "--all", "--json", "--bundle", release, *bench.words, **REQUIRED)
+    done = station("test", "--all", "--json", "--bundle", release, *bench.words, limit_s=60.0, **REQUIRED)
     runs = {run["port_path"]: run for run in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1
     assert {path: run["code"] for path, run in runs.items()} == {
