@@ -103,7 +103,7 @@ def test_the_setting_allows_every_language_there_is() -> None:
 
 # --- what the line says ----------------------------------------------------------------------------------------------
 
-SPOKEN = ("line", "flash", "dfu", "usb", "ledger")
+SPOKEN = ("line", "flash", "app", "dfu", "usb", "ledger")
 """The packages whose sentences reach a tile, the banner or a notice."""
 UNSPOKEN = {
     # a command's own failures, and the reading of another station's file: told on stderr
@@ -111,7 +111,15 @@ UNSPOKEN = {
 }
 SAYS = {
     *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
-    *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
+    *(
+        "ApplicationError",
+        "StationError",
+        "LedgerError",
+        "UsbAccessError",
+        "protocol_error",
+        "_out_of_turn",
+        "transfer_failure",
+    ),
     *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
 CONSTANTS = ("line/admission.py", "line/stop_policy.py", "flash/attempt.py")
