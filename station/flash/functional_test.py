@@ -53,7 +53,11 @@ FIRST_MEASURED: Final = {
 UNREACHED: Final = ("test.no_port", "test.no_answer", "test.port_vanished", "test.port_io", "test.unstable")
 """Failures after which no other question is worth its time."""
 LEAVING_S: Final = 3.0
-"""How long a camera whose port vanished, or that was asked to restart, may take to leave the bus."""
+"""How long a camera whose port vanished may take to leave the bus."""
+HEARD_S: Final = 0.1
+"""How long to listen for a departure that should have been announced already."""
+RESTARTING_S: Final = 15.0
+"""The same for one that was asked to restart: it leaves within a second, but a busy machine announces that late."""
 UNPLUGGED: Final = "the camera was unplugged during its test"
 
 
@@ -155,7 +159,7 @@ class FunctionalTest:
             finding = self._made(name)
         except CameraError as error:
             error.retryable = False
-            return error if error.code != "test.port_vanished" else self._vanished(), Finding(())
+            return self._explained(error), Finding(())
         if not finding.complaint:
             return None, finding
         return ApplicationError(_code(name), finding.complaint, retryable=False), finding
@@ -197,15 +201,20 @@ class FunctionalTest:
         with suppress(ApplicationError):
             self._session.ask(Client.reset)
         self._session.close()
-        if self.link.wait_change(LEAVING_S) is None:
+        if self.link.wait_change(RESTARTING_S) is None:
             raise ApplicationError("test.unstable", "the camera did not restart after the test of its second core")
         self._wait_for_application(self.restart_s, "the application did not come back after the camera was restarted")
 
-    def _vanished(self) -> CameraError:
-        """What a port that vanished in the middle of a test means."""
-        if self.link.wait_change(LEAVING_S) is None:
-            return ApplicationError("test.port_vanished", "the camera's serial port vanished", retryable=False)
-        self._came_back_or_unplugged()
+    def _explained(self, error: CameraError) -> CameraError:
+        """What a failure means: a camera that left the bus may be silent before its port vanishes."""
+        if error.code not in UNREACHED or error.code == "test.unstable":
+            return error
+        if self.link.wait_change(LEAVING_S if error.code == "test.port_vanished" else HEARD_S) is None:
+            return error
+        try:
+            self._came_back_or_unplugged()
+        except ApplicationError as worse:
+            return worse
         return ApplicationError("test.unstable", "the camera left the bus during its test", retryable=False)
 
     def _came_back_or_unplugged(self) -> None:

@@ -80,6 +80,7 @@ def pipe() -> Iterator[tuple[Connection, Link]]:
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(functional_test, "LEAVING_S", 0.05)
+    monkeypatch.setattr(functional_test, "RESTARTING_S", 0.05)
 
 
 Make = Callable[..., FunctionalTest]
@@ -340,6 +341,19 @@ def test_a_camera_that_left_and_came_back_is_tried_again(make: Make, pipe: tuple
     pipe[0].send(PortChanged(CAMERA))
     test.run()
     assert measured(test)["sensor_id"] == (0x7936, True)
+
+
+@pytest.mark.parametrize(
+    "error", [NO_ANSWER, ApplicationError("test.no_port", "no port")], ids=lambda error: error.code
+)
+def test_a_camera_that_is_silent_because_it_left_is_no_mute_one(
+    make: Make, pipe: tuple[Connection, Link], error: ApplicationError
+) -> None:
+    test = make(error, info(), sensor="required")
+    for device in (None, BOOTLOADER, CAMERA):
+        pipe[0].send(PortChanged(device))
+    test.run()
+    assert test.notes == ["test-sensor was tried again: test.unstable: the camera left the bus during its test"]
 
 
 def test_a_camera_that_comes_and_goes_is_unstable(make: Make, pipe: tuple[Connection, Link]) -> None:
