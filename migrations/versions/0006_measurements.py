@@ -1,6 +1,6 @@
 """What functional tests measured, and its sums by the hour.
 
-Revision 0006, after 0004. A run of an older log measured nothing: there is nothing to fill in.
+Revision 0006, after 0005. A run of an older log measured nothing: there is nothing to fill in.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

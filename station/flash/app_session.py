@@ -21,6 +21,7 @@ from station.clock import monotonic_s
 from station.errors import ApplicationError
 from station.model.functional_tests import FunctionalTests
 from station.model.ids import new_id
+from station.problem import sentence
 from station.usb.tty import Tty, open_tty, wait_for_tty
 
 Result = TypeVar("Result")
@@ -87,7 +88,8 @@ class AppSession:
             self._look()
             now_s = monotonic_s()
             if now_s >= self._end_s:
-                raise ApplicationError("test.script_timeout", f"the test took longer than {self._limit_s:g} s")
+                text = sentence("the test took longer than {seconds} s", seconds=f"{self._limit_s:g}")
+                raise ApplicationError("test.script_timeout", text)
             if not isinstance(action, Listen):
                 return tty.perform(action)
             until_s = min(action.until_s, now_s + SLICE_S)

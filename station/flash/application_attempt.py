@@ -11,6 +11,7 @@ from station.model.devices import Device
 from station.model.measurements import Measurement
 from station.model.runs import ImageRecord, RunPlan
 from station.model.slots import Progress
+from station.problem import sentence
 from station.usb.access import UsbAccess
 
 
@@ -43,7 +44,7 @@ class ApplicationAttempt:
         self._tell()
         test = functional_test(self.plan, self.board, self.access, self.device, "", self.link, self._look)
         if test is None:
-            self.notes.append("nothing is tested: the configuration turns every test off")
+            self.notes.append(sentence("nothing is tested: the configuration turns every test off"))
             return True
         try:
             test.run()

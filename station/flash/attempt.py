@@ -23,11 +23,12 @@ from station.model.measurements import Measurement
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan
 from station.model.slots import Progress
+from station.problem import sentence
 from station.usb.access import UsbAccess
 
-REUSED = (
-    "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this serial, "
-    "or flashed elsewhere"
+REUSED = sentence(
+    "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera "
+    "with this serial, or flashed elsewhere"
 )
 
 
@@ -40,7 +41,6 @@ class Attempt:
     bootloader: str
     link: Link
     session: DfuSession
-    access: UsbAccess
     number: int
     mram_done: bool = False
     phase: str = "hold"
@@ -52,6 +52,8 @@ class Attempt:
     boot_confirmed: bool = False
     unreadable: set[int] = field(default_factory=set)
     application_serial: str | None = None
+    access: UsbAccess = field(default_factory=UsbAccess)
+    """Where its application's serial port is."""
 
     @property
     def board(self) -> Board:
@@ -176,7 +178,9 @@ class Attempt:
         try:
             self.session.download(0, recovery.key)
         except DfuError as error:
-            raise MramError("mram.init_failed", f"the camera refused the MRAM initialization: {error}") from error
+            raise MramError(
+                "mram.init_failed", sentence("the camera refused the MRAM initialization: {error}", error=error)
+            ) from error
         # A second initialization in one session is refused: whatever comes later, this one is done.
         self.mram_done = self.mram_initialized = True
         self.session.finish_image()
@@ -226,7 +230,8 @@ class Attempt:
             return
         if not self.boot_confirmed:
             if not test.decides:
-                self.notes.append("the camera was not tested: its application was not waited for, or not seen")
+                text = sentence("the camera was not tested: its application was not waited for, or not seen")
+                self.notes.append(text)
                 return
             test.port_s = self.plan.options.boot_timeout_s
         try:

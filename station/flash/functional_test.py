@@ -32,6 +32,8 @@ from station.flash.pipe import Cancelled, Link, Orphaned
 from station.model.devices import Device, DeviceMode
 from station.model.measurements import Measurement
 from station.model.runs import Outcome, RunPlan
+from station.model.verdicts import ended_by
+from station.problem import sentence
 from station.usb.access import UsbAccess, tty_of
 
 CHECKS: Final[dict[str, Callable[[Subject], Finding]]] = {
@@ -58,7 +60,7 @@ HEARD_S: Final = 0.1
 """How long to listen for a departure that should have been announced already."""
 RESTARTING_S: Final = 15.0
 """The same for one that was asked to restart: it leaves within a second, but a busy machine announces that late."""
-UNPLUGGED: Final = "the camera was unplugged during its test"
+UNPLUGGED: Final = sentence("the camera was unplugged during its test")
 
 
 @dataclass
@@ -99,7 +101,7 @@ class FunctionalTest:
             for name in self.names:
                 self._required(name) if self._is_required(name) else self._noted(name)
         except Cancelled as cancelled:
-            if self.decides or cancelled.request.code != "operator.unplugged":
+            if self.decides or cancelled.request.verdict.code != "operator.unplugged":
                 raise
             self.notes.append(UNPLUGGED)
         finally:
@@ -122,14 +124,14 @@ class FunctionalTest:
             raise
         except Exception as error:  # whatever it is: it decides nothing
             code = self._kept(error)
-            self.notes.append(f"test-{name}: {code}: {error}")
+            self.notes.append(_noted(name, code, error))
             self._unreached = code if code in UNREACHED else ""
             self._measured_nothing(name, None if code in UNREACHED or isinstance(error, UsbAccessError) else False)
             self._session.close()
             return
         self.measurements += finding.measurements
         if finding.complaint:
-            self.notes.append(f"test-{name}: {_code(name)}: {finding.complaint}")
+            self.notes.append(_noted(name, _code(name), finding.complaint))
 
     def _kept(self, error: Exception) -> str:
         """The code of what kept a noted test from measuring anything; the first such error is kept."""
@@ -147,7 +149,8 @@ class FunctionalTest:
                 break
             self._session.close()
             if number < self.plan.tests.tries:
-                self.notes.append(f"test-{name} was tried again: {failure.code}: {failure}")
+                reason = sentence("{code}: {error}", code=failure.code, error=failure)
+                self.notes.append(sentence("test-{test} was tried again: {reason}", test=name, reason=reason))
         self.measurements += finding.measurements
         if failure is not None:
             if not finding.measurements:
@@ -193,7 +196,8 @@ class FunctionalTest:
             return Finding((Measurement("stays_s", round(stayed_s, 3), "s", low=limit_s, passed=True),))
         self._came_back_or_unplugged()
         measured = Measurement("stays_s", round(min(stayed_s, limit_s), 3), "s", low=limit_s, passed=False)
-        return Finding((measured,), f"the application left the bus after {stayed_s:.1f} s")
+        text = sentence("the application left the bus after {seconds} s", seconds=f"{stayed_s:.1f}")
+        return Finding((measured,), text)
 
     def _restart(self) -> None:
         """SYS_RESET, and wait until the application is back. ApplicationError `test.unstable` where it is not."""
@@ -202,8 +206,12 @@ class FunctionalTest:
             self._session.ask(Client.reset)
         self._session.close()
         if self.link.wait_change(RESTARTING_S) is None:
-            raise ApplicationError("test.unstable", "the camera did not restart after the test of its second core")
-        self._wait_for_application(self.restart_s, "the application did not come back after the camera was restarted")
+            raise ApplicationError(
+                "test.unstable", sentence("the camera did not restart after the test of its second core")
+            )
+        self._wait_for_application(
+            self.restart_s, sentence("the application did not come back after the camera was restarted")
+        )
 
     def _explained(self, error: CameraError) -> CameraError:
         """What a failure means: a camera that left the bus may be silent before its port vanishes."""
@@ -215,15 +223,18 @@ class FunctionalTest:
             self._came_back_or_unplugged()
         except ApplicationError as worse:
             return worse
-        return ApplicationError("test.unstable", "the camera left the bus during its test", retryable=False)
+        text = sentence("the camera left the bus during its test")
+        return ApplicationError("test.unstable", text, retryable=False)
 
     def _came_back_or_unplugged(self) -> None:
         """Wait for a camera that is off the bus; Cancelled where it does not come back by itself."""
         change = self.link.wait_change(self.plan.options.return_window_s)
         if change is None or change.device is None:
-            raise Cancelled(CancelRun(Outcome.ABORTED, "operator.unplugged", UNPLUGGED))
+            raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", UNPLUGGED)))
         if change.device.mode is not DeviceMode.APPLICATION:
-            self._wait_for_application(self.restart_s, "the camera fell back into its bootloader during its test")
+            self._wait_for_application(
+                self.restart_s, sentence("the camera fell back into its bootloader during its test")
+            )
 
     def _wait_for_application(self, limit_s: float, otherwise: str) -> None:
         until_s = monotonic_s() + limit_s
@@ -232,6 +243,10 @@ class FunctionalTest:
             if change is not None and change.device is not None and change.device.mode is DeviceMode.APPLICATION:
                 return
         raise ApplicationError("test.unstable", otherwise, retryable=False)
+
+
+def _noted(name: str, code: str, error: object) -> str:
+    return sentence("test-{test}: {code}: {error}", test=name, code=code, error=error)
 
 
 def _code(name: str) -> str:

@@ -21,6 +21,7 @@ from station.ledger.row_records import (
     batch_values,
     image_values,
     measurement_values,
+    message_values,
     run_values,
 )
 from station.ledger.run_loading import attempts_of
@@ -32,6 +33,7 @@ from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import Release
+from station.problem import sentence
 from station.yields.counting import hour_of
 
 _PASS = str(Outcome.PASS)
@@ -106,7 +108,12 @@ def close_open_runs(connection: Connection) -> int:
         values = {
             "outcome": str(Outcome.ERROR),
             "code": "station.interrupted",
-            "message": f"the station stopped during this run, after {len(attempts[row.run_id])} finished attempts",
+            **message_values(
+                sentence(
+                    "the station stopped during this run, after {count} finished attempts",
+                    count=len(attempts[row.run_id]),
+                )
+            ),
             "finished_at": finished_at,
             "duration_s": (finished_at - row.started_at).total_seconds() or None,
             "may_have_written": True,

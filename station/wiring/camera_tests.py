@@ -30,6 +30,8 @@ from station.model.events import LedgerReply, RunCommitted, RunFinished, RunNotC
 from station.model.ids import new_id
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, ImagePlan, Outcome, Purpose, RunPlan, RunRecord
+from station.model.verdicts import ended_by
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.line import flashed_application
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from station.settings import Settings
 
 RECIPE = "test"
-CANCELLED = CancelRun(Outcome.ABORTED, "operator.cancelled", "the test was cancelled")
+CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the test was cancelled")))
 LOG_CLOSE_S = 15.0
 
 Choose = Callable[[Sequence[Device]], Sequence[Device]]
@@ -110,9 +112,9 @@ class _Tested:
             self.run,
             attempts=tuple(self.attempts),
             notes=end.notes,
-            outcome=end.outcome,
-            code=end.code,
-            message=end.message,
+            outcome=end.verdict.outcome,
+            code=end.verdict.code,
+            message=end.verdict.message,
             duration_s=duration_s,
             finished_at=self.run.started_at + timedelta(seconds=duration_s),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement, within
+from station.problem import sentence
 
 REPORTING_S = 2.0
 """How much longer the script may take than it waits itself."""
@@ -40,7 +41,7 @@ def check_core(subject: Subject) -> Finding:
     answer_ms = _milliseconds(subject.session.run_script(source, limit_s + REPORTING_S).text)
     if answer_ms < 0:
         silent = Measurement("he_answer_s", None, "s", high=limit_s, passed=False)
-        return Finding((silent,), f"the {subject.rule.second_core} core did not answer within {limit_s:g} s")
+        return Finding((silent,), _silent(subject, limit_s))
     return Finding((within("he_answer_s", answer_ms / 1000, "s", high=max(limit_s, answer_ms / 1000)),))
 
 
@@ -51,4 +52,10 @@ def _milliseconds(printed: str) -> int:
             return int(figure)
     except ValueError:
         pass
-    raise ApplicationError("test.protocol", "the camera's account of its second core makes no sense")
+    text = sentence("the camera's account of its second core makes no sense")
+    raise ApplicationError("test.protocol", text)
+
+
+def _silent(subject: Subject, limit_s: float) -> str:
+    core, limit = subject.rule.second_core, f"{limit_s:g}"
+    return sentence("the {core} core did not answer within {seconds} s", core=core, seconds=limit)

@@ -11,6 +11,7 @@ import math
 from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement, within
+from station.problem import sentence
 from station.terminal_text import printable
 
 WIDTH, HEIGHT = 320, 240
@@ -45,8 +46,8 @@ def check_picture(subject: Subject) -> Finding:
         within("picture_contrast", most - least, low=1.0),
         Measurement("picture_of", shows),
     )
-    wrong = [f"{each.name} {each.value:g}" for each in measured[:3] if each.passed is False]
-    return Finding(measured, f"the picture is not as expected: {', '.join(wrong)}" if wrong else "")
+    wrong = ", ".join(f"{each.name} {each.value:g}" for each in measured[:3] if each.passed is False)
+    return Finding(measured, sentence("the picture is not as expected: {figures}", figures=wrong) if wrong else "")
 
 
 def _figures(printed: str) -> tuple[int, int, float, int, int, str]:
@@ -56,4 +57,5 @@ def _figures(printed: str) -> tuple[int, int, float, int, int, str]:
             raise ValueError(mean)
         return int(width), int(height), float(mean), int(least), int(most), printable(shows)
     except ValueError:
-        raise ApplicationError("test.protocol", "the camera's account of its picture makes no sense") from None
+        text = sentence("the camera's account of its picture makes no sense")
+        raise ApplicationError("test.protocol", text) from None

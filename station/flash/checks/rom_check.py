@@ -13,6 +13,7 @@ from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
 from station.flash.images import mapped
 from station.model.measurements import Measurement, within
+from station.problem import joined, sentence
 from station.terminal_text import printable
 
 MOST_NAMED = 3
@@ -44,18 +45,27 @@ def check_files(subject: Subject) -> Finding:
         within("rom_files_wrong", len(wrong), high=0),
         disk,
     )
-    more = f" and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
-    return Finding(measured, f"files in the ROM: {'; '.join(wrong[:MOST_NAMED])}{more}" if wrong else "")
+    return Finding(measured, _complaint(wrong))
+
+
+def _complaint(wrong: list[str]) -> str:
+    if not wrong:
+        return ""
+    named = wrong[:MOST_NAMED]
+    if len(wrong) > MOST_NAMED:
+        named.append(sentence("and {count} more", count=len(wrong) - MOST_NAMED))
+    return sentence("files in the ROM: {files}", files=joined(named))
 
 
 def differences(found: Mapping[str, int | None], expected: Mapping[str, int | None]) -> list[str]:
     """What is missing, of another size, or too much. A folder has no size."""
-    wrong = [f"{printable(name)} is missing" for name in expected if name not in found]
+    wrong: list[str] = [sentence("{name} is missing", name=printable(name)) for name in expected if name not in found]
     for name, size_bytes in found.items():
         if name not in expected:
-            wrong.append(f"{printable(name)} was not flashed")
+            wrong.append(sentence("{name} was not flashed", name=printable(name)))
         elif size_bytes != expected[name]:
-            wrong.append(f"{printable(name)} has {size_bytes} bytes, not {expected[name]}")
+            sizes = {"size": size_bytes, "expected": expected[name]}
+            wrong.append(sentence("{name} has {size} bytes, not {expected}", name=printable(name), **sizes))
     return wrong
 
 
@@ -80,5 +90,6 @@ def _listed(printed: str) -> tuple[int, dict[str, int | None]]:
             else:
                 raise ValueError(line)
     except ValueError:
-        raise ApplicationError("test.protocol", "the camera's list of its files makes no sense") from None
+        text = sentence("the camera's list of its files makes no sense")
+        raise ApplicationError("test.protocol", text) from None
     return disk_bytes, files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from station.app.app_client import Client
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement
+from station.problem import sentence
 
 
 def check_sensor(subject: Subject) -> Finding:
@@ -18,5 +19,13 @@ def check_sensor(subject: Subject) -> Finding:
     )
     if passed:
         return Finding(measured)
-    expected = f", {' or '.join(f'0x{each:04X}' for each in allowed)} expected" if allowed else ""
-    return Finding(measured, (f"sensor 0x{sensor_id:04X} found" if sensor_id else "no sensor found") + expected)
+    return Finding(measured, _complaint(sensor_id, allowed))
+
+
+def _complaint(sensor_id: int, allowed: tuple[int, ...]) -> str:
+    found, expected = f"0x{sensor_id:04X}", ", ".join(f"0x{each:04X}" for each in allowed)
+    if not allowed:
+        return sentence("no sensor found")
+    if not sensor_id:
+        return sentence("no sensor found, {expected} expected", expected=expected)
+    return sentence("sensor {found} found, {expected} expected", found=found, expected=expected)

@@ -13,6 +13,7 @@ from station.app.answers import Version
 from station.app.app_client import Client
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement
+from station.problem import joined, sentence
 from station.terminal_text import printable
 
 SCRIPT = "import sys\nprint(sys.version)"
@@ -31,15 +32,17 @@ def check_version(subject: Subject) -> Finding:
     right_bootloader = bootloader == subject.bootloader if _NUMBERS.fullmatch(subject.bootloader) else None
     complaints = []
     if right_label is False:
-        complaints.append(f"{label!r} runs, {subject.label!r} was flashed")
+        text = sentence("{label} runs, {flashed} was flashed", label=repr(label), flashed=repr(subject.label))
+        complaints.append(text)
     if right_bootloader is False:
-        complaints.append(f"it knows bootloader {bootloader}, {subject.bootloader} is there")
+        there = subject.bootloader
+        complaints.append(sentence("it knows bootloader {found}, {there} is there", found=bootloader, there=there))
     measured = (
         Measurement("version", label, passed=right_label),
         Measurement("firmware_version", _text(versions.firmware)),
         Measurement("bootloader_version", bootloader, passed=right_bootloader),
     )
-    return Finding(measured, "; ".join(complaints))
+    return Finding(measured, joined(complaints))
 
 
 def _text(version: Version) -> str:

@@ -28,6 +28,7 @@ from station.model.devices import Device, DeviceMode
 from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import ImagePlan, Outcome, RunOptions, RunPlan
+from station.model.verdicts import ended_by
 
 LABEL = "OpenMV v5.0.0; MicroPython v1.26"
 CAMERA = Device("1-1", 1, 5, 0x37C5, 0x16E3, "s", 0x0100, DeviceMode.APPLICATION)
@@ -332,7 +333,10 @@ def test_a_camera_that_left_for_good_was_pulled_out(make: Make, pipe: tuple[Conn
     pipe[0].send(PortChanged(None))
     with pytest.raises(Cancelled) as caught:
         test.run()
-    assert (caught.value.request.outcome, caught.value.request.code) == (Outcome.ABORTED, "operator.unplugged")
+    assert (caught.value.request.verdict.outcome, caught.value.request.verdict.code) == (
+        Outcome.ABORTED,
+        "operator.unplugged",
+    )
 
 
 def test_a_camera_that_left_and_came_back_is_tried_again(make: Make, pipe: tuple[Connection, Link]) -> None:
@@ -376,7 +380,7 @@ def test_a_camera_that_stays_passes_and_one_that_leaves_does_not(make: Make, pip
 
 def test_another_camera_in_its_place_ends_a_required_test_and_is_a_note_of_others(make: Make) -> None:
     def swapped() -> None:
-        raise Cancelled(CancelRun(Outcome.ABORTED, "operator.unplugged", "another one was plugged in"))
+        raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", "another one was plugged in")))
 
     test = make(sensor="note")
     session_of(test).before = swapped
@@ -390,7 +394,7 @@ def test_another_camera_in_its_place_ends_a_required_test_and_is_a_note_of_other
 
 def test_a_cancelled_run_is_cancelled_whatever_the_tests_decide(make: Make) -> None:
     def cancelled() -> None:
-        raise Cancelled(CancelRun(Outcome.ABORTED, "operator.cancelled", "the run was cancelled"))
+        raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "the run was cancelled")))
 
     test = make(sensor="note")
     session_of(test).before = cancelled
