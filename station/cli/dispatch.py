@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "dashboard": Command("station.cli.dashboard", "look at a line that runs, and steer it"),
     "web": Command("station.cli.web", "the dashboard of a line that runs, in a browser"),
     "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
+    "test": Command("station.cli.test", "test the cameras that run their application; write nothing"),
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),

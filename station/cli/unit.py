@@ -10,6 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import local_time, print_json
+from station.model.measurements import measurement_line
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -78,3 +79,5 @@ def _print_attempt(attempt: AttemptRecord) -> None:
             f"    {image.partition:<7} {image.blocks_written:>5} of {image.blocks_total:>5} blocks written"
             f" in {image.write_s:.1f} s, {proof}"
         )
+    for measurement in attempt.measurements:
+        print(f"    {printable(measurement_line(measurement))}")

@@ -235,6 +235,9 @@ class Dispatcher:
             setup.options,
             check_first=effect.check,
             hold_notes=run.notes,
+            tests=setup.tests,
+            label=setup.label,
+            files_image=setup.files_image,
         )
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 

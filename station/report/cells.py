@@ -43,6 +43,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
+def figure(value: float | None) -> str:
+    """A measured number in as few digits as tell it, "-" where there is none."""
+    return "-" if value is None else f"{value:.6g}"
+
+
 def chance(value: float | None) -> str:
     """A probability, "-" where nothing was compared."""
     return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

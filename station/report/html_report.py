@@ -55,6 +55,7 @@ def _environment() -> Environment:
             "seconds": cells.seconds,
             "rate": cells.rate,
             "number": cells.number,
+            "figure": cells.figure,
             "chance": cells.chance,
             "interval": cells.interval,
             "moment": cells.moment,

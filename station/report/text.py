@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from station.model.done import COUNTED_PURPOSES
 from station.model.units import FailedUnit, hint_for
-from station.report.cells import chance, interval, moment, number, rate, seconds, share, table
+from station.report.cells import chance, figure, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
 from station.yields.figures import DEFINITIONS, BundleCount, YieldReport
 
@@ -21,6 +21,7 @@ def report_text(report: YieldReport) -> str:
         _failures(report),
         _slots(report),
         _images(report),
+        _measurements(report),
         _hours(report),
         _open_units(report),
         ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())],
@@ -158,6 +159,27 @@ def _images(report: YieldReport) -> list[str]:
         for row in report.images
     ]
     return ["Images written", *table(("partition", "images", "mean", "rate", "retries"), rows)]
+
+
+def _measurements(report: YieldReport) -> list[str]:
+    if not report.measurements:
+        return []
+    rows = [
+        (
+            printable(one.name),
+            printable(one.unit or ""),
+            printable(one.slot),
+            str(one.measured),
+            figure(one.least),
+            figure(one.mean),
+            figure(one.most),
+            str(one.failed),
+            str(one.missing),
+        )
+        for one in report.measurements
+    ]
+    header = ("name", "unit", "slot", "measured", "least", "mean", "most", "failed", "missing")
+    return ["Measurements", *table(header, rows)]
 
 
 def _hours(report: YieldReport) -> list[str]:

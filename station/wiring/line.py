@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from station.board.board import Board
+from station.board.firmware_image import version_label
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import child_processes
@@ -62,6 +64,8 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
+        tests=settings.functional_tests,
+        **flashed_application(store.board, images),
         purpose=purpose or Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
@@ -79,6 +83,24 @@ def line_setup(
         power_cycle=settings.line.power_cycle,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+class _Application(TypedDict):
+    label: str
+    files_image: ImagePlan | None
+
+
+def flashed_application(board: Board, images: Sequence[ImagePlan]) -> _Application:
+    """What the application says of itself once these images are in a camera, as far as they tell.
+
+    The firmware's label is looked up in its own image: a bundle's version may be that of another core.
+    """
+    rule, by_partition = board.application, {image.partition: image for image in images}
+    if rule is None:
+        return {"label": "", "files_image": None}
+    firmware = by_partition.get(rule.firmware_image)
+    label = firmware and version_label(Path(firmware.path).read_bytes())
+    return {"label": label or "", "files_image": by_partition.get(rule.files_image)}
 
 
 def about_line(setup: LineSetup) -> LineAbout:

@@ -30,6 +30,7 @@ from station.yields.figures import (
     ratio,
 )
 from station.yields.inference import SIGNIFICANCE, fisher_worse, holm
+from station.yields.measurement_spread import spreads
 from station.yields.sums import Counts, ImageSum
 
 __all__ = [
@@ -122,6 +123,7 @@ def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) 
         slots=_slots(counts),
         images=_images(counts),
         hours=_by_hour(counts),
+        measurements=spreads(counts.measurements),
         open_details=tuple(sorted(counts.open_details, key=_waiting_order)),
         purposes=selection.purposes or COUNTED_PURPOSES,
         units_passed_earlier=counts.units_passed_earlier,
@@ -321,6 +323,8 @@ class _Tally:
             for image in attempt.images:
                 if image.blocks_written:
                     self._add_image(run.slot, image, attempt.outcome is Outcome.PASS, attempt.number > 1)
+            for measurement in attempt.measurements:
+                self.sums.measurements[measurement.name, measurement.unit or "", run.slot].add_one(measurement)
 
     def _add_image(self, slot: str, image: ImageRecord, passed: bool, retry: bool) -> None:
         written_bytes = image.size_bytes * image.blocks_written / max(image.blocks_total, 1)

@@ -9,6 +9,7 @@ from typing import Any
 from station.model.runs import Outcome, Purpose
 from station.model.units import hint_for, why_open
 from station.yields.inference import SIGNIFICANCE, wilson_interval
+from station.yields.measurement_spread import MeasurementSpread
 
 DEFINITIONS: dict[str, str] = {
     "unit": "A camera by its serial. A run whose serial names no single camera is a unit of its own.",
@@ -44,6 +45,8 @@ DEFINITIONS: dict[str, str] = {
     "hub before its cameras.",
     "image": "Seconds of write and read back, and MiB written per second of writing, where anything was written in an "
     "attempt that passed; retries are images written in an attempt after a run's first.",
+    "measurement": "What the tests of the running application measured, in every attempt: least, mean and most of the "
+    "values that are numbers; `failed` are outside their limits, `missing` could not be measured.",
 }
 """What each figure means, by its name."""
 
@@ -253,6 +256,7 @@ class YieldReport:
     units_with_result: int = 0
     """Units with a counted run, or skipped because they passed earlier: how many of the planned ones are through."""
     bundles: tuple[BundleCount, ...] = ()
+    measurements: tuple[MeasurementSpread, ...] = ()
 
     @property
     def units_begun(self) -> int:
@@ -329,6 +333,7 @@ class YieldReport:
             "slots": [slot.to_json() for slot in self.slots],
             "suspect_slots": [slot.slot for slot in self.suspects],
             "images": [image.to_json() for image in self.images],
+            "measurements": [one.to_json() for one in self.measurements],
             "hours": [hour.to_json() for hour in self.hours],
             "open_units": list(self.open_units),
             "open_unit_details": [unit.to_json() for unit in self.open_details],
