@@ -12,9 +12,8 @@ _COMMIT = "            self._transact(partial(transactions.put_run, run=run))\n 
 DEFECTS = {
     "verify off": (
         "flash/images.py",
-        "        started_s = monotonic_s()\n        try:\n            self._session.select(self.partition)\n            wrong",
-        "        self.readback_sha256 = self._plan.sha256\n        return\n        wrong: list[int] = []\n"
-        "        started_s = monotonic_s()\n        try:\n            self._session.select(self.partition)\n            wrong",
+        "            if wrong:\n                self._refuse(wrong)\n",
+        "            self.readback_sha256 = self._plan.sha256\n",
     ),
     "green before commit": (
         "ledger/recorder.py",
