@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
     except SettingsError as error:
         return [_wrong("configuration", error), *_machine(root)]
     loads = Finding("configuration", True, f"loads; the data folder is {settings.data_dir}")
-    return [loads, *_machine(root), _log(settings.data_dir), _disk(settings.data_dir), _bundle(settings)]
+    folder = settings.data_dir
+    return [loads, *_machine(root), _log(folder), *_backup(folder), _disk(folder), _bundle(settings)]
 
 
 def _machine(root: Path) -> list[Finding]:
@@ -183,7 +185,7 @@ def _log(data_dir: Path) -> Finding:
 
     try:
         if schema_version.state(data_dir) is not schema_version.SchemaState.MISSING:
-            schema_version.create_or_check(data_dir)
+            schema_version.create_or_check(data_dir, checked_bytes=None)
             return Finding("log", True, f"can be written, schema {schema_version.HEAD}")
     except LedgerError as error:
         return _wrong("log", error)
@@ -191,6 +193,19 @@ def _log(data_dir: Path) -> Finding:
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("log", True, "not there yet; the first run makes it")
     return _wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
+
+
+def _backup(data_dir: Path) -> Iterator[Finding]:
+    """How old the newest copy of a log is. Nobody knows how much a line may lose: it is told and is no fault."""
+    from station.ledger.backup_list import backups
+    from station.ledger.database import log_file
+
+    if log_file(data_dir).exists():
+        found = "none is known; make one with: station db backup FILE"
+        if known := backups(data_dir):
+            age = datetime.now(UTC) - known[0].made_at
+            found = f"{known[0].file}, {age.days} days and {age.seconds // 3600} hours old"
+        yield Finding("backup", True, found)
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -125,8 +125,12 @@ FORMS = (
     # the log
     mark("there is no log in {folder}"),
     mark("the log {file} cannot be used: {reason}"),
+    mark("{what}; the last good backup is of {moment} UTC: {command}"),
+    mark("{what}; no good backup is known here: {command}"),
     mark("the log {file} is damaged or is no log: {reason}"),
-    mark("the log {file} is damaged or is no database"),
+    mark("the log {file} is damaged or is no database: {reason}"),
+    mark("the log {file} was replaced while the station worked"),
+    mark("the log {file} was taken away while the station worked"),
     mark("the log {file} stays locked by another program: {reason}"),
     mark("the log {file} has schema {found}; this version needs {wanted}"),
     mark("the log {file} has schema {found}, unknown here (newest: {wanted})"),

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
-from station.ledger import sqlite
+from station.ledger import damage, sqlite
 
 FILE_NAME = "station.sqlite3"
 BUSY_TIMEOUT_S = 5.0
@@ -54,7 +54,7 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
     file = log_file(data_dir)
     reason = sqlite.reason_of(error)
     if sqlite.is_corrupt(error):
-        return LedgerError("ledger.corrupt", f"the log {file} is damaged or is no log: {reason}")
+        return damage.corrupt(data_dir, f"the log {file} is damaged or is no log: {reason}")
     if sqlite.is_busy(error):
         return LedgerError("ledger.write_failed", f"the log {file} stays locked by another program: {reason}")
     return LedgerError("ledger.not_writable", f"the log {file} cannot be used: {reason}")

@@ -65,6 +65,7 @@ def test_all_is_well(machine: Path, well: Path) -> None:
         "udev rule",
         "camera at 1-1.4",
         "log",
+        "backup",
         "disk",
         "bundle",
     ]
