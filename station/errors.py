@@ -144,6 +144,7 @@ class ApplicationError(CameraError):
 
 HINTS: dict[str, str] = {
     "usb.disconnected": "The camera left the bus by itself. Try another cable or slot; if it repeats on one slot, change that cable.",
+    "usb.hub_lost": "The hub or its power failed, not the camera. Check its supply and its cable; cameras that come back run again.",
     "usb.io": "The USB link broke during a transfer. Replug the camera; if it repeats on one slot, change that cable.",
     "usb.timeout": "The camera stopped answering. Unplug it, wait two seconds, plug it in again.",
     "usb.stall": "The camera refused a request. Unplug it and plug it in again.",

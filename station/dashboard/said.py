@@ -33,6 +33,7 @@ FORMS = (
     mark("the camera was unplugged during the run, and another one plugged in"),
     mark("the camera was unplugged before its run"),
     mark("the camera was unplugged before its application came, and is in another slot"),
+    mark("the hub at {hub} left the bus with {count} cameras at one moment"),
     mark("the run was cancelled"),
     mark("the run was cancelled before it started"),
     mark("the station was stopped before the run"),

@@ -342,6 +342,7 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
         cancelled=False,
         fickle=False,
         moved=False,
+        hub_lost="",
         noticed="",
         check=check,
     )

@@ -21,6 +21,7 @@ from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import AttemptEnded, HolderReady, HoldWanted, Progressed, RunCamera, RunEnded
+from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
@@ -41,6 +42,7 @@ from station.line.slot_events import (
     GiveNotice,
     Hold,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     LogAnswered,
@@ -75,8 +77,10 @@ from station.model.serials import canonical_serial, is_identity
 from station.model.slots import SlotView
 
 TICK_S = 0.25
+TICKED = (Phase.ASKING, Phase.PULLED)
+"""What a slot waits for here ends also by time alone."""
 ASKING_TICK_S = 0.05
-"""How often to look while the log is asked: a camera is held first where the log is slow."""
+"""How often to look while a slot waits so: a camera is held first where the log is slow."""
 HOLD_FIRST_S = 1.5
 """For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
 
@@ -112,6 +116,7 @@ class Dispatcher:
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
         self._setup = self.batching.applied_to(setup)
+        self._hub_losses = HubLosses()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
@@ -154,7 +159,7 @@ class Dispatcher:
 
     @property
     def _patience_s(self) -> float:
-        asking = any(slot.phase is Phase.ASKING for slot in self._slots.values())
+        asking = any(slot.phase in TICKED for slot in self._slots.values())
         return ASKING_TICK_S if asking else TICK_S
 
     def _take_in(self) -> None:
@@ -167,7 +172,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase is Phase.ASKING:
+            if slot.phase in TICKED:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -267,11 +272,18 @@ class Dispatcher:
         if isinstance(event, DeviceLeft):
             self._holds.pop(event.port_path, None)
             if event.port_path in self._slots:
-                self._feed(event.port_path, Left())
+                self._left(self._slots[event.port_path])
         elif isinstance(event, DeviceArrived):
             self._feed(event.device.port_path, Arrived(event.device))
             if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
                 self._compare_serials(event.device)
+
+    def _left(self, before: Slot) -> None:
+        self._feed(before.path, Left())
+        loss = self._hub_losses.left(before, self._slots.values(), monotonic_s())
+        if loss is not None:
+            for path in loss.ports:
+                self._feed(path, HubLost(loss.hub, len(loss.ports)))
 
     def _compare_serials(self, device: Device) -> None:
         """The same serial elsewhere: the camera was moved in the middle of its run, or there are two of them."""
