@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from station.dfu.actions import Broken, Gone, Reply, Stalled, TimedOut
 from station.dfu.dfu_protocol import State, StatusCode
 from station.dfu.transition_table import ProtocolMisuse
-from station.errors import DfuError, UsbError
+from station.errors import DfuError, UsbError, UsbHostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def link_error(reply: Reply, request: str, place: Place) -> UsbError:
         return UsbError("usb.timeout", f"{place}: no answer to {request}")
     if isinstance(reply, Stalled):
         return UsbError("usb.stall", f"{place}: {request} was refused")
+    if isinstance(reply, Broken) and reply.errno in (errno.ENOMEM, errno.ENOSPC):
+        return UsbHostError("usb.no_bandwidth", f"{place}: this machine had no room for {request}")
     if isinstance(reply, Broken):
         return UsbError("usb.io", f"{place}: I/O error {reply.errno} at {request}")
     raise ProtocolMisuse(f"the transport answered {request} with {reply!r}")

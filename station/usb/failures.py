@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError
+from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError, UsbHostError
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
 
 _GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESHUTDOWN})
+_NO_ROOM = frozenset({errno.ENOMEM, errno.ENOSPC})
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _REPLIES: dict[int, Reply] = {errno.EPIPE: STALLED, errno.ETIMEDOUT: TIMED_OUT, **dict.fromkeys(_GONE, GONE)}
 _CODES = {errno.EPIPE: "usb.stall", errno.ETIMEDOUT: "usb.timeout", **dict.fromkeys(_GONE, "usb.disconnected")}
@@ -47,6 +49,8 @@ def set_interface_reply(error: OSError | NotImplementedError, waited_s: float) -
 
 def transfer_failure(number: int, what: str, error: Exception) -> UsbError:
     """The error for a transfer outside the DFU engine; `what` begins the message."""
+    if number in _NO_ROOM:
+        return UsbHostError("usb.no_bandwidth", f"{what}: this machine had no room for it ({error})")
     return UsbError(_CODES.get(number, "usb.io"), f"{what}: {error}")
 
 
@@ -57,14 +61,30 @@ def open_failure(error: OSError, node: str) -> StationError:
         return UsbAccessError("usb.access_denied", f"no permission to open {node}")
     if number in _GONE:
         return UsbError("usb.disconnected", f"the camera left the bus before it could be opened ({node})")
+    if number in _NO_DESCRIPTORS:
+        return UsbHostError("station.no_descriptors", f"{node} cannot be opened: too many files are open")
+    if number in _NO_ROOM:
+        return UsbHostError("usb.no_bandwidth", f"this machine has no room for another device ({node}): {error}")
     return UsbError("usb.io", f"{node} cannot be opened: {error}")
 
 
-def claim_failure(error: OSError, node: str) -> StationError:
-    """The error for a device whose interface 0 cannot be claimed. ENOENT: the kernel has not configured it (yet)."""
+def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
+    """The error for a device whose interface 0 cannot be claimed.
+
+    ENOENT: the kernel has not configured it. It may do so in a moment; where it does not, it found that the hub has not
+    the power that the camera asks for (choose_configuration in drivers/usb/core/generic.c), or no bandwidth for it.
+    """
     number = errno_of(error)
     if number == errno.ENOENT:
-        return UsbError("usb.io", f"the camera is not configured ({node})")
+        return UsbHostError("usb.no_power", f"{_hub_of(port_path)} has not the power for the camera ({node})")
+    if number in _NO_ROOM:
+        return UsbHostError("usb.no_bandwidth", f"{_hub_of(port_path)} has no bandwidth for the camera ({node})")
     if number == errno.EBUSY:
         return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
     return open_failure(error, node)
+
+
+def _hub_of(port_path: str) -> str:
+    """What a port belongs to, for messages."""
+    hub = port_path.rpartition(".")[0]
+    return f"the hub at {hub}" if hub else f"this machine's port {port_path}"

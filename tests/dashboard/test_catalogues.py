@@ -110,7 +110,7 @@ UNSPOKEN = {
     *("ledger/backup.py", "ledger/importing.py", "usb/lock.py", "usb/libusb.py"),
 }
 SAYS = {
-    *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
+    *("UsbError", "UsbBusyError", "UsbHostError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
     *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
     *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
 }
