@@ -12,6 +12,7 @@ from station.errors import LedgerError, UsageError
 from station.ledger import damage, sqlite, wal_link
 from station.ledger.backup_list import note_backup
 from station.ledger.database import as_ledger_error, log_file
+from station.problem import sentence
 
 
 def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
@@ -23,7 +24,7 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     """
     source = log_file(data_dir)
     if not source.exists():
-        raise LedgerError("ledger.missing", f"there is no log in {data_dir}")
+        raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
     if file.is_dir():
         raise UsageError("usage.file_exists", f"{file} is a folder; name a file in it")
     if file.exists() and not overwrite:
@@ -34,7 +35,8 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     try:
         _copy(data_dir, partial)
         if wrong := damage.found_in(partial, None):
-            raise damage.corrupt(data_dir, f"the log {source} is damaged: {wrong}")
+            text = sentence("the log {file} is damaged: {reason}", file=source, reason=wrong)
+            raise damage.corrupt(data_dir, text)
         _put_in_place(partial, file)
         note_backup(data_dir, file)
     except OSError as error:
@@ -55,7 +57,8 @@ def _copy(data_dir: Path, partial: Path) -> None:
     except sqlite3.Error as error:
         raise as_ledger_error(data_dir, error) from error
     if not wal_link.belongs(log_file(data_dir)):
-        raise damage.corrupt(data_dir, f"the log {log_file(data_dir)} lies beside the -wal of another one")
+        text = sentence("the log {file} lies beside the -wal of another one", file=log_file(data_dir))
+        raise damage.corrupt(data_dir, text)
     with closing(source), closing(sqlite3.connect(partial, isolation_level=None)) as target:
         try:
             source.backup(target, pages=-1)

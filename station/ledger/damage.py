@@ -13,6 +13,7 @@ from pathlib import Path
 from station.errors import LedgerError
 from station.ledger import sqlite, wal_link
 from station.ledger.backup_list import backups, restore_command
+from station.problem import sentence
 
 READ_BYTES = 32 << 20
 """A command that only reads checks all of a log of this size: a tenth of a second."""
@@ -28,7 +29,9 @@ def found_in(file: Path, limit_bytes: int | None) -> str:
     """
     try:
         if not wal_link.belongs(file):
-            return f"{file.name}-wal was written for another file: {file.name} was put back without removing it"
+            return sentence(
+                "{file}-wal was written for another file: {file} was put back without removing it", file=file.name
+            )
         if limit_bytes is None or file.stat().st_size <= limit_bytes:
             return _broken_page(file)
     except sqlite3.Error as error:
@@ -48,11 +51,16 @@ def corrupt(data_dir: Path, what: str) -> LedgerError:
     """The refusal of a damaged log: `what` says what is damaged; the command that restores the last good backup."""
     for backup in backups(data_dir):
         if _is_good(backup.file):
-            command = restore_command(data_dir, backup.file)
-            return LedgerError(
-                "ledger.corrupt", f"{what}; the last good backup is of {backup.made_at:%Y-%m-%d %H:%M} UTC: {command}"
+            text = sentence(
+                "{what}; the last good backup is of {moment} UTC: {command}",
+                what=what,
+                moment=f"{backup.made_at:%Y-%m-%d %H:%M}",
+                command=restore_command(data_dir, backup.file),
             )
-    return LedgerError("ledger.corrupt", f"{what}; no good backup is known here: {restore_command(data_dir, 'FILE')}")
+            return LedgerError("ledger.corrupt", text)
+    command = restore_command(data_dir, "FILE")
+    text = sentence("{what}; no good backup is known here: {command}", what=what, command=command)
+    return LedgerError("ledger.corrupt", text)
 
 
 def _is_good(file: Path) -> bool:

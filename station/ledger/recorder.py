@@ -41,6 +41,7 @@ from station.model.events import (
 )
 from station.model.runs import RunRecord
 from station.model.units import Release
+from station.problem import sentence
 
 WRITE_LIMIT_S = 10.0
 """How long a transaction waits for another program's lock, in all."""
@@ -119,7 +120,7 @@ class Recorder:
     def _put(self, item: LedgerFact | _Job) -> None:
         with self._closing:
             if self._closed:
-                raise LedgerError("ledger.write_failed", "the log's recorder is closed")
+                raise LedgerError("ledger.write_failed", sentence("the log's recorder is closed"))
             self._queue.put(item)
 
     def _work(self) -> None:
@@ -176,8 +177,14 @@ class Recorder:
             self._journal.append(run, reason)
         except Exception as error:  # as above: the answer must be given
             _log.error("nor did the journal take run %s: %s", run.run_id, error)
-            return f"the log could not be written: {reason}; nor could the journal: {error}"
-        return f"the log could not be written: {reason}; the result is kept in {self._journal.file.parent}"
+            return sentence(
+                "the log could not be written: {reason}; nor could the journal: {error}", reason=reason, error=error
+            )
+        return sentence(
+            "the log could not be written: {reason}; the result is kept in {file}",
+            reason=reason,
+            file=self._journal.file.parent,
+        )
 
     def _reply(self, reply: LedgerReply) -> None:
         try:
@@ -211,12 +218,14 @@ class Recorder:
         # Again: where the -wal was used up, this transaction began it anew, and only now does it not fit.
         self._refuse_another_log(file)
         if not wal_link.is_in_place(file, self._place):
-            raise LedgerError("ledger.not_writable", f"the log {file} was taken away while the station worked")
+            text = sentence("the log {file} was taken away while the station worked", file=file)
+            raise LedgerError("ledger.not_writable", text)
         return result
 
     def _refuse_another_log(self, file: Path) -> None:
         if not wal_link.belongs(file):
-            raise damage.corrupt(self._data_dir, f"the log {file} was replaced while the station worked")
+            text = sentence("the log {file} was replaced while the station worked", file=file)
+            raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]

@@ -16,6 +16,7 @@ from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial, is_identity
 from station.model.slots import Progress, SlotState, SlotView
+from station.model.verdicts import Verdict
 
 
 class Phase(Enum):
@@ -129,8 +130,8 @@ class Slot:
     started_s: float | None = None
     progress: Progress | None = None
     cancelled: bool = False
-    hub_lost: str = ""
-    """What is said of the run whose hub left; what comes back is run anew."""
+    hub_lost: Verdict | None = None
+    """How the run ends whose hub left; what comes back is run anew."""
     moved: bool = False
     """The run's camera was lost, and one with its serial is in another slot."""
     taken_out: bool = False

@@ -6,6 +6,7 @@ import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
 from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError, UsbHostError
+from station.problem import sentence
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
@@ -50,22 +51,27 @@ def set_interface_reply(error: OSError | NotImplementedError, waited_s: float) -
 def transfer_failure(number: int, what: str, error: Exception) -> UsbError:
     """The error for a transfer outside the DFU engine; `what` begins the message."""
     if number in _NO_ROOM:
-        return UsbHostError("usb.no_bandwidth", f"{what}: this machine had no room for it ({error})")
-    return UsbError(_CODES.get(number, "usb.io"), f"{what}: {error}")
+        text = sentence("{what}: this machine had no room for it ({reason})", what=what, reason=error)
+        return UsbHostError("usb.no_bandwidth", text)
+    return UsbError(_CODES.get(number, "usb.io"), sentence("{what}: {error}", what=what, error=error))
 
 
 def open_failure(error: OSError, node: str) -> StationError:
     """The error for a device that cannot be opened; `node` is its name on this machine."""
     number = errno_of(error)
     if number in _REFUSED:
-        return UsbAccessError("usb.access_denied", f"no permission to open {node}")
+        return UsbAccessError("usb.access_denied", sentence("no permission to open {node}", node=node))
     if number in _GONE:
-        return UsbError("usb.disconnected", f"the camera left the bus before it could be opened ({node})")
+        return UsbError(
+            "usb.disconnected", sentence("the camera left the bus before it could be opened ({node})", node=node)
+        )
     if number in _NO_DESCRIPTORS:
-        return UsbHostError("station.no_descriptors", f"{node} cannot be opened: too many files are open")
+        text = sentence("{node} cannot be opened: too many files are open", node=node)
+        return UsbHostError("station.no_descriptors", text)
     if number in _NO_ROOM:
-        return UsbHostError("usb.no_bandwidth", f"this machine has no room for another device ({node}): {error}")
-    return UsbError("usb.io", f"{node} cannot be opened: {error}")
+        text = sentence("this machine has no room for another device ({node}): {reason}", node=node, reason=error)
+        return UsbHostError("usb.no_bandwidth", text)
+    return UsbError("usb.io", sentence("{node} cannot be opened: {error}", node=node, error=error))
 
 
 def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
@@ -75,16 +81,19 @@ def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
     the power that the camera asks for (choose_configuration in drivers/usb/core/generic.c), or no bandwidth for it.
     """
     number = errno_of(error)
+    place = _hub_of(port_path)
     if number == errno.ENOENT:
-        return UsbHostError("usb.no_power", f"{_hub_of(port_path)} has not the power for the camera ({node})")
+        text = sentence("{place} has not the power for the camera ({node})", place=place, node=node)
+        return UsbHostError("usb.no_power", text)
     if number in _NO_ROOM:
-        return UsbHostError("usb.no_bandwidth", f"{_hub_of(port_path)} has no bandwidth for the camera ({node})")
+        text = sentence("{place} has no bandwidth for the camera ({node})", place=place, node=node)
+        return UsbHostError("usb.no_bandwidth", text)
     if number == errno.EBUSY:
-        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
+        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     return open_failure(error, node)
 
 
 def _hub_of(port_path: str) -> str:
     """What a port belongs to, for messages."""
     hub = port_path.rpartition(".")[0]
-    return f"the hub at {hub}" if hub else f"this machine's port {port_path}"
+    return sentence("the hub at {hub}", hub=hub) if hub else sentence("this machine's port {port}", port=port_path)
