@@ -71,7 +71,15 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         return [_wrong("configuration", error), *_machine(root)]
     loads = Finding("configuration", True, f"loads; the data folder is {settings.data_dir}")
     folder = settings.data_dir
-    return [loads, *_machine(root), _log(folder), *_backup(folder), _disk(folder), _bundle(settings)]
+    return [
+        loads,
+        *_machine(root),
+        *_slots(settings, root),
+        _log(folder),
+        *_backup(folder),
+        _disk(folder),
+        _bundle(settings),
+    ]
 
 
 def _machine(root: Path) -> list[Finding]:
@@ -178,6 +186,21 @@ def _camera_nodes(root: Path) -> Iterator[tuple[str, Path]]:
         if all(number.isdigit() for number in numbers):
             bus, address = map(int, numbers)
             yield device.name, root / f"dev/bus/usb/{bus:03d}/{address:03d}"
+
+
+def _slots(settings: Settings, root: Path) -> Iterator[Finding]:
+    """Whether every slot's USB controller is in this machine, whatever the kernel calls its bus today."""
+    from station.usb.controllers import controllers, find_slots
+
+    if not settings.slots:
+        return
+    found = find_slots(settings.slots, settings.controllers, controllers(root))
+    if found.absent:
+        fix = "station slots learn (or plug the controller in again and restart)"
+        yield Finding("slots", False, "; ".join(found.absent), fix, UsageError.exit_code)
+        return
+    moved = f"; {len(found.moved)} have another bus number than when they were learned" if found.moved else ""
+    yield Finding("slots", True, f"{len(settings.slots)} are named{moved}")
 
 
 def _log(data_dir: Path) -> Finding:
