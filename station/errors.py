@@ -11,7 +11,8 @@ The tree::
     ├── BusyError                     6   another station holds the data folder or the bus
     └── CameraError                   1   one camera's run, never the station: carries the outcome of that run
         ├── UsbError                      the link: gone, I/O error, time limit
-        │   └── UsbBusyError              another program has the camera: nothing is said about the camera itself
+        │   ├── UsbBusyError              another program has the camera: nothing is said about the camera itself
+        │   └── UsbHostError              this machine has no power, bandwidth or room for it: nor here
         ├── DfuError                      the bootloader refused
         ├── IdentityError                 not a camera that may be written
         ├── VerifyError                   the bytes read back are not the bytes sent
@@ -107,6 +108,12 @@ class UsbBusyError(UsbError):
     outcome = "ERROR"
 
 
+class UsbHostError(UsbError):
+    """This machine cannot serve the camera: `usb.no_power`, `usb.no_bandwidth`, `station.no_descriptors`."""
+
+    outcome = "ERROR"
+
+
 class DfuError(CameraError):
     """The bootloader answered with an error status or in a way that DFU does not allow.
 
@@ -154,10 +161,13 @@ class ApplicationError(CameraError):
 
 HINTS: dict[str, str] = {
     "usb.disconnected": "The camera left the bus by itself. Try another cable or slot; if it repeats on one slot, change that cable.",
+    "usb.hub_lost": "The hub or its power failed, not the camera. Check its supply and its cable; cameras that come back run again.",
     "usb.io": "The USB link broke during a transfer. Replug the camera; if it repeats on one slot, change that cable.",
     "usb.timeout": "The camera stopped answering. Unplug it, wait two seconds, plug it in again.",
     "usb.stall": "The camera refused a request. Unplug it and plug it in again.",
     "usb.busy": "Close the other program that uses the camera (an IDE, dfu-util), then plug the camera in again.",
+    "usb.no_power": "The hub has too little power for another camera. Use a hub with a power supply of its own, or fewer cameras on it.",
+    "usb.no_bandwidth": "The USB controller cannot serve another camera. Spread the hubs over the machine's ports, or use fewer.",
     "usb.access_denied": "Install deploy/udev/70-openmv-ae3.rules, then add the user to the group plugdev and log in again.",
     "usb.no_libusb": "Install the package libusb-package in this environment.",
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",
@@ -214,13 +224,14 @@ HINTS: dict[str, str] = {
     "operator.cancelled": "The run was cancelled. Plug the camera in again to re-run it.",
     "worker.died": "The worker process of this slot ended unexpectedly. Plug the camera in again.",
     "station.interrupted": "The station stopped during the run. Plug the camera in again.",
+    "station.no_descriptors": "The station has too many files open. Stop and start it; if it repeats, raise its limit (ulimit -n).",
     "station.internal": "The station made a mistake. Plug the camera in again and tell the engineer.",
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
     "line.same_failures": "Many cameras failed in one way: that is the bench or the bundle. Call the engineer.",
     "ledger.write_failed": "The result could not be written to the log. Check the disk, then re-run the camera.",
     "ledger.schema_outdated": "Run: station db upgrade",
     "ledger.schema_unknown": "The log was written by a newer station. Install that version.",
-    "ledger.corrupt": "Restore the log from a backup; station db check says what is wrong.",
+    "ledger.corrupt": "Nothing reads or writes a damaged log. The command that is named keeps it aside and puts a backup in its place.",
     "ledger.missing": "Check --data-dir; the log is made when the line runs for the first time.",
     "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",
     "bundle.not_found": "Check the path of the release.",
@@ -257,6 +268,7 @@ HINTS: dict[str, str] = {
     "settings.not_written": "Check the file's owner and the free space of its disk.",
     "usage.slot_name": "Choose another name; --replace forgets the slots that are there.",
     "usage.map": "Write --map PARTITION=FILE, each of HP, HE, ROMFS1 and ROMFS0 once.",
+    "usage.no_backup": "Name a copy that station db backup made.",
     "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
     "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
     "usage.unknown_batch": "Check the spelling; a batch is known once it was begun at the bench or has a run.",

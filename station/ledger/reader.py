@@ -156,6 +156,11 @@ class Reader:
         with translated(self._data_dir), self._engine.connect() as connection:
             return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
 
+    def run_count(self) -> int:
+        """How many runs are in the log, open ones too."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(RUNS)).scalar_one()
+
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""
         query = select(func.count()).select_from(RUNS).where(RUNS.c.outcome.is_(None))

@@ -36,6 +36,7 @@ BUILT_IN_RECIPES: Mapping[str, tuple[str, ...]] = recipes_of(BOARD)
 
 ENTRIES: Mapping[str, str] = {
     "slots": 'a port path, for example "1-1.4.2"',
+    "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
 }
 """What a name in a table without fixed keys may be set to."""
@@ -44,6 +45,7 @@ PREFIX = "STATION_"
 DELIMITER = "__"
 
 _PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
+_BUS = re.compile(r"[1-9][0-9]{0,4}")
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
 _TESTS = FunctionalTests()
@@ -70,6 +72,18 @@ def slot_name(value: str) -> str:
 def _port_path(value: str) -> str:
     if not _PORT_PATH.fullmatch(value):
         raise ValueError('a port path is the bus, "-" and the ports separated by ".", for example "1-1.4.2"')
+    return value
+
+
+def _bus_number(value: str) -> str:
+    if not _BUS.fullmatch(value):
+        raise ValueError("a bus is a number from 1")
+    return value
+
+
+def _place(value: str) -> str:
+    if not 1 <= len(_text(value)) <= 300:
+        raise ValueError("a controller's place has 1 to 300 characters")
     return value
 
 
@@ -279,6 +293,9 @@ class Settings(BaseModel):
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
+    )
+    controllers: dict[Annotated[str, AfterValidator(_bus_number)], Annotated[str, AfterValidator(_place)]] = Field(
+        default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
     recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'

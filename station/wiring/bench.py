@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.board.board import Board
@@ -26,17 +26,20 @@ class Bench:
     """Called once the line is up: plugs virtual cameras in."""
     check: Callable[[], object] = lambda: None
     """Raises UsbAccessError where this machine cannot do it; takes its time on a slow one."""
+    controllers: Mapping[int, str] = field(default_factory=dict)
+    """The USB controller of each bus; none for virtual cameras."""
 
 
 @contextmanager
 def real_bench() -> Iterator[Bench]:
     """The machine's own USB, for this station alone."""
     from station.usb.bus_lock import BusLock
+    from station.usb.controllers import controllers
     from station.usb.libusb import libusb_backend
     from station.usb.watcher import UdevWatcher
 
     with BusLock():
-        yield Bench(UsbAccess(), UdevWatcher(BOARD.ids), check=libusb_backend)
+        yield Bench(UsbAccess(), UdevWatcher(BOARD.ids), check=libusb_backend, controllers=controllers())
 
 
 @contextmanager

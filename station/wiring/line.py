@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -24,8 +25,10 @@ from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
 from station.model.runs import ImagePlan, Purpose, RunRecord
+from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
+from station.usb.controllers import find_slots
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
 
@@ -128,12 +131,21 @@ def mixed_release(board: Board) -> str:
     return sentence("{cores} are of two releases", cores=" and ".join(core.name for core in board.cores))
 
 
+def slots_of(bench: Bench, settings: Settings) -> SlotMap:
+    """The configured slots where their USB controllers are now. Those that are nowhere take no camera: it is told."""
+    found = find_slots(settings.slots, settings.controllers, bench.controllers)
+    for absent in found.absent:
+        logging.getLogger(__name__).warning("%s; name the slots anew: station slots learn", absent)
+    return found.names
+
+
 @contextmanager
 def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
+    setup = replace(setup, slots=slots_of(bench, settings))
     about = about_line(setup)
     service = LineService(settings.station.data_dir, about)
 

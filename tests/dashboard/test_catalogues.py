@@ -125,7 +125,7 @@ def test_what_reaches_a_screen_is_made_of_forms() -> None:
 
 
 MADE_OF_FORMS = {
-    *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
+    *("UsbError", "UsbBusyError", "UsbHostError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
     *("UsbAccessError", "ApplicationError", "Problem", "ended_by", "protocol_error", "transfer_failure"),
 }
 

@@ -181,7 +181,8 @@ def test_an_unknown_recipe_names_the_known() -> None:
 REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
-        'rum: unknown key, did you mean "run"?; allowed: station, run, test, line, web, scanner, slots, recipes',
+        'rum: unknown key, did you mean "run"?; '
+        "allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -196,7 +197,7 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, test, line, web, scanner, slots, recipes",
+        "verify: unknown key; allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -428,7 +429,11 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         ("SLOTS__A1", "1:1", 'slots.A1: found "1:1"'),
         ("RECIPES__MINE", '["HX"]', 'recipes.mine: found ["HX"]; unknown step "HX"'),
         ("RUN__RECIPE", "ful", 'run.recipe: found "ful"'),
-        ("RNU__VERIFY", "true", "unknown section; allowed: STATION, RUN, TEST, LINE, WEB, SCANNER, SLOTS, RECIPES"),
+        (
+            "RNU__VERIFY",
+            "true",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
+        ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),
     ],

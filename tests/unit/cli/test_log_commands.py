@@ -9,17 +9,19 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from station.ledger import schema_version
+from station.ledger import migrate, schema_version
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, RunCommitted, RunFinished
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, Purpose, RunRecord
+from station.wiring.log import data_folder
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run
 
@@ -323,6 +325,9 @@ def test_db_check_of_a_damaged_log(station: Station, runs: list[RunRecord], data
     told = station("db", "check")
     assert told.exit_code == 4
     assert "PROBLEM attempts row" in told.out
+    assert told.err.startswith("ledger.corrupt: ")
+    as_json = station("db", "check", "--json")
+    assert (as_json.exit_code, as_json.json["ok"]) == (4, False)
 
 
 def test_db_backup_is_a_log_itself(station: Station, runs: list[RunRecord], tmp_path: Path) -> None:
@@ -334,6 +339,77 @@ def test_db_backup_is_a_log_itself(station: Station, runs: list[RunRecord], tmp_
     assert again.exit_code == 2
     assert again.err.startswith("usage.file_exists: ")
     assert station("db", "backup", copy, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("harm", ["a page", "an old -wal", "cut off", "no database"])
+def test_a_damaged_log_is_refused_by_every_command_which_name_the_way_back(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path, harm: str
+) -> None:
+    copy, log = tmp_path / "copy", data_dir / "station.sqlite3"
+    assert station("db", "backup", copy).exit_code == 0
+    _harm(log, harm, runs)
+    named = f"station db restore {copy} --data-dir {data_dir}"
+    commands = ("report", "export", "failed", "unit " + SERIAL, "db check", f"db backup {tmp_path / 'other'}")
+    for told in (station(*command.split()) for command in commands):
+        assert (told.exit_code, told.err.split(":")[0]) == (4, "ledger.corrupt")
+        assert named in told.err
+        assert len(told.err.splitlines()) == 1
+    (found,) = [check for check in station("doctor", "--json").json["checks"] if check["check"] == "log"]
+    assert not found["ok"]
+    assert named in found["found"]
+
+    again = station("db", "restore", copy, "--json")
+    assert (again.exit_code, again.json["runs"]) == (0, len(runs))
+    assert Path(again.json["kept_aside"]).exists()
+    assert [run_from_json(json.loads(line)) for line in station("export").out.splitlines()] == runs
+    assert station("db", "check").exit_code == 0
+
+
+def _harm(log: Path, how: str, runs: list[RunRecord]) -> None:
+    if how == "an old -wal":
+        before = log.read_bytes()
+        with closing(sqlite3.connect(log)) as held:
+            held.execute("SELECT 1 FROM runs").fetchall()
+            _write_again(log.parent, runs)
+            held.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            _write_again(log.parent, runs)
+            wal = log.with_name(f"{log.name}-wal").read_bytes()
+        log.write_bytes(before)
+        log.with_name(f"{log.name}-wal").write_bytes(wal)
+        return
+    whole = log.read_bytes()
+    # Neither the schema, in the first pages, nor the end: most commands never read what is spoilt here.
+    spoilt = whole[:-20480] + b"\xa5" * 4096 + whole[-16384:]
+    log.write_bytes({"a page": spoilt, "cut off": whole[:-20480], "no database": b"no log" * 2000}[how])
+
+
+def _write_again(data_dir: Path, runs: list[RunRecord]) -> None:
+    recorder = Recorder(data_dir, lambda _reply: None)
+    recorder.submit(RunFinished(replace(runs[0], run_id=new_id(), attempts=())))
+    assert recorder.close(30)
+
+
+def test_a_restore_while_a_station_works_there_is_refused(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path
+) -> None:
+    assert station("db", "backup", tmp_path / "copy").exit_code == 0
+    before = (data_dir / "station.sqlite3").read_bytes()
+    with data_folder(data_dir):
+        told = station("db", "restore", tmp_path / "copy")
+    assert (told.exit_code, told.err.split(":")[0]) == (6, "station.busy")
+    assert (data_dir / "station.sqlite3").read_bytes() == before
+
+
+def test_an_older_backup_is_restored_and_then_upgraded(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path
+) -> None:
+    migrate.to(data_dir, schema_version.REVISIONS[-2])
+    older = tmp_path / "older"
+    (data_dir / "station.sqlite3").rename(older)
+    told = station("db", "restore", older, "--json")
+    assert (told.exit_code, told.json["upgrade_needed"], told.json["kept_aside"]) == (0, True, None)
+    assert station("db", "upgrade").exit_code == 0
+    assert len(station("export").out.splitlines()) == len(runs)
 
 
 def test_a_configuration_that_is_wrong_is_named(station: Station, tmp_path: Path) -> None:
