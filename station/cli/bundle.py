@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, settings_for
+from station.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    data_dir_for,
+    new_app,
+    settings_for,
+    use_station_clock,
+)
 from station.cli.output import local_time, print_json, print_table, say
+from station.local_time import zone_names
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -71,9 +80,11 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     if not bundles:
         say("no bundle was imported yet: station bundle import PATH")
         return
+    use_station_clock(config)
     in_use = store.used()
     rows = [(b.name, _remarks(b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
-    print_table(("bundle", "", "imported", "version"), rows)
+    zone = zone_names(bundle.imported_at for bundle in bundles)
+    print_table(("bundle", "", f"imported ({zone})", "version"), rows)
 
 
 @app.command(epilog="Example: station bundle show v4.8.1")

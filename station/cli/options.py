@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from station.cli.output import say
 from station.cli.time_arguments import parse_time
-from station.errors import UsageError
+from station.config_file import find_document
+from station.errors import SettingsError, UsageError
+from station.local_time import use_zone
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from station.model.runs import Purpose
@@ -30,7 +34,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; 
 BatchOption = Annotated[str | None, typer.Option("--batch", metavar="L", help="Only this batch.")]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="From then on: a date or time (local unless it says), 2h, 3d, today."),
+    typer.Option(
+        "--since", metavar="T", help="From then on: a date or time by the station's clock, 14:30, 2h, 3d, today."
+    ),
 ]
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Before then; a date means to the end of that day.")
@@ -75,7 +81,35 @@ def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -
     from station.settings import load_settings
 
     given = {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_settings(config, data_dir=data_dir, overrides=given)
+    settings = load_settings(config, data_dir=data_dir, overrides=given)
+    use_zone(settings.station.time_zone)
+    return settings
+
+
+def use_station_clock(config: Path | None) -> None:
+    """Read and print times in the station's zone, for a command that needs no other setting: none is looked at.
+
+    SettingsError `settings.invalid` for a zone that there is not. A file that cannot be read is said and passed over.
+    """
+    where, name = _configured_zone(config)
+    try:
+        use_zone(name if isinstance(name, str) else str(name or ""))
+    except ValueError as error:
+        raise SettingsError("settings.invalid", f'{where}: station.time_zone: found "{name}"; {error}') from None
+
+
+def _configured_zone(config: Path | None) -> tuple[str, object]:
+    """What names the zone, and the name; empty for none."""
+    for variable in ("STATION_STATION__TIME_ZONE", "STATION_TIME_ZONE"):
+        if name := os.environ.get(variable):
+            return f"environment variable {variable}", name
+    try:
+        file, document = find_document(config)
+    except SettingsError as error:
+        say(f"{error.code}: {printable(error.message)}; times are in this machine's zone")
+        return "", ""
+    section = document.get("station")
+    return str(file), section.get("time_zone", "") if isinstance(section, dict) else ""
 
 
 def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
@@ -91,7 +125,7 @@ def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
 
 def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Both ends of a selection in UTC, `until` exclusive; UsageError `usage.time`."""
-    now = datetime.now().astimezone()
+    now = datetime.now(UTC)
     return (
         None if since is None else parse_time(since, now=now),
         None if until is None else parse_time(until, now=now, end_of_day=True),

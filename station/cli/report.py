@@ -23,6 +23,7 @@ from station.cli.options import (
     new_app,
     purposes_of,
     time_range,
+    use_station_clock,
 )
 from station.cli.output import text_output
 from station.errors import UsageError
@@ -56,6 +57,7 @@ def report(
     if as_json and report_format not in (None, "json"):
         raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
     report_format = report_format or ("json" if as_json else "text")
+    use_station_clock(config)
     first, last = time_range(since, until)
     purposes = purposes_of(purpose)
     folder = data_dir_for(config, data_dir)

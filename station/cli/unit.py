@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, use_station_clock
 from station.cli.output import local_time, print_json
+from station.local_time import zone_names
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def unit(
 ) -> None:
     """One camera's whole history: every run with its attempts and images, the oldest first."""
     folder = data_dir_for(config, data_dir)
+    use_station_clock(config)
     from station.ledger.reader import Reader
 
     with closing(Reader(folder)) as reader:
@@ -38,6 +40,8 @@ def unit(
     print(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
     if story.application_serials:
         print(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
+    moments = [*(run.started_at for run in story.runs), *(release.released_at for release in story.releases)]
+    print(f"times are {zone_names(moments)}")
     for run in story.runs:
         _print_run(run)
     for release in story.releases:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from station.local_time import zone_names
 from station.model.done import COUNTED_PURPOSES
 from station.model.units import FailedUnit, hint_for
-from station.report.cells import chance, interval, moment, number, rate, seconds, share, table
+from station.report.cells import chance, hour, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
 from station.yields.figures import DEFINITIONS, BundleCount, YieldReport
 
@@ -39,7 +40,8 @@ def failed_text(units: Sequence[FailedUnit]) -> str:
         f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
     ]
-    return "\n".join(blocks) + f"\n{len(units)} to re-run\n"
+    heading = f"Units to run again: {len(units)}; times are {zone_names(unit.failed_at for unit in units)}"
+    return "\n".join([heading, *blocks, f"{len(units)} to re-run"]) + "\n"
 
 
 def _head(report: YieldReport) -> list[str]:
@@ -48,7 +50,8 @@ def _head(report: YieldReport) -> list[str]:
     first, final = interval(report.first_pass_interval), interval(report.final_interval)
     return [
         f"Batch {printable(report.batch) if report.batch else '(all)'}"
-        f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}",
+        f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}"
+        f"  times are {zone_of_report(report)}",
         *_plan(report),
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
@@ -63,6 +66,13 @@ def _head(report: YieldReport) -> list[str]:
         *suspicions(report),
         *mixture(report),
     ]
+
+
+def zone_of_report(report: YieldReport) -> str:
+    """The short name of the zone of the times that the report prints."""
+    span = (report.since, report.until, report.first_started_at, report.last_ended_at)
+    hours, last = (hour.hour_at for hour in report.hours), (unit.last_at for unit in report.open_details)
+    return zone_names([*span, *hours, *last])
 
 
 def _plan(report: YieldReport) -> list[str]:
@@ -163,7 +173,7 @@ def _images(report: YieldReport) -> list[str]:
 def _hours(report: YieldReport) -> list[str]:
     if not report.hours:
         return []
-    rows = [(moment(hour.hour_at), str(hour.passed), str(hour.failed)) for hour in report.hours[-MOST_HOURS:]]
+    rows = [(hour(one.hour_at), str(one.passed), str(one.failed)) for one in report.hours[-MOST_HOURS:]]
     more = f" (the last {MOST_HOURS} with runs)" if len(report.hours) > MOST_HOURS else ""
     return [f"Hours{more}", *table(("from", "passed", "failed"), rows)]
 

@@ -343,3 +343,46 @@ def test_a_configuration_that_is_wrong_is_named(station: Station, tmp_path: Path
     assert (told.exit_code, told.out) == (2, "")
     assert told.err.startswith(f"settings.invalid: {file}: run.verifi: unknown key")
     assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "time"),
+    [
+        (["unit", SERIAL], "2026-11-22 17:00:00"),
+        (["failed"], "2026-11-22 17:2"),
+        (["report"], "from 2026-11-22 17:00:00"),
+        (["report", "--format", "html"], "2026-11-22 17:00:00"),
+    ],
+)
+def test_people_read_the_stations_clock_and_its_name_once(
+    station: Station, runs: list[RunRecord], monkeypatch: pytest.MonkeyPatch, command: list[str], time: str
+) -> None:
+    monkeypatch.setenv("STATION_TIME_ZONE", "Asia/Tokyo")
+    text = station(*command).out
+    assert time in text
+    assert text.count("JST") == 1
+    assert "+00:00" not in text
+
+
+def test_a_zone_of_the_configuration_holds_beside_a_named_data_folder(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "station.toml").write_text('[station]\ntime_zone = "America/New_York"\n')
+    assert "2026-11-22 03:00:00" in station("unit", SERIAL, "--data-dir", data_dir).out
+    since = ["--since", "2026-11-22 03:05", "--data-dir", data_dir]
+    assert len(station("export", *since).out.splitlines()) == 2
+    report = station("report", "--format", "json", *since).json
+    assert report["since"] == "2026-11-22T08:05:00+00:00"
+    assert report["hours"][0]["hour_at"] == "2026-11-22T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("command", [["unit", SERIAL], ["failed"], ["report"], ["export"]])
+def test_a_zone_that_there_is_not_is_refused(
+    station: Station, runs: list[RunRecord], monkeypatch: pytest.MonkeyPatch, data_dir: Path, command: list[str]
+) -> None:
+    monkeypatch.setenv("STATION_TIME_ZONE", "europe/berlin")
+    told = station(*command, "--data-dir", data_dir)
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith("settings.invalid: environment variable STATION_TIME_ZONE: station.time_zone: found")
+    assert "did you mean Europe/Berlin" in told.err

@@ -174,8 +174,9 @@ def test_a_serial_cannot_steer_the_terminal() -> None:
 def test_the_list_to_rerun_says_what_to_do() -> None:
     unit = FailedUnit("BAD", True, None, "usb.io", "", "B2", "1-1", START, 3, "b", "full", "id")
     text = failed_text([unit])
-    assert text.splitlines()[0].split() == [
-        "BAD", "usb.io", "failed", "slot", "B2", "2026-11-22", "08:00:00+00:00", "runs", "3", "batch", "-"
+    assert text.splitlines()[0] == "Units to run again: 1; times are UTC"
+    assert text.splitlines()[1].split() == [
+        "BAD", "usb.io", "failed", "slot", "B2", "2026-11-22", "08:00:00", "runs", "3", "batch", "-"
     ]  # fmt: skip
     assert HINTS["usb.io"] in text
     assert "1 to re-run" in text
