@@ -48,12 +48,13 @@ def report(
             help="For people, programs, a table or the printer. Default: text.",
         ),
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The yield report of a batch, bundle, slot, operator, time range or everything, with what its figures mean."""
+    """The yield report of a batch, bundle, slot, operator, time range or everything."""
     if as_json and report_format not in (None, "json"):
         raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
     report_format = report_format or ("json" if as_json else "text")
@@ -70,6 +71,6 @@ def report(
     selection = RunFilter(since=first, until=last, purposes=purposes, **places)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(**places)
-        text = render_report(reader.report(selection), report_format)
+        text = render_report(reader.report(selection), report_format, explain=explain)
     with text_output(output) as file:
         file.write(text)

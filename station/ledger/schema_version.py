@@ -19,7 +19,7 @@ from station.errors import LedgerError
 from station.ledger import backup, sqlite
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0007")
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]

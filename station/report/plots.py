@@ -45,7 +45,7 @@ _MOST_BARS = 24
 
 def failures_plot(report: YieldReport) -> str:
     """Runs by code, the most frequent first; "" where none failed."""
-    rows = report.failures[:_MOST_BARS]
+    rows = report.camera_failures[:_MOST_BARS]
     labels = [printable(row.code) or "(none)" for row in rows]
     return _bars(
         "Failed runs by code", labels, [row.count for row in rows], [False] * len(rows), "{:.0f}", upright=False

@@ -9,24 +9,30 @@ from station.model.done import COUNTED_PURPOSES
 from station.model.units import FailedUnit, hint_for
 from station.report.cells import chance, hour, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
-from station.yields.figures import DEFINITIONS, BundleCount, YieldReport
+from station.yields.figures import DEFINITIONS, BundleCount, CodeCount, YieldReport
 
 MOST_HOURS = 24
 """So many of the last hours are printed; the JSON report has all."""
+TO_EXPLAIN = "What each figure means: station report --explain"
 
 
-def report_text(report: YieldReport) -> str:
-    """The report with the definitions of its figures."""
+def report_text(report: YieldReport, *, explain: bool = False) -> str:
+    """The report; with `explain` also what each of its figures means."""
     parts = [
         _head(report),
         _failures(report),
+        _station_errors(report),
         _slots(report),
         _images(report),
         _hours(report),
         _open_units(report),
-        ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())],
+        _definitions() if explain else [TO_EXPLAIN],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _definitions() -> list[str]:
+    return ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())]
 
 
 def failed_text(units: Sequence[FailedUnit]) -> str:
@@ -123,20 +129,19 @@ def suspicions(report: YieldReport) -> list[str]:
 
 
 def _failures(report: YieldReport) -> list[str]:
-    if not report.failures:
-        return []
-    rows = [
-        (
-            printable(row.code) or "(none)",
-            str(row.outcome),
-            str(row.count),
-            str(row.units),
-            share(row.cumulative),
-            hint_for(row.code),
-        )
-        for row in report.failures
-    ]
-    return ["Failures", *table(("code", "outcome", "runs", "units", "cumulative", "what to do"), rows)]
+    rows = [(*_code_cells(row), share(row.cumulative), hint_for(row.code)) for row in report.camera_failures]
+    header = ("code", "outcome", "runs", "units", "cumulative share", "what to do")
+    return ["Failures", *table(header, rows)] if rows else []
+
+
+def _station_errors(report: YieldReport) -> list[str]:
+    rows = [(*_code_cells(row), hint_for(row.code)) for row in report.station_errors]
+    title = "Errors of the station: they are not counted, and speak of no camera"
+    return [title, *table(("code", "outcome", "runs", "units", "what to do"), rows)] if rows else []
+
+
+def _code_cells(row: CodeCount) -> tuple[str, str, str, str]:
+    return printable(row.code) or "(none)", str(row.outcome), str(row.count), str(row.units)
 
 
 def _slots(report: YieldReport) -> list[str]:
