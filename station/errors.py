@@ -242,6 +242,7 @@ HINTS: dict[str, str] = {
     "usage.map": "Write --map PARTITION=FILE, each of HP, HE, ROMFS1 and ROMFS0 once.",
     "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
     "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
+    "usage.several_units": "Give more of the serial: so many of its last characters that only one unit has them.",
     "usage.unknown_batch": "Check the spelling; a batch is known once it was begun at the bench or has a run.",
     "usage.unknown_slot": "Check the spelling; station slots shows the slots. A slot is known once a camera ran in it.",
     "usage.unknown_operator": "Check the spelling: the name as it was given at the bench.",

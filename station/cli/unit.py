@@ -21,7 +21,10 @@ app = new_app("One camera's whole history.")
 
 @app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
 def unit(
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial, or its application's.")],
+    serial: Annotated[
+        str,
+        typer.Argument(metavar="SERIAL", help="Its serial, or its application's; the end that a tile shows is enough."),
+    ],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -32,8 +35,7 @@ def unit(
     from station.ledger.reader import Reader
 
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(unit=serial)
-        story = reader.unit(serial)
+        story = reader.unit(reader.unit_named(serial))
     if as_json:
         print_json(story.to_json())
         return

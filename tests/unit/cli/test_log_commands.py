@@ -136,6 +136,39 @@ def test_the_story_of_one_unit(station: Station, runs: list[RunRecord], spelling
     assert "attempt 1: FAIL dfu.err_write in write" in text
 
 
+@pytest.mark.parametrize("end", [SERIAL[-6:], SERIAL[-6:].lower(), SERIAL[-4:], SERIAL[-12:]])
+def test_the_end_of_a_serial_that_a_tile_shows_is_enough(station: Station, runs: list[RunRecord], end: str) -> None:
+    assert station("unit", end, "--json").json["serial"] == SERIAL
+    assert f"released {SERIAL} " in station("release", end, "--by", "Ada").err
+
+
+def test_the_end_of_an_application_serial_is_enough(station: Station, data_dir: Path, runs: list[RunRecord]) -> None:
+    recorder = Recorder(data_dir, lambda reply: None)
+    recorder.submit(RunFinished(a_run(minute=40, application_serial="0829c1400000ABCD")))
+    assert recorder.close(30)
+    assert station("unit", "00abcd", "--json").json["serial"] == SERIAL
+
+
+def test_an_end_that_several_serials_have_is_refused_with_them(
+    station: Station, data_dir: Path, runs: list[RunRecord]
+) -> None:
+    recorder = Recorder(data_dir, lambda reply: None)
+    other = f"BEEF{SERIAL[-6:]}"
+    recorder.submit(RunFinished(a_run(minute=40, serial=other)))
+    assert recorder.close(30)
+    told = station("unit", SERIAL[-6:])
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith(f"usage.several_units: 2 units' serials end in {SERIAL[-6:]}: {SERIAL}, {other}.")
+    assert station("unit", other, "--json").json["serial"] == other
+
+
+@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____", ""])
+def test_what_is_too_short_or_no_end_names_no_unit(station: Station, runs: list[RunRecord], end: str) -> None:
+    told = station("unit", end)
+    assert told.exit_code == 2
+    assert told.err.startswith("usage.unknown_unit: ")
+
+
 def test_a_unit_that_the_log_does_not_know(station: Station, runs: list[RunRecord]) -> None:
     told = station("unit", "ABCD")
     assert (told.exit_code, told.out) == (2, "")
