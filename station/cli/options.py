@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from station.model.runs import Purpose
     from station.settings import Settings
 
+SerialArgument = Annotated[
+    str,
+    typer.Argument(metavar="SERIAL", help="Its serial, or its application's; the end that a tile shows is enough."),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -76,12 +80,19 @@ def data_dir_for(config: Path | None, data_dir: Path | None) -> Path:
     return settings_for(config, data_dir).data_dir
 
 
-def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
-    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot."""
-    from station.settings import load_settings
+def settings_for(config: Path | None, data_dir: Path | None, *, virtual: bool = False, **overrides: Any) -> Settings:
+    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot.
+
+    Where nobody names a data folder, `virtual` cameras have one of their own inside the usual one.
+    """
+    from station.settings import load_settings, usual_data_dir
 
     given = {key.replace("__", "."): value for key, value in overrides.items()}
     settings = load_settings(config, data_dir=data_dir, overrides=given)
+    if virtual and data_dir is None and settings.data_dir == usual_data_dir():
+        from station.wiring.virtual_log import FOLDER
+
+        settings = load_settings(config, data_dir=settings.data_dir / FOLDER, overrides=given)
     use_zone(settings.station.time_zone)
     return settings
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, use_station_clock
+from station.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    SerialArgument,
+    data_dir_for,
+    new_app,
+    use_station_clock,
+)
 from station.cli.output import local_time, print_json
 from station.local_time import zone_names
 from station.terminal_text import printable
@@ -21,10 +27,7 @@ app = new_app("One camera's whole history.")
 
 @app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
 def unit(
-    serial: Annotated[
-        str,
-        typer.Argument(metavar="SERIAL", help="Its serial, or its application's; the end that a tile shows is enough."),
-    ],
+    serial: SerialArgument,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

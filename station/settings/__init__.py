@@ -15,6 +15,7 @@ from station.settings.schema import (
     Settings,
     StationSection,
     WebSection,
+    usual_data_dir,
 )
 from station.settings.slots_file import name_problem, slots_file, write_slots
 
@@ -29,6 +30,7 @@ __all__ = [
     "load_settings",
     "name_problem",
     "slots_file",
+    "usual_data_dir",
     "usual_files",
     "write_slots",
 ]

@@ -93,7 +93,7 @@ def _steps(steps: list[str]) -> list[str]:
 def _folder(value: object) -> object:
     """An absolute folder, the usual one for empty text; what is no text stays, for validation to refuse."""
     if value in ("", Path()):
-        return _usual_data_dir()
+        return usual_data_dir()
     if not isinstance(value, str):
         return value
     folder = os.path.expanduser(_text(value))
@@ -102,7 +102,8 @@ def _folder(value: object) -> object:
     return Path(folder)
 
 
-def _usual_data_dir() -> Path:
+def usual_data_dir() -> Path:
+    """The data folder where nobody names one."""
     base = os.environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):  # the XDG specification wants relative ones ignored
         base = os.path.expanduser("~/.local/share")

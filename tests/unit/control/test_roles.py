@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "begin_batch": {"name": "L1", "operator": "ann", "planned": 40},
     "end_batch": {"name": "L1"},
     "go_on_with_batch": {"name": "L1"},
+    "move_camera": {"move": "unplug", "port_path": "1-1.1"},
 }
 """Every request that steers, with its fields."""
 
@@ -72,6 +73,9 @@ class Line:
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
 
+    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
+        self.asked.append(("move_camera", move, port_path))
+
 
 class Raw:
     """A socket, and a line for each line."""
@@ -107,7 +111,7 @@ def line() -> Line:
 def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
     about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
     with ExitStack() as opened:
-        opened.enter_context(LineService(tmp_path, about).serving(line))
+        opened.enter_context(LineService(tmp_path, about, line).serving(line))
 
         def connect() -> Raw:
             link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -175,6 +179,8 @@ def test_one_role_says_nothing_about_another_connection(connect: Connect, line: 
         ({"do": "cancel"}, "request.invalid"),
         ({"do": "rerun", "port_path": 7}, "request.invalid"),
         ({"do": "restore_slot"}, "request.invalid"),
+        ({"do": "move_camera", "move": "throw", "port_path": "1-1.2"}, "request.invalid"),
+        ({"do": "move_camera", "move": "replug"}, "request.invalid"),
         ({"do": "stop", "abort": "no"}, "request.invalid"),
         ({"do": "end_batch", "name": None}, "request.invalid"),
         ({"do": "begin_batch", "name": "x" * (NAME_LIMIT + 1), "operator": None, "planned": None}, "request.invalid"),
@@ -189,3 +195,14 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
     assert raw.code(given) == code
     assert line.asked == []
     assert raw.send({"do": "end_batch", "name": "x" * 200}) == {"done": "end_batch"}
+
+
+def test_real_cameras_are_moved_by_hand(line: Line, tmp_path: Path) -> None:
+    about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
+    with LineService(tmp_path, about).serving(line), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(20)
+        link.connect(str(noted_socket(tmp_path)))
+        raw = Raw(link, link.makefile("rb"))
+        raw.send({"role": "steer"})
+        assert raw.code({"do": "move_camera", "move": "new"}) == "request.real_cameras"
+    assert line.asked == []
