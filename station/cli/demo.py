@@ -24,9 +24,9 @@ DEMO_BOOT_TIMEOUT_S = 8.0
 def demo(
     cameras: Annotated[int, typer.Option("--cameras", metavar="N", min=1, max=120, help="How many cameras.")] = 8,
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
-    as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
     serve: ServeOption = False,
 ) -> int:
     """A line of virtual cameras: the real engine and the real log, no hardware, no root, no configuration, no network.

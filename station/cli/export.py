@@ -28,9 +28,9 @@ app = new_app("Every run, with its attempts, for other programs.")
 
 @app.command(epilog="Example: station export --since today --format csv --output today.csv")
 def export(
+    batch: BatchOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    batch: BatchOption = None,
     export_format: Annotated[
         str,
         typer.Option(

@@ -20,7 +20,7 @@ app = new_app(
 )
 
 
-@app.command()
+@app.command(epilog="Example: station flash v4.8.1 --port 1-1.4 --json")
 def flash(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="The bundle's name, or a release on disk.")],
     serial: Annotated[
@@ -32,15 +32,12 @@ def flash(
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
     purpose: PurposeChoice = "engineering",
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
-    """Flash the cameras that are plugged in now, once, and exit.
-
-    Example: station flash ae3-4.7.0 --port 1-1.4 --json
-    """
+    """Flash the cameras that are plugged in now, once, and exit."""
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     given["run__purpose"] = purpose
     given = {key: value for key, value in given.items() if value is not None}

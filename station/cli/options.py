@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from station.model.runs import Purpose
     from station.settings import Settings
 
+
+def a_path(text: str) -> Path:
+    """A path as it was typed; UsageError `usage.empty` for an empty one, which else would be the current folder."""
+    if not text.strip():
+        raise UsageError("usage.empty", "a file or folder is named by an empty text")
+    return Path(text)
+
+
 SerialArgument = Annotated[
     str,
     typer.Argument(metavar="SERIAL", help="Its serial, or its application's; the end that a tile shows is enough."),
@@ -27,12 +35,20 @@ SerialArgument = Annotated[
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The configuration. Default: config/station.toml, then the usual places."
+        "--config",
+        parser=a_path,
+        metavar="FILE",
+        help="The configuration. Default: config/station.toml, then the usual places.",
     ),
 ]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="The folder of the log and the bundles. Also: STATION_DATA_DIR."),
+    typer.Option(
+        "--data-dir",
+        parser=a_path,
+        metavar="DIR",
+        help="The folder of the log and the bundles. Also: STATION_DATA_DIR.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; talk stays on stderr.")]
 BatchOption = Annotated[str | None, typer.Option("--batch", metavar="L", help="Only this batch.")]
@@ -57,7 +73,8 @@ PurposeSelection = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="F", help="Write this file, whole or not at all; default: stdout.")
+    Path | None,
+    typer.Option("--output", parser=a_path, metavar="F", help="Write this file, whole or not at all; default: stdout."),
 ]
 
 
@@ -117,6 +134,8 @@ def _configured_zone(config: Path | None) -> tuple[str, object]:
     try:
         file, document = find_document(config)
     except SettingsError as error:
+        if config is not None:
+            raise
         say(f"{error.code}: {printable(error.message)}; times are in this machine's zone")
         return "", ""
     section = document.get("station")

@@ -8,13 +8,10 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
 
-app = new_app(
-    "The line: flash every camera that is plugged into a slot, until it is stopped.\n\n"
-    "Example: station run --headless --json --batch L42 --operator ann"
-)
+app = new_app("The line: flash every camera that is plugged into a slot, until it is stopped.")
 
 BundleChoice = Annotated[
     str | None,
@@ -35,7 +32,9 @@ PurposeChoice = Annotated[
 
 SimOption = Annotated[
     list[Path] | None,
-    typer.Option("--sim", metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."),
+    typer.Option(
+        "--sim", parser=a_path, metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."
+    ),
 ]
 
 ServeOption = Annotated[
@@ -43,10 +42,11 @@ ServeOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 8 --headless"
+)
 def run(
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
-    as_json: JsonOption = False,
     stop_after: Annotated[
         int | None, typer.Option("--stop-after", metavar="N", min=1, help="End after N finished runs.")
     ] = None,
@@ -64,6 +64,7 @@ def run(
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
     serve: ServeOption = False,
 ) -> int:
     """The line: flash every camera that is plugged into a slot, until it is stopped.

@@ -33,6 +33,8 @@ def chosen_bundle(store: BundleStore, name: str | None) -> Bundle:
         name = store.used()
     if name is None:
         raise UsageError("usage.no_bundle", "no bundle is chosen")
+    if not name.strip():
+        raise UsageError("usage.empty", "the bundle is named by an empty text")
     path = Path(name)
     known = {bundle.name for bundle in store.list()}
     bundle = store.import_path(path) if name not in known and path.exists() else store.get(name)
