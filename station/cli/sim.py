@@ -26,7 +26,10 @@ A fault is a JSON object in a camera's list "faults" (station sim serve --spec),
 "skip" how many such moments pass before.
 """
 
-app = new_app("Serve virtual cameras over USB/IP, for `station run --sim DIR`, a real kernel or another program.")
+app = new_app(
+    "Serve virtual cameras over USB/IP, for `station run --sim DIR`, a real kernel or another program.\n\n"
+    "Example: station sim serve /tmp/bench --spec cameras.json"
+)
 
 # Every command takes these two; a script that adds them to each need not leave this one out.
 _UNUSED = "Taken like everywhere; virtual cameras need none."
