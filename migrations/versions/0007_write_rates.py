@@ -1,6 +1,6 @@
 """Write rates are of images of which enough was written to tell.
 
-Revision 0007, after 0004. `write_s` and `written_bytes` of `hour_images` leave out images of which less than 64 blocks
+Revision 0007, after 0005. `write_s` and `written_bytes` of `hour_images` leave out images of which less than 64 blocks
 and less than a quarter was written. The table's other sums are as they were; all are made again from the runs.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

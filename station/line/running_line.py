@@ -40,7 +40,7 @@ class Line:
         `on_ready` is called once cameras may arrive, in a thread of its own: the line listens, and its holder can hold.
         """
         dispatcher = self._dispatcher
-        dispatcher.on_ready = on_ready
+        dispatcher.holds.on_ready = on_ready
         # The child processes have their parent by now, and do not inherit this; the watcher's thread does.
         step_forward()
         try:

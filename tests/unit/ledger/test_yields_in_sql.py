@@ -204,7 +204,7 @@ def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: 
     assert rounded(report) == rounded(summarize(reader.runs()))
 
 
-@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004", "0005"])
 def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: str) -> None:
     runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
     runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
