@@ -188,7 +188,9 @@ def _usage(name: str, error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(error.format_message() + "\n")
         return EXIT_USAGE
-    return _refuse("usage.invalid", f"{path}: {error.format_message()}", f"{path} --help shows an example.", EXIT_USAGE)
+    from station.cli.usage_words import in_our_words
+
+    return _refuse("usage.invalid", f"{path}: {in_our_words(error)}", f"{path} --help shows an example.", EXIT_USAGE)
 
 
 def _refuse(code: str, message: str, hint: str, exit_code: int) -> int:

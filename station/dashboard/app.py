@@ -46,7 +46,7 @@ FIGURES_S = 2.0
 LEARNED_FROM = timedelta(days=7)
 LEARNS_EVERY_S = 300.0
 Answer = TypeVar("Answer")
-STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore"})
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore", "move_camera"})
 """The actions that change something at the line."""
 PAGES: dict[str, type[Page]] = {
     "line": LinePage,

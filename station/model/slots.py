@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,12 @@ class Slot:
 
     name: str
     port_path: str
+
+
+def slot_order(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """Orders slots as people count: 1-1.2 before 1-1.10, A2 before A10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts if part), name
 
 
 class SlotState(StrEnum):

@@ -31,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
+from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -146,8 +147,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
-    about = about_line(setup)
-    service = LineService(settings.station.data_dir, about)
+    about = replace(about_line(setup), movable=bench.hands is not None)
+    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -162,6 +163,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     with ExitStack() as opened:
         bench.check()
+        claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
