@@ -82,6 +82,8 @@ def dispatch(words: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return _no_descriptors(error)
         return _no_room() if _is_full(error) else _internal(error, words)
     return code
 
@@ -95,6 +97,11 @@ def _no_room() -> int:
     full = UsageError("usage.output", "cannot write to stdout: no space left on device")
     _reader_left()
     return _refuse(full.code, full.message, full.hint, full.exit_code)
+
+
+def _no_descriptors(error: OSError) -> int:
+    code = "station.no_descriptors"
+    return _refuse(code, f"too many files are open: {error}", StationError(code, "").hint, EXIT_INTERNAL)
 
 
 def _flushed(code: int) -> int:

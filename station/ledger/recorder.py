@@ -228,6 +228,7 @@ class Recorder:
             raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
+        self._journal.reserve()
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
         interrupted = self._transact(transactions.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)

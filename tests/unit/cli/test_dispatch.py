@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -72,6 +73,14 @@ def test_each_error_has_its_exit_code(
     command(raising(error))
     assert dispatch(["fake"]) == exit_code
     assert one_line(capsys) == f"{error.code}: no bundle is chosen. {error.hint}".rstrip()
+
+
+def test_too_many_open_files_are_no_mistake_of_the_program(
+    command: Callable[[Callable[[], object]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(raising(OSError(errno.EMFILE, "Too many open files")))
+    assert dispatch(["fake"]) == 1
+    assert one_line(capsys).startswith("station.no_descriptors: ")
 
 
 def test_a_message_can_neither_begin_a_line_nor_steer_the_terminal(
