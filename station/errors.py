@@ -26,9 +26,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from station.problem import Problem
+
 
 class StationError(Exception):
-    """The root. `str(error)` is one line that says what happened; `code` is stable; `exit_code` is the process's."""
+    """The root. `message` is one line that says what happened; `code` is stable; `exit_code` is the process's.
+
+    A message that reaches an operator's screen is a `sentence` (`station.problem`), so that it can be translated.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -36,6 +41,11 @@ class StationError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    @property
+    def problem(self) -> Problem:
+        """What went wrong, as data."""
+        return Problem(self.code, self.message)
 
     @property
     def hint(self) -> str:

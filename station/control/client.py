@@ -16,6 +16,7 @@ from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.errors import UsageError
 from station.json_lines import JsonSocket, line_of, object_of
+from station.problem import sentence
 
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0
@@ -116,7 +117,7 @@ class Bridge:
     def _tell_the_end(self) -> None:
         status = self.snapshot.status
         if not status.ended:
-            message = status.message or "the line's process ended"
+            message = status.message or sentence("the line's process ended")
             status = replace(status, accepting=False, ended=True, code=status.code or "line.gone", message=message)
             self.snapshot = replace(self.snapshot, status=status)
             self._on_fact("status", status.to_json())

@@ -11,6 +11,7 @@ from typing import Any
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
 from station.model.slots import SlotView
+from station.problem import restored, sentence_from_json
 from station.yields.counting import YieldReport
 
 LOG_LENGTH = 2000
@@ -67,9 +68,10 @@ def event_of_run(run: dict[str, Any]) -> Event:
     at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
     text = " ".join(part for part in (took, run["code"] or "") if part)
-    return Event(at, run["outcome"], run["slot"], run["serial"], text, run["message"])
+    message = restored(run["message"], run.get("message_form"), run.get("message_values"))
+    return Event(at, run["outcome"], run["slot"], run["serial"], text, message)
 
 
 def event_of_notice(notice: dict[str, Any], at: datetime) -> Event:
     """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
-    return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), str(notice["message"]))
+    return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), sentence_from_json(notice["message"]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from station.model.devices import Device
-from station.model.runs import AttemptRecord, Outcome, RunPlan
+from station.model.runs import AttemptRecord, RunPlan
 from station.model.slots import Progress
+from station.model.verdicts import Verdict
 
 # --- dispatcher -> holder ------------------------------------------------------------------------------------------
 
@@ -41,9 +42,7 @@ class CameraNotHeld:
     """The camera could not be held. `gone` says that it left the bus: then it may simply have booted."""
 
     device: Device
-    outcome: Outcome
-    code: str
-    message: str
+    verdict: Verdict
     gone: bool
 
 
@@ -70,11 +69,9 @@ class PortChanged:
 
 @dataclass(frozen=True, slots=True)
 class CancelRun:
-    """End the run at the next block with this outcome."""
+    """End the run at the next block with this verdict."""
 
-    outcome: Outcome
-    code: str
-    message: str
+    verdict: Verdict
 
 
 # --- worker -> dispatcher ------------------------------------------------------------------------------------------
@@ -110,9 +107,7 @@ class AttemptEnded:
 class RunEnded:
     """The run is complete. `left_by_itself` says that the camera may still come and go without anybody touching it."""
 
-    outcome: Outcome
-    code: str | None
-    message: str
+    verdict: Verdict
     verified: bool
     boot_confirmed: bool
     left_by_itself: bool

@@ -13,6 +13,7 @@ from station.flash.camera_run import CameraRun
 from station.flash.messages import RunCamera, RunEnded, WorkerReady
 from station.flash.pipe import Link, Orphaned
 from station.model.runs import Outcome
+from station.model.verdicts import ended_by
 from station.process_facts import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
@@ -49,7 +50,5 @@ def _run(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> Run
     except Orphaned:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return RunEnded(
-            Outcome.ERROR, "station.internal", reason, verified=False, boot_confirmed=False, left_by_itself=False
-        )
+        verdict = ended_by(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}")
+        return RunEnded(verdict, verified=False, boot_confirmed=False, left_by_itself=False)

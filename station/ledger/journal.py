@@ -16,6 +16,7 @@ from station.json_lines import line_of, object_of
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord
+from station.problem import joined, sentence
 
 FOLDER = "journal"
 _SUFFIX = ".jsonl"
@@ -81,10 +82,12 @@ def settle(file: Path, *, all_usable: bool) -> None:
 def as_unwritten(run: RunRecord, reason: str) -> RunRecord:
     """The run as the operator saw it: ERROR ledger.write_failed. What it had been is in the message."""
     was = str(run.outcome) if run.code is None else f"{run.outcome} {run.code}"
-    parts = [f"was {was}, but the log could not be written at the time: {reason}"]
+    parts: list[str] = [
+        sentence("was {outcome}, but the log could not be written at the time: {reason}", outcome=was, reason=reason)
+    ]
     if run.message:
         parts.append(run.message)
-    return replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message="; ".join(parts))
+    return replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=joined(parts))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

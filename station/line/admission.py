@@ -38,6 +38,8 @@ from station.model.events import RunOpened
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 from station.model.slots import SlotState
+from station.model.verdicts import Verdict
+from station.problem import sentence
 
 Effects = tuple[Effect, ...]
 Stepped = tuple[Slot, Effects]
@@ -47,15 +49,15 @@ ASK_LIMIT_S = 0.25
 BOOTED_S = 60.0
 """For how long a camera that comes up as an application is taken for the one that was run on this port."""
 
-NOT_A_SLOT = "this port is not a slot: the camera is left alone"
-NOT_ACCEPTING = "the line takes no new cameras now"
-APPLICATION = "it runs its application: replug it to flash it"
-NOT_HELD = "it left its bootloader before it could be held: replug it"
-COMES_AND_GOES = "it comes and goes by itself: unplug it, and set it aside if it goes on"
-NO_HEADER_NOTE = "block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one"
+NOT_A_SLOT = sentence("this port is not a slot: the camera is left alone")
+NOT_ACCEPTING = sentence("the line takes no new cameras now")
+APPLICATION = sentence("it runs its application: replug it to flash it")
+NOT_HELD = sentence("it left its bootloader before it could be held: replug it")
+COMES_AND_GOES = sentence("it comes and goes by itself: unplug it, and set it aside if it goes on")
+NO_HEADER_NOTE = sentence("block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one")
 """No refusal: names and sizes of the partitions prove what the device is, and a newer bootloader may keep its header
 elsewhere, or none. What is written is read back all the same."""
-OUT = "this slot is taken out: the camera in it is left alone"
+OUT = sentence("this slot is taken out: the camera in it is left alone")
 
 
 # --- arriving and leaving -------------------------------------------------------------------------------------------
@@ -103,7 +105,8 @@ def _noticed(slot: Slot, code: str, message: str) -> Stepped:
 
 def other_board(device: Device) -> str:
     """The sentence about a device that is no AE3."""
-    return f"an OpenMV board that is no AE3 ({device.vendor_id:04X}:{device.product_id:04X}) is here: it is left alone"
+    usb_id = f"{device.vendor_id:04X}:{device.product_id:04X}"
+    return sentence("an OpenMV board that is no AE3 ({usb_id}) is here: it is left alone", usb_id=usb_id)
 
 
 def _booted(slot: Slot, now: Moment) -> Stepped:
@@ -273,9 +276,9 @@ def holder_answered(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms
     if answered is None:
         return slot, ()
     stop: Effects = ()
-    if isinstance(event.answer, CameraNotHeld) and event.answer.code == "usb.access_denied":
+    if isinstance(event.answer, CameraNotHeld) and event.answer.verdict.code == "usb.access_denied":
         # No other camera of this bus may be opened either.
-        stop = (StopLine(UsbAccessError(event.answer.code, event.answer.message)),)
+        stop = (StopLine(UsbAccessError(event.answer.verdict.code, event.answer.verdict.message)),)
     slot, effects = admit(answered, now, terms)
     return slot, stop + effects
 
@@ -303,11 +306,11 @@ def _skipped(slot: Slot, skip: Skip, now: Moment, terms: Terms) -> Stepped:
     arrival, last = slot.arrival, slot.last
     assert arrival is not None
     same = last is not None and canonical_serial(last.serial) == canonical_serial(arrival.device.serial)
-    repeated = same and last is not None and last.code == skip.code
+    repeated = same and last is not None and last.code == skip.problem.code
     if repeated and now.at_s - slot.left_at_s < terms.setup.options.return_window_s:
         return show_last(replace(slot, arrival=None)), ()
     slot = _begun(slot, arrival, now, terms, identified=True)
-    return closed(slot, (), Outcome.SKIPPED, skip.code, skip.message, now)
+    return closed(slot, (), Verdict(Outcome.SKIPPED, skip.problem), now)
 
 
 def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
@@ -323,10 +326,10 @@ def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     assert slot.run is not None
     opening = Submit(RunOpened(slot.run))
     if isinstance(answer, CameraNotHeld):
-        slot, effects = closed_unrun(slot, answer.outcome, answer.code, answer.message, now)
+        slot, effects = closed_unrun(slot, answer.verdict, now)
         return slot, (opening, *effects)
     if refusal := unidentified_refusal(arrival.device.serial, arrival.places, terms):
-        slot, effects = closed_unrun(slot, Outcome.ERROR, *refusal, now)
+        slot, effects = closed_unrun(slot, Verdict(Outcome.ERROR, refusal), now)
         return slot, (opening, *effects)
     return slot.enters(Phase.OPENING), (opening,)
 
@@ -360,7 +363,9 @@ def rerun_asked(slot: Slot, _event: RerunAsked, now: Moment, terms: Terms) -> St
     if device is None or slot.arrival is not None or not slot.in_line or slot.taken_out:
         return slot, ()
     if device.mode is not DeviceMode.DFU:
-        return replace(slot, message="it is out of its bootloader: unplug it and plug it in again, that runs it"), ()
+        return replace(
+            slot, message=sentence("it is out of its bootloader: unplug it and plug it in again, that runs it")
+        ), ()
     slot = replace(slot, fickle=False)
     return _in_bootloader(slot, device, now, terms)
 

@@ -75,6 +75,7 @@ from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
 from station.model.serials import is_identity
 from station.model.slots import SlotView
+from station.problem import sentence
 
 TICK_S = 0.25
 ASKING_TICK_S = 0.05
@@ -282,7 +283,9 @@ class Dispatcher:
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
-            text = f"batch {reply.batch.name} could not be written to the log: {reply.reason}"
+            text = sentence(
+                "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
+            )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
         else:
             self._feed(reply.run.port_path, reply)

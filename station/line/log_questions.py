@@ -53,7 +53,7 @@ class LogQuestions:
         try:
             self._on_answer(device, self._decision(device, terms), None)
         except StationError as error:
-            self._on_answer(device, Skip(error.code, str(error)), error)
+            self._on_answer(device, Skip(error.problem), error)
 
     def _decision(self, device: Device, terms: Terms) -> Decision:
         setup = terms.setup

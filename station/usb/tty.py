@@ -19,6 +19,7 @@ import serial
 from station.app.exchange import PORT_GONE, Heard, Listen, PortAction, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.app.omv_protocol import PROTOCOL_RATE
 from station.errors import ApplicationError, StationError, UsbAccessError, UsbBusyError
+from station.problem import sentence
 from station.usb.ports import parse_port_path
 
 SYSFS: Final = "/sys/bus/usb/devices"
@@ -117,9 +118,9 @@ def open_tty(node: str, rate: int = PROTOCOL_RATE) -> Tty:
 def _open_failure(error: OSError, node: str) -> StationError:
     number = error.errno
     if number in (errno.EACCES, errno.EPERM):
-        return UsbAccessError("usb.access_denied", f"no permission to open {node}")
+        return UsbAccessError("usb.access_denied", sentence("no permission to open {node}", node=node))
     if number in (errno.EBUSY, errno.EAGAIN):
-        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
+        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     if number in _GONE:
         return ApplicationError("test.port_vanished", f"the camera's serial port vanished ({node})")
-    return ApplicationError("test.port_io", f"{node} cannot be opened: {error}")
+    return ApplicationError("test.port_io", sentence("{node} cannot be opened: {error}", node=node, error=error))

@@ -22,6 +22,7 @@ from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
 from station.model.runs import ImagePlan, Purpose, RunRecord
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
@@ -98,7 +99,7 @@ def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> 
 
 def mixed_release(board: Board) -> str:
     """What the records of a release say whose cores carry different labels."""
-    return f"{' and '.join(core.name for core in board.cores)} are of two releases"
+    return sentence("{cores} are of two releases", cores=" and ".join(core.name for core in board.cores))
 
 
 @contextmanager

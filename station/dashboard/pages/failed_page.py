@@ -9,9 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
-from station.dashboard.language import tr
+from station.dashboard.language import tr, translated
 from station.dashboard.pages.page import Page
-from station.dashboard.said import said
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
@@ -119,5 +118,5 @@ class FailuresPage(Page):
 def _why(unit: FailedUnit) -> str:
     """What to do, and what happened; a unit that passed before must not be taken for a good one."""
     passed = tr("It had passed; what came later may have changed it.") if unit.passed_before else ""
-    lines = (tr(unit.hint) if unit.hint else "", said(unit.message) if unit.message else "", passed)
+    lines = (tr(unit.hint) if unit.hint else "", translated(unit.message) if unit.message else "", passed)
     return "\n".join(line for line in lines if line)

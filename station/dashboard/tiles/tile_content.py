@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from station.dashboard.eta import Pace
-from station.dashboard.language import mark, tr
-from station.dashboard.said import said
+from station.dashboard.language import mark, tr, translated
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
 from station.terminal_text import printable
@@ -108,7 +107,7 @@ def _running(
 
 def _why(view: SlotView) -> tuple[str, ...]:
     """What happened and what to do now: the hint first where room is short, so it is what stays."""
-    message = said(printable(view.message))
+    message = printable(translated(view.message))
     if view.state is SlotState.TAKEN_OUT:
         return (tr("Check its cable, port and hub. u uses the slot again."), message)
     if not view.code:

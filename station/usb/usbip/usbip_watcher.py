@@ -15,6 +15,7 @@ from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
 from station.json_lines import JsonSocket
 from station.model.devices import Device
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence
 from station.usb.watcher_thread import OnEvent, Watcher
@@ -32,7 +33,9 @@ class ControlStream:
             self._link = JsonSocket.connected(control_socket, CONNECT_TIMEOUT_S)
             self._link.send({"do": "watch"})
         except OSError as error:
-            raise UsbAccessError("usb.no_sim", f"no virtual cameras at {control_socket}: {error}") from error
+            raise UsbAccessError(
+                "usb.no_sim", sentence("no virtual cameras at {place}: {error}", place=control_socket, error=error)
+            ) from error
 
     def fileno(self) -> int:
         """Readable when there is something to receive."""
@@ -56,9 +59,9 @@ class ControlStream:
             try:
                 messages = self.receive()
             except TimeoutError as error:
-                raise UsbAccessError("usb.no_sim", "the virtual cameras are not listed in time") from error
+                raise UsbAccessError("usb.no_sim", sentence("the virtual cameras are not listed in time")) from error
             if messages is None:
-                raise UsbAccessError("usb.no_sim", "the process of the virtual cameras ended")
+                raise UsbAccessError("usb.no_sim", sentence("the process of the virtual cameras ended"))
             for message in messages:
                 listed = self.tell(message, presence) or listed
         self._link.wait_without_limit()

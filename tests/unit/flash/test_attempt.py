@@ -19,6 +19,7 @@ from station.flash.messages import CancelRun, HoldWanted, PortChanged, Progresse
 from station.flash.pipe import Cancelled
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import Outcome, RunOptions, RunPlan
+from station.model.verdicts import ended_by
 from tests.unit.flash.exchanges import (
     APPLICATION,
     BLOCK_BYTES,
@@ -342,6 +343,6 @@ def test_a_camera_that_falls_silent_is_given_up(tmp_path: Path) -> None:
 
 def test_a_cancellation_is_heard_at_the_next_phase(tmp_path: Path) -> None:
     with bench() as at:
-        at.line.send(CancelRun(Outcome.ABORTED, "operator.cancelled", "cancelled"))
+        at.line.send(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled")))
         with pytest.raises(Cancelled):
             Made(tmp_path).attempt(at).run()

@@ -16,6 +16,7 @@ from station.flash.steps import boot as boot_step
 from station.flash.steps.boot import BootJob
 from station.model.devices import DeviceMode
 from station.model.runs import Outcome, RunOptions
+from station.model.verdicts import ended_by
 from station.usb.scripted import RESET
 from tests.unit.flash.exchanges import APPLICATION, CAMERA, Exchange, bench, detach, reset, select
 
@@ -110,7 +111,7 @@ def test_an_application_that_left_and_does_not_come_back_was_pulled_out() -> Non
     with pytest.raises(Cancelled) as caught:
         Boot([LEFT, APP, LEFT]).run(replace(LONG, boot_stays_s=5))
     request = caught.value.request
-    assert (request.outcome, request.code) == (Outcome.ABORTED, "operator.unplugged")
+    assert (request.verdict.outcome, request.verdict.code) == (Outcome.ABORTED, "operator.unplugged")
 
 
 def test_how_long_it_stays_is_not_asked_where_nobody_wants_to_know() -> None:
@@ -145,7 +146,7 @@ def test_a_camera_whose_application_nobody_waits_for_must_at_least_leave(
 
 def test_a_cancellation_is_heard_while_the_application_is_waited_for() -> None:
     with pytest.raises(Cancelled):
-        Boot([LEFT, CancelRun(Outcome.ABORTED, "operator.cancelled", "cancelled")]).run()
+        Boot([LEFT, CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled"))]).run()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from station.flash.pipe import Orphaned
 from station.model.devices import Device
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunPlan
+from station.model.verdicts import ended_by
 from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import (
     APPLICATION,
@@ -108,7 +109,7 @@ class Ran:
 
     @property
     def how(self) -> tuple[Outcome, str | None, int]:
-        return self.ended.outcome, self.ended.code, len(self.attempts)
+        return self.ended.verdict.outcome, self.ended.verdict.code, len(self.attempts)
 
 
 def test_a_camera_that_passes_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_what_is_the_stations_fault_is_an_error(
     once = replace(OPTIONS, max_attempts=1)
     ran = Ran(monkeypatch, tmp_path, Bus(error), options=once)
     assert ran.how == (outcome, code, 1)
-    assert str(error) in ran.ended.message
+    assert str(error) in ran.ended.verdict.message
 
 
 def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -203,14 +204,14 @@ def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_cancellation_ends_the_run_with_its_own_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator")
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
     ran = Ran(monkeypatch, tmp_path, Bus([]), port=[cancel])
     assert ran.how == (Outcome.ABORTED, "operator.cancelled", 1)
-    assert ran.ended.message == "cancelled by an operator"
+    assert ran.ended.verdict.message == "cancelled by an operator"
 
 
 def test_a_cancellation_is_heard_while_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator")
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
 
     def cancelled_when_lost(made: CameraAtPort, action: Action) -> Reply:
         reply = CameraAtPort.perform(made, action)

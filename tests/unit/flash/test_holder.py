@@ -15,6 +15,7 @@ from station.flash.holder import hold
 from station.flash.messages import CameraHeld, CameraNotHeld
 from station.model.devices import Device
 from station.model.runs import Outcome
+from station.model.verdicts import Verdict
 from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import BLOCK_BYTES, CAMERA, CameraAtPort, Exchange, select, transport, upload
 
@@ -92,7 +93,7 @@ def test_one_that_cannot_be_held_in_time_says_why(
     monkeypatch: pytest.MonkeyPatch, error: UsbError | UsbAccessError, outcome: Outcome, gone: bool
 ) -> None:
     answer = held(monkeypatch, HASTY, error)
-    assert answer == CameraNotHeld(CAMERA, outcome, error.code, str(error), gone)
+    assert answer == CameraNotHeld(CAMERA, Verdict(outcome, error.problem), gone)
 
 
 def test_one_that_is_gone_is_waited_for_much_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,4 +111,4 @@ def test_a_missing_permission_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
 def test_a_camera_that_is_given_up_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = held(monkeypatch, HASTY, [*select(BOOT), *upload(1, STALLED)])
     assert isinstance(answer, CameraNotHeld)
-    assert (answer.code, answer.gone) == ("usb.stall", False)
+    assert (answer.verdict.code, answer.gone) == ("usb.stall", False)

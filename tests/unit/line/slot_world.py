@@ -41,6 +41,7 @@ from station.line.slot_events import (
     WorkerGiven,
 )
 from station.line.transitions import step
+from station.model import verdicts
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
@@ -54,6 +55,8 @@ from station.model.events import (
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
 from station.model.slots import Progress, SlotState
+from station.model.verdicts import Verdict, ended_by
+from station.problem import Problem
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
@@ -244,9 +247,11 @@ attempts = st.builds(
 )
 ends = st.builds(
     RunEnded,
-    st.sampled_from(Outcome),
-    st.sampled_from([None, "usb.disconnected", "boot.timeout"]),
-    st.just(""),
+    st.builds(
+        Verdict,
+        st.sampled_from(Outcome),
+        st.sampled_from([None, Problem("usb.disconnected", ""), Problem("boot.timeout", "")]),
+    ),
     verified=st.booleans(),
     boot_confirmed=st.booleans(),
     left_by_itself=st.booleans(),
@@ -272,7 +277,7 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, devices),
     st.builds(Arrived, devices),
     st.just(Left()),
-    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip("unit.set_aside", "")])),
+    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip(Problem("unit.set_aside", ""))])),
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
     st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
     st.just(MovedAway()),
@@ -304,11 +309,11 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
     elif isinstance(move, AnswerLog):
         if world.asked is not None:
             asked, world.asked = world.asked, None
-            world.feed(LogAnswered(asked, Skip("unit.already_passed", "") if move.skip else Go()), later_s)
+            world.feed(LogAnswered(asked, Skip(Problem("unit.already_passed", "")) if move.skip else Go()), later_s)
     elif isinstance(move, AnswerHold):
         if world.holding:
             device = world.holding.pop(0)
-            not_held = CameraNotHeld(device, Outcome.FAIL, "usb.timeout", "silent", move.gone)
+            not_held = CameraNotHeld(device, ended_by(Outcome.FAIL, "usb.timeout", "silent"), move.gone)
             world.feed(HolderAnswered(CameraHeld(device, "1.0.3", 0.1) if move.held else not_held), later_s)
     elif isinstance(move, AnswerOpening):
         if world.unanswered:
@@ -326,7 +331,7 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
         world.feed(move, later_s)
 
 
-PASSED = RunEnded(Outcome.PASS, None, "", verified=True, boot_confirmed=True, left_by_itself=False)
+PASSED = RunEnded(verdicts.PASSED, verified=True, boot_confirmed=True, left_by_itself=False)
 SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 
 
