@@ -39,11 +39,15 @@ def slots(
     settings = settings_for(config, data_dir)
     from station.board.chosen import BOARD
     from station.usb.access import UsbAccess
+    from station.usb.controllers import controllers, find_slots
     from station.usb.watcher import list_devices
 
     access = UsbAccess("usbip", tuple(map(str, sim))) if sim else UsbAccess()
     cameras = [device for device in list_devices(access, BOARD.ids) if device.mode is not DeviceMode.OTHER]
-    rows = table(settings.slot_map, cameras)
+    found = find_slots(settings.slots, settings.controllers, {} if sim else controllers())
+    for absent in found.absent:
+        say(absent)
+    rows = table(found.names, cameras)
     if as_json:
         print_json(rows)
         return

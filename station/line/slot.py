@@ -16,6 +16,7 @@ from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial, is_identity
 from station.model.slots import Progress, SlotState, SlotView
+from station.model.verdicts import Verdict
 
 
 class Phase(Enum):
@@ -26,6 +27,8 @@ class Phase(Enum):
     """What is there is left alone: no slot, another board, a slot that was taken out, a line that takes no camera."""
     APPLICATION = auto()
     """A camera that runs its application, without a run."""
+    ENTERING = auto()
+    """That camera was asked into its bootloader: it may go and come."""
     ASKING = auto()
     """The log is asked what it knows of the unit."""
     HOLDING = auto()
@@ -34,6 +37,8 @@ class Phase(Enum):
     """The run was handed to the log, which has not answered yet."""
     QUEUED = auto()
     """The opening is on the disk: the run waits for a worker."""
+    PULLED = auto()
+    """The camera left before its run: whether it was pulled out, or its hub left, shows in a moment."""
     RUNNING = auto()
     AWAY = auto()
     """The worker asked the camera to leave its bootloader: it may come and go."""
@@ -50,7 +55,7 @@ WORKING = (Phase.RUNNING, Phase.AWAY, Phase.GONE)
 WAITING = (Phase.OPENING, Phase.QUEUED)
 """A run is open, and no worker has it."""
 IDLE = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
-"""No run is open."""
+"""No run is open, and no camera is waited for."""
 
 STATE_OF_OUTCOME = {
     Outcome.PASS: SlotState.PASSED,
@@ -62,10 +67,12 @@ STATE_OF_OUTCOME = {
 _STATE_OF_PHASE = {
     Phase.EMPTY: SlotState.EMPTY,
     Phase.APPLICATION: SlotState.APPLICATION,
+    Phase.ENTERING: SlotState.ENTERING,
     Phase.ASKING: SlotState.HOLDING,
     Phase.HOLDING: SlotState.HOLDING,
     Phase.OPENING: SlotState.WAITING,
     Phase.QUEUED: SlotState.WAITING,
+    Phase.PULLED: SlotState.WAITING,
     Phase.RUNNING: SlotState.RUNNING,
     Phase.AWAY: SlotState.RUNNING,
     Phase.GONE: SlotState.RUNNING,
@@ -106,6 +113,22 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A camera that is wanted in its bootloader.
+
+    `device` is the application that was asked, None where the port was empty. `until_s` is when the wait for the answer
+    ends, and once there is one (`answered`) the wait for the bootloader. `reason` says what went wrong so far.
+    """
+
+    device: Device | None
+    until_s: float
+    answered: bool = False
+    power: bool = False
+    """The power of its port was asked for, the application no more."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One physical port. `name` is the port path where the port is no slot (`in_line` False)."""
 
@@ -116,8 +139,14 @@ class Slot:
     device: Device | None = None
     left_at_s: float = float("-inf")
     left_mode: DeviceMode | None = None
-    """What the device was that left last."""
+    """What the device was that left last. A camera that was sent into its bootloader counts as one that was there."""
     arrival: Arrival | None = None
+    entry: Entry | None = None
+    """In ENTERING alone."""
+    undecided: bool = False
+    """The log is asked whether the application here is to be taken."""
+    settled: bool = False
+    """The camera of this insertion had its run here, or was taken by itself: that is done once."""
     run: RunRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     bootloader: str = ""
@@ -126,6 +155,8 @@ class Slot:
     started_s: float | None = None
     progress: Progress | None = None
     cancelled: bool = False
+    hub_lost: Verdict | None = None
+    """How the run ends whose hub left; what comes back is run anew."""
     moved: bool = False
     """The run's camera was lost, and one with its serial is in another slot."""
     taken_out: bool = False
@@ -145,6 +176,11 @@ class Slot:
     def busy(self) -> bool:
         """Whether a run is open or not in the log yet."""
         return self.run is not None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether something is still to come of the camera here: a line that ends waits for it."""
+        return self.busy or self.arrival is not None or self.entry is not None or self.undecided
 
     @property
     def view(self) -> SlotView:
@@ -184,7 +220,7 @@ class Slot:
     @property
     def lost(self) -> bool:
         """Whether the run's camera is nowhere: it left, and may be in another slot by now."""
-        return self.phase in (Phase.AWAY, Phase.GONE) and self.device is None
+        return self.phase in (Phase.PULLED, Phase.AWAY, Phase.GONE) and self.device is None
 
     def enters(self, phase: Phase, state: SlotState | None = None, code: str | None = None, message: str = "") -> Slot:
         """The slot in another phase; `state` where the phase alone does not say what is shown."""

@@ -6,11 +6,13 @@ What a program reads back (`run_json`) and the tables name the fields again, wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from station.model.functional_tests import FunctionalTests
+from station.model.measurements import Measurement
 from station.model.recipes import Recipe
 from station.model.record_json import record_json
 
@@ -75,6 +77,12 @@ class RunPlan:
     """The log says that the unit passed with this bundle: leave it as it is where its memory says so too."""
     hold_notes: tuple[str, ...] = ()
     """What was noted of the camera when it was held."""
+    tests: FunctionalTests = field(default_factory=FunctionalTests)
+    """How the recipe's tests are made."""
+    label: str = ""
+    """What the application calls itself after this run, "" where nobody knows."""
+    files_image: ImagePlan | None = None
+    """The image whose files the application shows after this run, None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class AttemptRecord:
     mram_initialized: bool = False
     notes: tuple[str, ...] = ()
     images: tuple[ImageRecord, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as an element of a run's `attempts`."""

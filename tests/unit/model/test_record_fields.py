@@ -7,16 +7,29 @@ from datetime import UTC, datetime
 
 import pytest
 
-from station.ledger.tables import ATTEMPTS, IMAGES, RUNS
+from station.ledger.tables import ATTEMPTS, IMAGES, MEASUREMENTS, RUNS
+from station.model.measurements import Measurement
 from station.model.record_json import field_names
 from station.model.run_json import run_from_json
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.problem import sentence
 
 AT = datetime(2026, 11, 28, 12, 0, 0, 5, tzinfo=UTC)
+MEASURED = Measurement("sensor", 2.5, "V", 1.0, 3.0, True)
 IMAGE = ImageRecord("HP", 1, 4096, "a" * 64, "b" * 64, 2, 1, 1.25, 0.5)
 ATTEMPT = AttemptRecord(
-    "a1", 2, Outcome.FAIL, "dfu.err_write", "write", AT, 3.5, sentence("block {n}", n=4), True, ("odd",), (IMAGE,)
+    "a1",
+    2,
+    Outcome.FAIL,
+    "dfu.err_write",
+    "write",
+    AT,
+    3.5,
+    sentence("block {n}", n=4),
+    True,
+    ("odd",),
+    (IMAGE,),
+    (MEASURED,),
 )
 RUN = RunRecord(
     run_id="r1",
@@ -107,9 +120,10 @@ def test_the_promised_names_are_there_in_the_promised_order() -> None:
         (RUNS, RunRecord, {"unit_id", "application_key", "ordered_at", "may_have_written", "passed_at_once", *MESSAGE}),
         (ATTEMPTS, AttemptRecord, {"run_id", *MESSAGE}),
         (IMAGES, ImageRecord, {"image_id", "attempt_id", "position"}),
+        (MEASUREMENTS, Measurement, {"number", "attempt_id", "position"}),
     ],
 )
 def test_a_table_has_a_column_for_each_field(table: object, record: type, further: set[str]) -> None:
     columns = {column.name for column in table.columns}  # type: ignore[attr-defined]
-    lists = {"attempts", "images"}
+    lists = {"attempts", "images", "measurements"}
     assert columns - further == set(field_names(record)) - lists
