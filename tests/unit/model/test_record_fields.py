@@ -16,6 +16,7 @@ from station.problem import sentence
 
 AT = datetime(2026, 11, 28, 12, 0, 0, 5, tzinfo=UTC)
 MEASURED = Measurement("sensor", 2.5, "V", 1.0, 3.0, True)
+SAID = sentence("block {n}", n=4)
 IMAGE = ImageRecord("HP", 1, 4096, "a" * 64, "b" * 64, 2, 1, 1.25, 0.5)
 ATTEMPT = AttemptRecord(
     "a1",
