@@ -71,10 +71,7 @@ from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import (
-    BatchNotCommitted,
-    LedgerReply,
-)
+from station.model.events import BatchNotCommitted, LedgerReply
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
