@@ -137,7 +137,7 @@ def _notice(notice: Notice) -> None:
 
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
-    from station.line.dispatcher import Listeners
+    from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
     allow_many_files()

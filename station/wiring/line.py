@@ -16,7 +16,7 @@ from station.board.firmware_image import version_label
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import child_processes
-from station.line.dispatcher import Listeners
+from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
 from station.line.setup import LineSetup
