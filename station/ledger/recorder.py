@@ -215,9 +215,10 @@ class Recorder:
         self._refuse_another_log(file)
         with self._engine.begin() as connection:
             result = work(connection)
+            has_wal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         # Again: where the -wal was used up, this transaction began it anew, and only now does it not fit.
         self._refuse_another_log(file)
-        if not wal_link.is_in_place(file, self._place):
+        if not wal_link.is_in_place(file, self._place, has_wal=has_wal):
             text = sentence("the log {file} was taken away while the station worked", file=file)
             raise LedgerError("ledger.not_writable", text)
         return result

@@ -60,9 +60,12 @@ def place_of(file: Path) -> Place:
     return Place(found.st_dev, found.st_ino)
 
 
-def is_in_place(file: Path, place: Place) -> bool:
-    """Whether what was just committed can be found again: neither the log nor its -wal was taken away meanwhile."""
-    return place_of(file) == place and _wal_of(file).exists()
+def is_in_place(file: Path, place: Place, *, has_wal: bool) -> bool:
+    """Whether what was just committed can be found again: neither the log nor its -wal was taken away meanwhile.
+
+    `has_wal`: SQLite uses one. Where the file system cannot share memory, it does not.
+    """
+    return place_of(file) == place and (not has_wal or _wal_of(file).exists())
 
 
 def belongs(file: Path) -> bool:

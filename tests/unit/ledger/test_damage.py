@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,6 +177,24 @@ def test_a_log_that_is_taken_away_under_the_station_swallows_no_result(
         data_dir.rename(tmp_path / "elsewhere")
     recorder.submit(RunFinished(a_run(minute=50)))
     assert isinstance(replies.next(), RunNotCommitted)
+
+
+def test_a_file_system_without_shared_memory_has_no_wal_and_takes_results_all_the_same(
+    data_dir: Path, new_recorder: NewRecorder, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite answers "delete" to journal_mode = WAL there."""
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA journal_mode = DELETE").fetchall()
+    connect = sqlite3.connect
+
+    class NoSharedMemory(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute("SELECT 'delete'" if sql == "PRAGMA journal_mode = WAL" else sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=NoSharedMemory))
+    runs = record(new_recorder(), replies, 3)
+    assert not log_file(data_dir).with_name(f"{FILE_NAME}-wal").exists()
+    assert run_ids(data_dir) == {run.run_id for run in runs}
 
 
 def _write(data_dir: Path, rows: int) -> None:
