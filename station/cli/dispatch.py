@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "dashboard": Command("station.cli.dashboard", "look at a line that runs, and steer it"),
     "web": Command("station.cli.web", "the dashboard of a line that runs, in a browser"),
     "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
+    "test": Command("station.cli.test", "test the cameras that run their application; write nothing"),
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
@@ -194,7 +195,9 @@ def _usage(name: str, error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(error.format_message() + "\n")
         return EXIT_USAGE
-    return _refuse("usage.invalid", f"{path}: {error.format_message()}", f"{path} --help shows an example.", EXIT_USAGE)
+    from station.cli.usage_words import in_our_words
+
+    return _refuse("usage.invalid", f"{path}: {in_our_words(error)}", f"{path} --help shows an example.", EXIT_USAGE)
 
 
 def _refuse(code: str, message: str, hint: str, exit_code: int) -> int:

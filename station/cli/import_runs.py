@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
 from station.cli.output import print_json, say
 from station.errors import UsageError
+from station.file_problems import reason
+from station.json_lines import object_of
 
 if TYPE_CHECKING:
     from station.model.runs import RunRecord
@@ -21,7 +22,9 @@ app = new_app("Take runs that this or another station exported.")
 
 @app.command("import", epilog="Example: station import bench-2.jsonl")
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What station export --format jsonl wrote.")],
+    file: Annotated[
+        Path, typer.Argument(parser=a_path, metavar="FILE", help="What station export --format jsonl wrote.")
+    ],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -53,9 +56,8 @@ def _runs_of(file: Path) -> Iterator[RunRecord]:
                 if not line.strip():
                     continue
                 try:
-                    data = json.loads(line)
-                    yield run_from_json(data)
+                    yield run_from_json(object_of(line))
                 except ValueError as error:
-                    raise UsageError("usage.import", f"line {number} of {file} is no run: {error}") from error
+                    raise UsageError("usage.import", f"line {number} of {file} is no run: {reason(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("usage.import", f"{file} cannot be read: {error}") from error
+        raise UsageError("usage.import", f"{file} cannot be read: {reason(error)}") from error

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
@@ -16,9 +16,10 @@ from typing import Any, ClassVar, Protocol
 from station.control.wire import LineStatus
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 
 Given = Mapping[str, Any]
+MOVES = ("new", "unplug", "replug")
 
 
 class Role(StrEnum):
@@ -66,8 +67,8 @@ class Steered(Protocol):
         """End one slot's run."""
         ...
 
-    def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more."""
+    def rerun(self, port_paths: Sequence[str]) -> Mapping[RerunWay, Sequence[str]]:
+        """Run the cameras in these slots once more; what becomes of it as things stand, by the slots' names."""
         ...
 
     def restore_slot(self, place: str) -> None:
@@ -84,6 +85,14 @@ class Steered(Protocol):
 
     def go_on_with_batch(self, name: str) -> None:
         """Let the batch have more units than planned."""
+        ...
+
+
+class Hands(Protocol):
+    """What moves virtual cameras."""
+
+    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
+        """Carry out a MoveCamera, with the newest state of every port. Returns at once."""
         ...
 
 
@@ -175,20 +184,30 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Run the camera that is in a slot once more."""
+    """Run the cameras in these slots once more.
+
+    The answer tells each slot by its name in one list of `ways`: {"rerun": [], "entering": [], "replug": [],
+    "running": [], "left_alone": [], "empty": []}; see `RerunWay`. Whether a camera that is `entering` its bootloader
+    comes there is seen in its slot: its run, or the code `usb.not_entered` or a message with the hint to replug it.
+    """
 
     do: ClassVar[str] = "rerun"
     role: ClassVar[Role] = Role.STEER
-    port_path: str
+    port_paths: tuple[str, ...]
 
     @classmethod
     def from_json(cls, given: Given) -> Rerun:
-        """From `port_path`."""
-        return cls(_text(given, "port_path"))
+        """From `port_path`, or `port_paths` for several slots at once."""
+        if "port_paths" not in given:
+            return cls((_text(given, "port_path"),))
+        paths = given["port_paths"]
+        if not isinstance(paths, list | tuple) or not all(isinstance(path, str) for path in paths):
+            raise _invalid("port_paths is a list of texts")
+        return cls(tuple(paths))
 
-    def carry_out(self, line: Steered) -> None:
+    def carry_out(self, line: Steered) -> dict[str, Any]:
         """Ask the line."""
-        line.rerun(self.port_path)
+        return {"ways": {str(way): list(names) for way, names in line.rerun(self.port_paths).items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +285,30 @@ class GoOnWithBatch:
         line.go_on_with_batch(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class MoveCamera:
+    """Do with a virtual camera what an operator's hands do; a line of real cameras refuses it.
+
+    "unplug" and "replug" are for the camera at `port_path`; "new" plugs a new camera into every slot whose camera is
+    finished or that is empty.
+    """
+
+    do: ClassVar[str] = "move_camera"
+    role: ClassVar[Role] = Role.STEER
+    move: str
+    port_path: str = ""
+
+    @classmethod
+    def from_json(cls, given: Given) -> MoveCamera:
+        """From `move`, and `port_path` where it is for one camera."""
+        move = _text(given, "move")
+        if move not in MOVES:
+            raise _invalid(f"move is one of {', '.join(MOVES)}")
+        return cls(move, "" if move == "new" else _text(given, "port_path"))
+
+
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch
-Request = TakeSnapshot | Steering
+Request = TakeSnapshot | MoveCamera | Steering
 
 REQUESTS: Mapping[str, type[Request]] = {
     kind.do: kind
@@ -282,6 +323,7 @@ REQUESTS: Mapping[str, type[Request]] = {
         BeginBatch,
         EndBatch,
         GoOnWithBatch,
+        MoveCamera,
     )
 }
 

@@ -11,7 +11,6 @@ No screen can hold up the line: one that does not read is dropped.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -27,10 +26,11 @@ from typing import Any
 
 from station.bell import Bell
 from station.clock import monotonic_s
-from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
+from station.control.requests import Hands, MoveCamera, Request, Role, Steered, TakeSnapshot, parsed
 from station.control.socket_path import note_socket, socket_path
 from station.control.wire import LineAbout, Snapshot
 from station.errors import UsageError
+from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
 
@@ -48,20 +48,13 @@ class _Client:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.role: Role | None = None
-        self.heard = bytearray()
+        self.heard = LineBuffer(LINE_LIMIT_BYTES)
         self.unread = bytearray()
         self.gone = False
 
     def tell(self, fact: dict[str, Any]) -> None:
         """Queue one line for it."""
-        self.unread += json.dumps(fact).encode() + b"\n"
-
-    def lines(self) -> Iterator[bytes]:
-        """Every whole line that it sent."""
-        while (end := self.heard.find(b"\n")) >= 0:
-            line = bytes(self.heard[:end])
-            del self.heard[: end + 1]
-            yield line
+        self.unread += line_of(fact)
 
     def flush(self) -> None:
         """Send what it will take now. OSError where it is gone."""
@@ -73,8 +66,9 @@ class _Client:
 class LineService:
     """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
-    def __init__(self, data_dir: Path, about: LineAbout) -> None:
+    def __init__(self, data_dir: Path, about: LineAbout, hands: Hands | None = None) -> None:
         self._data_dir = data_dir
+        self._hands = hands
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -164,11 +158,14 @@ class LineService:
             return
         except OSError:
             heard = b""
-        client.heard += heard
-        for request in client.lines():
-            if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                client.tell(_answer(client, request, line))
-        client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
+        client.heard.take(heard)
+        client.gone = not heard
+        try:
+            for request in client.heard.lines():
+                if len(client.unread) <= UNREAD_LIMIT_BYTES:
+                    client.tell(_answer(client, request, line, self._hands))
+        except ValueError:  # longer than any request: whoever sends this is no screen
+            client.gone = True
 
     def _post_facts(self) -> None:
         while True:
@@ -206,7 +203,7 @@ class LineService:
             client.connection.close()
 
 
-def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
+def _answer(client: _Client, text: bytes, line: Steered, hands: Hands | None) -> dict[str, Any]:
     """What one line of a client is answered."""
     try:
         given = _object(text)
@@ -216,20 +213,25 @@ def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
         _check(client.role, request)
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
-        request.carry_out(line)
-        return {"done": request.do}
+        if isinstance(request, MoveCamera):
+            _move(request, line, hands)
+            return {"done": request.do}
+        return {"done": request.do, **(request.carry_out(line) or {})}
     except UsageError as error:
         return {"refused": {"code": error.code, "text": error.message}}
 
 
+def _move(request: MoveCamera, line: Steered, hands: Hands | None) -> None:
+    if hands is None:
+        raise UsageError("request.real_cameras", "only the cameras of the demo are moved from a screen")
+    hands.move(request.move, request.port_path, line.views())
+
+
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return object_of(text)
+    except ValueError as error:
         raise UsageError("request.invalid", "a request is one JSON object a line") from error
-    if not isinstance(given, dict):
-        raise UsageError("request.invalid", "a request is one JSON object a line")
-    return given
 
 
 def _take_role(client: _Client, given: object) -> dict[str, Any]:

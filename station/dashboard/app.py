@@ -46,7 +46,7 @@ FIGURES_S = 2.0
 LEARNED_FROM = timedelta(days=7)
 LEARNS_EVERY_S = 300.0
 Answer = TypeVar("Answer")
-STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore"})
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore", "move_camera"})
 """The actions that change something at the line."""
 PAGES: dict[str, type[Page]] = {
     "line": LinePage,
@@ -217,8 +217,8 @@ class Dashboard(App[Leaving]):
 
     def rerun(self, views: Iterable[SlotView]) -> None:
         """Run the cameras in these slots once more."""
-        for view in views:
-            self.ask_line("rerun", port_path=view.port_path)
+        if paths := [view.port_path for view in views]:
+            self.ask_line("rerun", port_paths=paths)
 
     def rerun_failed(self) -> None:
         """Run every camera once more that failed and is still in its slot."""

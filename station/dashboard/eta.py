@@ -42,7 +42,7 @@ class Pace:
             return None
         steps = [(self.write_s[name], ("write", name)) for name in names]
         steps += [(self.verify_s[name], ("verify", name)) for name in names]
-        steps.append((self.rest_s, ("boot", "")))
+        steps += [(self.rest_s, ("boot", "")), (0.0, ("test", ""))]
         keys = [key for _, key in steps]
         key = (progress.phase, progress.partition)
         here = keys.index(key) if key in keys else 0

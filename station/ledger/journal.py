@@ -9,7 +9,6 @@ Room for them is reserved while there is some: a file beside the log, which goes
 from __future__ import annotations
 
 import errno
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from station.atomic_write import sync_folder
+from station.json_lines import line_of, object_of
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord
@@ -67,7 +67,7 @@ class Journal:
         entry = {"journaled_at": datetime.now(UTC).isoformat(), "reason": reason, "run": run.to_json()}
         self.file.parent.mkdir(exist_ok=True)
         # A line feed before and after: half a line, cut off by a full disk, does not spoil the next one.
-        data = f"\n{json.dumps(entry)}\n".encode()
+        data = b"\n" + line_of(entry)
         with self.file.open("ab", buffering=0) as stream:
             _write_all(stream.fileno(), data)
             os.fsync(stream.fileno())
@@ -96,7 +96,7 @@ def read(file: Path) -> JournalContent:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = object_of(line)
             runs.append(as_unwritten(run_from_json(entry["run"]), str(entry["reason"])))
         except (ValueError, KeyError, TypeError):
             unreadable += 1

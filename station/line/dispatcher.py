@@ -20,7 +20,8 @@ from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
-from station.flash.messages import RunCamera
+from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
+from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
@@ -33,9 +34,11 @@ from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
+    AskApplication,
     AskLog,
     BatchChanged,
     CancelAsked,
+    CyclePower,
     Effect,
     FindUnit,
     FoundTwin,
@@ -61,6 +64,7 @@ from station.line.slot_events import (
     UnitFound,
     WorkerGiven,
 )
+from station.line.slot_requests import rerun_way
 from station.line.start_gate import StartGate
 from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
 from station.line.stop_reasons import Stopping
@@ -76,11 +80,11 @@ from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
 from station.model.serials import is_identity
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 from station.problem import sentence
 
 TICK_S = 0.25
-TICKED = (Phase.ASKING, Phase.PULLED)
+TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 """What a slot waits for here ends also by time alone."""
 ASKING_TICK_S = 0.05
 """How often to look while a slot waits so: a camera is held first where the log is slow."""
@@ -104,6 +108,7 @@ class Dispatcher:
         self._log = log
         self._slots: dict[str, Slot] = {}
         self._workers = RunWorkers(pool, self._feed)
+        self._errands = Errands(pool, self._feed_known)
         self.holds = Holds(pool, lambda answer: self._feed(answer.device.port_path, HolderAnswered(answer)))
         self._queue: list[str] = []
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -130,11 +135,11 @@ class Dispatcher:
             self._step()
 
     def _finished(self) -> bool:
-        busy = any(slot.busy or slot.arrival is not None for slot in self._slots.values())
+        busy = any(slot.is_awaited for slot in self._slots.values())
         return self.stopping.stopped and not busy and self._inbox.empty()
 
     def _step(self) -> None:
-        readers = {pipe: who.read for who in (self.holds, self._workers) for pipe in who.connections}
+        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
         for ready in wait([*readers, self._bell.fileno()], self._patience_s):
             if isinstance(ready, Connection):
                 readers[ready](ready)
@@ -169,7 +174,7 @@ class Dispatcher:
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
 
     def _feed(self, path: str, event: SlotEvent) -> None:
         """One event of one slot."""
@@ -202,7 +207,11 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             self._questions.ask(effect.device, self._terms)
         elif isinstance(effect, FindUnit):
-            self._questions.find_unit(effect.device)
+            self._questions.find_unit(effect.device, self._terms)
+        elif isinstance(effect, AskApplication):
+            self._errands.ask(path, EnterBootloader(effect.device))
+        elif isinstance(effect, CyclePower):
+            self._errands.ask(path, CyclePortPower(path, effect.template))
         elif isinstance(effect, Hold):
             self.holds.ask(effect.device)
         elif isinstance(effect, StartWorker):
@@ -231,6 +240,9 @@ class Dispatcher:
             setup.options,
             check_first=effect.check,
             hold_notes=run.notes,
+            tests=setup.tests,
+            label=setup.label,
+            files_image=setup.files_image,
         )
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 
@@ -274,7 +286,7 @@ class Dispatcher:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
         if self._setup.only_present:
-            self.stopping.refuse_new()
+            self.stopping.refuse_arrivals()
 
     # --- what the log tells -----------------------------------------------------------------------------------------
 
@@ -288,9 +300,9 @@ class Dispatcher:
 
         self.post(take_in)
 
-    def _unit_found(self, device: Device, serial: str) -> None:
+    def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
-        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial)))
+        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
@@ -308,6 +320,9 @@ class Dispatcher:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
         while self._queue and self._gate.is_open and not self.holds.come_first:
             self._feed(self._queue[0], WorkerGiven())
+            self._take_in()
+        while self._errands.waiting and not self.holds.come_first:
+            self._errands.start_next()
             self._take_in()
 
     def _kill_overdue(self) -> None:
@@ -337,8 +352,17 @@ class Dispatcher:
         self._feed_known(port_path, CancelAsked())
 
     def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
+        """Run the camera that is in a slot once more. One that is out of its bootloader is brought there first."""
         self._feed_known(port_path, RerunAsked())
+
+    def rerun_ways(self, port_paths: Iterable[str]) -> dict[RerunWay, list[str]]:
+        """What such a request comes to as things stand: the names of the slots. For other threads, too."""
+        ways: dict[RerunWay, list[str]] = {way: [] for way in RerunWay}
+        for path in port_paths:
+            slot = self._slots.get(path)
+            way = rerun_way(slot, self._terms) if slot else RerunWay.EMPTY
+            ways[way].append(slot.name if slot else path)
+        return ways
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""
@@ -383,5 +407,6 @@ class Dispatcher:
 
     def close(self) -> None:
         """Free what the loop used."""
+        self._errands.close()
         self._questions.close()
         self._bell.close()

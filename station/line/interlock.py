@@ -39,6 +39,12 @@ def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, rec
     return None
 
 
+def is_left(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> bool:
+    """Whether a unit that runs its application is not to be taken out of it by itself: it passed, or was set aside."""
+    found = interlock(history, options, bundle_sha256, recipe)
+    return found is not None or _passed(history, options, bundle_sha256, recipe)
+
+
 def _passed(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> bool:
     proof_wanted = options.verify, options.confirm_boot == "required"
     proof_found = history.touched_verified, history.touched_boot_confirmed

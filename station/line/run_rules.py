@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
-from station.line import admission
+from station.line import admission, left_alone
 from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
@@ -306,7 +306,7 @@ def _reported(slot: Slot, run: RunRecord, now: Moment, terms: Terms) -> Stepped:
     report = Report(run)
     if slot.taken_out:
         slot = replace(slot, arrival=None).enters(
-            Phase.EMPTY if slot.device is None else Phase.FOREIGN, SlotState.TAKEN_OUT, None, admission.OUT
+            Phase.EMPTY if slot.device is None else Phase.FOREIGN, SlotState.TAKEN_OUT, None, left_alone.OUT
         )
         return slot, (report,)
     if slot.arrival is not None:

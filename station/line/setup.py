@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from station.errors import StationError
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
+from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
@@ -55,6 +56,11 @@ class LineSetup:
     images: tuple[ImagePlan, ...]
     options: RunOptions
     bundle_version: str = ""
+    tests: FunctionalTests = field(default_factory=FunctionalTests)
+    label: str = ""
+    """What the application calls itself after a run, "" where nobody knows."""
+    files_image: ImagePlan | None = None
+    """The image whose files the application shows after a run, None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What every record of this line is to say."""
     purpose: Purpose = Purpose.PRODUCTION
@@ -68,6 +74,12 @@ class LineSetup:
     """Somebody looks at a screen: what stops a line without one pauses it."""
     workers_spare: int = 2
     stop_after: int | None = None
+    application: Literal["leave", "take", "enter"] = "leave"
+    """A camera that runs its application: left alone, taken unless it passed, or taken in any case."""
+    bootloader_timeout_s: float = 15.0
+    """How long a camera that was asked into its bootloader may take to be there."""
+    power_cycle: str = ""
+    """The command that cycles the power of a port; "" where the hubs cannot."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything

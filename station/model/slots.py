@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,11 +15,19 @@ class Slot:
     port_path: str
 
 
+def slot_order(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """Orders slots as people count: 1-1.2 before 1-1.10, A2 before A10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts if part), name
+
+
 class SlotState(StrEnum):
     """What a slot shows now. A state is not a record: only the newest one exists."""
 
     EMPTY = "empty"
     APPLICATION = "application"
+    ENTERING = "entering"
+    """Its application was asked into the bootloader, or its port's power is being cycled for that."""
     NOT_A_SLOT = "not_a_slot"
     TAKEN_OUT = "taken_out"
     HOLDING = "holding"
@@ -30,6 +39,22 @@ class SlotState(StrEnum):
     ERROR = "error"
     ABORTED = "aborted"
     SKIPPED = "skipped"
+
+
+class RerunWay(StrEnum):
+    """What becomes of a request to run the camera in a slot once more."""
+
+    RERUN = "rerun"
+    """It is in its bootloader: its run begins."""
+    ENTERING = "entering"
+    """It is asked into its bootloader, or its port's power is cycled. Whether it comes is seen in the slot."""
+    REPLUG = "replug"
+    """It is off the bus, and only a hand on its cable helps."""
+    RUNNING = "running"
+    """Its run has begun already, or is not in the log yet."""
+    LEFT_ALONE = "left_alone"
+    """No slot, a slot that was taken out, another board, or a line that takes no camera."""
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)

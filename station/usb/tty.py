@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
 import serial
@@ -46,16 +47,23 @@ def find_tty(port_path: str, root: str = SYSFS) -> str | None:
     return None
 
 
-def wait_for_tty(port_path: str, limit_s: float, root: str = SYSFS) -> str:
-    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`."""
+def wait_for_tty(
+    port_path: str, limit_s: float, root: str = SYSFS, *, find: Callable[[], str | None] | None = None
+) -> str:
+    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`.
+
+    `find` looks elsewhere (`station.usb.access.tty_of`), and may raise to end the wait.
+    """
     end_s = time.monotonic() + limit_s
     while True:
-        node = find_tty(port_path, root)
+        node = find_tty(port_path, root) if find is None else find()
         # udev gives the permissions a moment after the kernel made the node.
         if node is not None and (os.access(node, os.R_OK | os.W_OK) or time.monotonic() >= end_s):
             return node
         if time.monotonic() >= end_s:
-            raise ApplicationError("test.no_port", f"the camera in {port_path} has no serial port")
+            raise ApplicationError(
+                "test.no_port", sentence("the camera in {port_path} has no serial port", port_path=port_path)
+            )
         time.sleep(LOOK_S)
 
 
@@ -122,5 +130,5 @@ def _open_failure(error: OSError, node: str) -> StationError:
     if number in (errno.EBUSY, errno.EAGAIN):
         return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     if number in _GONE:
-        return ApplicationError("test.port_vanished", f"the camera's serial port vanished ({node})")
+        return ApplicationError("test.port_vanished", sentence("the camera's serial port vanished ({node})", node=node))
     return ApplicationError("test.port_io", sentence("{node} cannot be opened: {error}", node=node, error=error))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from station.board.board import Board
+from station.board.firmware_image import version_label
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import child_processes
@@ -29,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
+from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -45,6 +48,7 @@ def line_setup(
     attended: bool = False,
     purpose: Purpose | None = None,
     accepts: Callable[[Device], bool] | None = None,
+    enter_bootloader: bool = False,
 ) -> LineSetup:
     """What the line is given: BundleError where the recipe needs an image that the bundle does not have."""
     from station.bundle.store import check_complete
@@ -64,6 +68,8 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
+        tests=settings.functional_tests,
+        **flashed_application(store.board, images),
         purpose=purpose or Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
@@ -76,8 +82,29 @@ def line_setup(
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
+        application="enter" if enter_bootloader else settings.run.application,
+        bootloader_timeout_s=settings.run.bootloader_timeout_s,
+        power_cycle=settings.line.power_cycle,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+class _Application(TypedDict):
+    label: str
+    files_image: ImagePlan | None
+
+
+def flashed_application(board: Board, images: Sequence[ImagePlan]) -> _Application:
+    """What the application says of itself once these images are in a camera, as far as they tell.
+
+    The firmware's label is looked up in its own image: a bundle's version may be that of another core.
+    """
+    rule, by_partition = board.application, {image.partition: image for image in images}
+    if rule is None:
+        return {"label": "", "files_image": None}
+    firmware = by_partition.get(rule.firmware_image)
+    label = firmware and version_label(Path(firmware.path).read_bytes())
+    return {"label": label or "", "files_image": by_partition.get(rule.files_image)}
 
 
 def about_line(setup: LineSetup) -> LineAbout:
@@ -120,8 +147,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
-    about = about_line(setup)
-    service = LineService(settings.station.data_dir, about)
+    about = replace(about_line(setup), movable=bench.hands is not None)
+    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -136,6 +163,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     with ExitStack() as opened:
         bench.check()
+        claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.errors import BusyError, LedgerError
+from station.file_lock import locked
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
@@ -32,21 +31,17 @@ RECORDER_CLOSE_S = 15.0
 @contextmanager
 def data_folder(data_dir: Path) -> Iterator[None]:
     """Hold the data folder for this process; BusyError where another station has it."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data_dir / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-    except OSError as error:
-        raise LedgerError(
-            "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
-        ) from error
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(data_dir / "station.lock"))
+        except TimeoutError as error:
             raise BusyError("station.busy", f"another station works in the data folder {data_dir}") from error
+        except OSError as error:
+            raise LedgerError(
+                "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
+            ) from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 def units_named(data_dir: Path, serial: str) -> frozenset[str]:
@@ -60,6 +55,18 @@ def units_named(data_dir: Path, serial: str) -> frozenset[str]:
     except LedgerError:
         unit = None
     return frozenset(canonical_serial(name) for name in (serial, unit) if name)
+
+
+def unit_to_look_at(data_dir: Path) -> str | None:
+    """The serial of a unit whose story is worth reading: one that is not done, else the newest; None without a log."""
+    from station.ledger.reader import Reader
+
+    try:
+        with closing(Reader(data_dir)) as reader:
+            serials = [unit.serial for unit in reader.failed()] or [run.serial for run in reader.newest(RunFilter(), 1)]
+    except LedgerError:
+        return None
+    return next((serial for serial in serials if serial), None)
 
 
 @contextmanager

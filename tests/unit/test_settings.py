@@ -122,18 +122,43 @@ def test_settings_are_frozen() -> None:
 def test_the_built_in_recipes() -> None:
     write = {name: Step(StepKind.WRITE, name) for name in ("HP", "HE", "ROMFS1", "ROMFS0")}
     mram, erase = Step(StepKind.INITIALIZE_MRAM), Step(StepKind.ERASE_FILESYSTEM)
+    names = ("version", "sensor", "picture", "files", "he", "stays")
+    tests = tuple(Step(StepKind.TEST, test=name) for name in names)
     settings = Settings()
     assert {name: settings.recipe(name).steps for name in settings.recipe_names} == {
-        "full": tuple(write.values()),
+        "full": (*write.values(), *tests),
         "hp": (write["HP"],),
         "he": (write["HE"],),
         "romfs0": (write["ROMFS0"],),
         "romfs1": (write["ROMFS1"],),
         "mram-init": (mram, write["ROMFS0"]),
-        "full-mram": (mram, *write.values()),
+        "full-mram": (mram, *write.values(), *tests),
         "erase-filesystem": (erase,),
     }
     assert settings.recipe("full").name == "full"
+
+
+def test_of_the_tests_of_a_full_run_only_version_and_sensor_are_made_and_they_decide_nothing() -> None:
+    tests = Settings().functional_tests
+    modes = {name: tests.mode(name) for name in Settings().recipe("full").tests}
+    assert modes == dict.fromkeys(modes, "off") | {"version": "note", "sensor": "note"}
+    assert tests.sensor_ids == (0x7936,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('recipes.mine = ["test-version", "HP"]', "'test-version' asks the application, so it must stand behind 'HP'"),
+        ('test.sensor = "on"', '"off", "note" or "required"'),
+        ("test.sensor_ids = [0]", "whole numbers"),
+        ("test.brightness_low = 200\ntest.brightness_high = 100", "brightness_high"),
+    ],
+)
+def test_a_test_that_cannot_be_is_refused(file: Path, text: str, said: str) -> None:
+    file.write_text(text + "\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert said in str(caught.value)
 
 
 def test_a_file_adds_and_overrides_recipes(file: Path) -> None:
@@ -156,22 +181,37 @@ def test_an_unknown_recipe_names_the_known() -> None:
 REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
-        'rum: unknown key, did you mean "run"?; allowed: station, run, line, web, scanner, slots, controllers, recipes',
+        'rum: unknown key, did you mean "run"?; '
+        "allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, purpose, "
-        "batch, operator, recipe, bundle",
+        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, application, "
+        "bootloader_timeout_s, purpose, batch, operator, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",
         "line.xyz: unknown key; allowed: errors_in_a_row, same_failures_in_a_row, "
-        "slot_failures_in_a_row, workers_spare",
+        "slot_failures_in_a_row, workers_spare, power_cycle",
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, line, web, scanner, slots, controllers, recipes",
+        "verify: unknown key; allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
+    ),
+    "a power cycle of no port": (
+        'line.power_cycle = "uhubctl -a cycle"',
+        'line.power_cycle: found "uhubctl -a cycle"; the command must name the port: {hub} and {port}, or {port_path}',
+    ),
+    "a power cycle of any hub": ('line.power_cycle = "uhubctl -p {port}"', "the command must name the port"),
+    "a power cycle of something else": (
+        'line.power_cycle = "uhubctl -l {hub} -p {port} {level}"',
+        "only {hub}, {port} and {port_path} may stand in braces",
+    ),
+    "a power cycle that goes on": ('line.power_cycle = "cycle \'{port_path}"', "No closing quotation"),
+    "an application that is flashed": (
+        'run.application = "flash"',
+        'run.application: found "flash"; allowed: "leave" or "take"',
     ),
     "table as a number": ("run = 3", "run: found 3; allowed: a table"),
     "slots as a list": ("slots = []", 'slots: found []; allowed: a table of NAME = "port path"'),
@@ -392,7 +432,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, LINE, WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),

@@ -31,6 +31,7 @@ class Look:
 LOOKS: Mapping[SlotState, Look] = {
     SlotState.EMPTY: Look("·", mark("empty"), "idle"),
     SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
+    SlotState.ENTERING: Look("↺", mark("TO THE BOOTLOADER"), "waiting"),
     SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
     SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "error"),
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting"),
@@ -50,6 +51,7 @@ PHASES: Mapping[str, str] = {
     "write": mark("WRITING"),
     "verify": mark("READING BACK"),
     "boot": mark("STARTING"),
+    "test": mark("TESTING"),
 }
 OUTCOMES: Mapping[str, str] = {
     "PASS": mark("PASS"),

@@ -11,6 +11,7 @@ from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
+from station.local_time import time_text
 from station.yields.counting import YieldReport
 
 
@@ -28,7 +29,7 @@ class StatusLines(Plain):
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
         width = max(20, self.size.width - 2)
-        clock = now.astimezone().strftime("%H:%M:%S")
+        clock = time_text(now, "%H:%M:%S")
         text = _ends(what_runs(about, report), clock, width) + "\n" + _ends(figures(report), _bundle(about), width)
         if text != self._shown:
             self._shown = text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -13,11 +13,11 @@ from typing import IO, Any
 import pytest
 
 from station.control.requests import REQUESTS, Role
-from station.control.server import LineService
+from station.control.server import LINE_LIMIT_BYTES, LineService
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 
 WHOLE: dict[str, dict[str, Any]] = {
     "stop": {"abort": True},
@@ -29,6 +29,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "begin_batch": {"name": "L1", "operator": "ann", "planned": 40},
     "end_batch": {"name": "L1"},
     "go_on_with_batch": {"name": "L1"},
+    "move_camera": {"move": "unplug", "port_path": "1-1.1"},
 }
 """Every request that steers, with its fields."""
 
@@ -57,8 +58,9 @@ class Line:
     def cancel(self, port_path: str) -> None:
         self.asked.append(("cancel", port_path))
 
-    def rerun(self, port_path: str) -> None:
-        self.asked.append(("rerun", port_path))
+    def rerun(self, port_paths: Sequence[str]) -> dict[RerunWay, list[str]]:
+        self.asked.append(("rerun", *port_paths))
+        return {RerunWay.RERUN: [], RerunWay.ENTERING: list(port_paths)}
 
     def restore_slot(self, place: str) -> None:
         self.asked.append(("restore_slot", place))
@@ -71,6 +73,9 @@ class Line:
 
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
+
+    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
+        self.asked.append(("move_camera", move, port_path))
 
 
 class Raw:
@@ -107,7 +112,7 @@ def line() -> Line:
 def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
     about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
     with ExitStack() as opened:
-        opened.enter_context(LineService(tmp_path, about).serving(line))
+        opened.enter_context(LineService(tmp_path, about, line).serving(line))
 
         def connect() -> Raw:
             link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -139,9 +144,17 @@ def test_who_looks_can_never_steer(connect: Connect, line: Line) -> None:
 def test_who_steers_may_ask_for_all(connect: Connect, line: Line, do: str) -> None:
     raw = connect()
     raw.send({"role": "steer"})
-    assert raw.send({"do": do, **WHOLE[do]}) == {"done": do}
+    assert raw.send({"do": do, **WHOLE[do]})["done"] == do
     assert line.asked == [(do, *WHOLE[do].values())]
     assert "snapshot" in raw.send({"do": "snapshot"})
+
+
+def test_several_slots_are_run_again_and_each_is_answered(connect: Connect, line: Line) -> None:
+    raw = connect()
+    raw.send({"role": "steer"})
+    answer = raw.send({"do": "rerun", "port_paths": ["1-1.1", "1-1.2"]})
+    assert answer == {"done": "rerun", "ways": {"rerun": [], "entering": ["1-1.1", "1-1.2"]}}
+    assert line.asked == [("rerun", "1-1.1", "1-1.2")]
 
 
 def test_nothing_is_done_for_who_has_said_no_role(connect: Connect, line: Line) -> None:
@@ -174,7 +187,11 @@ def test_one_role_says_nothing_about_another_connection(connect: Connect, line: 
         ({"do": ["stop"]}, "request.unknown"),
         ({"do": "cancel"}, "request.invalid"),
         ({"do": "rerun", "port_path": 7}, "request.invalid"),
+        ({"do": "rerun", "port_paths": "1-1.1"}, "request.invalid"),
+        ({"do": "rerun", "port_paths": [7]}, "request.invalid"),
         ({"do": "restore_slot"}, "request.invalid"),
+        ({"do": "move_camera", "move": "throw", "port_path": "1-1.2"}, "request.invalid"),
+        ({"do": "move_camera", "move": "replug"}, "request.invalid"),
         ({"do": "stop", "abort": "no"}, "request.invalid"),
         ({"do": "end_batch", "name": None}, "request.invalid"),
         ({"do": "begin_batch", "name": "x" * (NAME_LIMIT + 1), "operator": None, "planned": None}, "request.invalid"),
@@ -189,3 +206,23 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
     assert raw.code(given) == code
     assert line.asked == []
     assert raw.send({"do": "end_batch", "name": "x" * 200}) == {"done": "end_batch"}
+
+
+def test_a_line_without_an_end_is_hung_up_on_and_others_are_heard(connect: Connect, line: Line) -> None:
+    endless, other = connect(), connect()
+    with suppress(ConnectionError):  # it may have hung up already
+        endless.link.sendall(b"{" * (LINE_LIMIT_BYTES + 1))
+        assert endless.link.recv(1) == b""
+    assert other.send({"role": "steer"}) == {"role": "steer"}
+    assert other.send({"do": "pause"}) == {"done": "pause"}
+
+
+def test_real_cameras_are_moved_by_hand(line: Line, tmp_path: Path) -> None:
+    about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
+    with LineService(tmp_path, about).serving(line), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(20)
+        link.connect(str(noted_socket(tmp_path)))
+        raw = Raw(link, link.makefile("rb"))
+        raw.send({"role": "steer"})
+        assert raw.code({"do": "move_camera", "move": "new"}) == "request.real_cameras"
+    assert line.asked == []
