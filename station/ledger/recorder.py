@@ -87,6 +87,7 @@ class Recorder:
         self._journal = Journal(data_dir)
         self._stuck = False
         self._place: wal_link.Place | None = None
+        self._marks = wal_link.Marks()
         self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -224,7 +225,7 @@ class Recorder:
         return result
 
     def _refuse_another_log(self, file: Path) -> None:
-        if not wal_link.belongs(file):
+        if not wal_link.belongs(file, self._marks):
             text = sentence("the log {file} was replaced while the station worked", file=file)
             raise damage.corrupt(self._data_dir, text)
 

@@ -212,10 +212,12 @@ def test_a_log_at_work_is_never_taken_for_another(data_dir: Path, tmp_path: Path
     the -wal makes the same of both."""
     acts = ["write", "much", "checkpoint", "restart", "read", *(["stranger"] if seed % 2 else [])]
     moments: list[bytes] = []
+    known = wal_link.Marks()
     with closing(_connection(data_dir)) as other, closing(_connection(data_dir)) as reader:
         for act in random.Random(seed).choices(acts, k=12):
             _do(act, data_dir, other, reader)
             assert wal_link.belongs(log_file(data_dir))
+            assert wal_link.belongs(log_file(data_dir), known)
             killed = as_after_a_kill(data_dir, tmp_path / "killed")
             assert damage.found_in(log_file(killed), None) == ""
             if not seed % 2:  # another program's changes are not marked
