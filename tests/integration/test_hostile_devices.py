@@ -87,3 +87,25 @@ def test_another_transfer_size(make_bench: MakeBench, size_bytes: int) -> None:
 def test_descriptors_that_make_no_sense(make_bench: MakeBench, data: bytes, code: str) -> None:
     run = run_of(make_bench, faults=answers(data))
     assert (run["outcome"], run["code"]) == ("FAIL", code)
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "00ffffff0400"}, "dfu.protocol"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "000000000400"}, "dfu.protocol"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "000000006300"}, "dfu.protocol"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "c80000000a00"}, "dfu.error"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": ""}, "dfu.protocol"),
+        ({"do": "ignore", "at": {"request": "WRITE", "alt": 3}}, "verify.mismatch"),
+    ],
+    ids=["polls for hours", "busy for ever", "no such state", "no such status", "no status", "stores nothing"],
+)
+def test_answers_out_of_the_table(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
+    lasting = Fault.from_json({**raw, "times": None})
+    bench = make_bench([camera(1, faults=(lasting,)), camera(SOUND)])
+    with bench.station("--stop-after", "2", environment=QUICK) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", code)
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
