@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from station.control.wire import LineAbout, LineStatus, Snapshot
@@ -14,6 +15,11 @@ from station.model.slots import SlotView
 from station.yields.counting import YieldReport
 
 LOG_LENGTH = 2000
+
+
+def utc_now() -> datetime:
+    """The moment."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,9 @@ class State:
     report: YieldReport | None = None
     pace: Pace = field(default_factory=Pace)
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    signals: bool = True
+    """Whether sounds and flashes are on."""
+    now: Callable[[], datetime] = utc_now
 
     @property
     def slots(self) -> tuple[SlotView, ...]:
@@ -62,7 +71,7 @@ def _place(view: SlotView) -> tuple[bool, list[tuple[int, str]]]:
     return view.state == "not_a_slot", [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
-def event_of_run(run: dict[str, Any]) -> Event:
+def event_of_run(run: Mapping[str, Any]) -> Event:
     """The line of the log screen for a finished run, as the line's socket tells it."""
     at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
@@ -70,6 +79,6 @@ def event_of_run(run: dict[str, Any]) -> Event:
     return Event(at, run["outcome"], run["slot"], run["serial"], text, run["message"])
 
 
-def event_of_notice(notice: dict[str, Any], at: datetime) -> Event:
+def event_of_notice(notice: Mapping[str, Any], at: datetime) -> Event:
     """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
     return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), str(notice["message"]))

@@ -165,7 +165,7 @@ async def one_of_each(shift: Shift) -> None:
     await shift.until(4, serial(104), "FAIL")
     await shift.until(6, serial(0), "SKIPPED")
     await shift.until(5, serial(105), "WRITING")
-    shift.operators[0].app.ask_line("cancel", port_path="1-1.5")
+    shift.operators[0].app.line.ask("cancel", port_path="1-1.5")
     await shift.until(5, serial(105), "ENDED EARLY")
     shift.take("line")
     await shift.press("t")
@@ -207,7 +207,7 @@ async def questions(shift: Shift) -> None:
         await shift.until_text(seen)
         shift.take(name)
         await shift.press("escape")
-    shift.operators[0].app.ask_line("begin_batch", name="L42", operator="ann", planned=20)
+    shift.operators[0].app.line.ask("begin_batch", name="L42", operator="ann", planned=20)
     await shift.until_text("all 20 planned")
     shift.take("plan-reached")
 
