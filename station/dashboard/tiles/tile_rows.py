@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -28,6 +29,10 @@ NAME_COLUMNS = 7
 """A slot's name of two letters in the smallest square letters."""
 ACT_FROM = 9
 """So many rows are needed before what to do is drawn large too: five for the outcome, an empty one, three."""
+GAP = 3
+"""Columns between the outcome and the slot."""
+MARGIN_FROM = 7
+"""Where there are so many rows below the title, one stays empty above the large letters and one below."""
 EMPTY_SHARE = 0.5
 """An empty slot's name takes no more of its tile: it is not what one looks for."""
 
@@ -36,57 +41,53 @@ def draw(face: Face, width: int, height: int, colours: Colours, ground: Style, *
     """The rows of a tile, each exactly `width` wide. The last column stays the gap, in `ground`."""
     inner, gap = max(1, width - 1), Segment(" ", ground)
     rows = height - 1
+    margin = 1 if rows >= MARGIN_FROM else 0
     hints, facts = _foot(face, inner, colours)
     kept = min(len(hints) + len(facts), max(1, int(FOOT_SHARE * rows)))
-    large, act_is_large = _large(face, inner, rows - kept, colours)
-    foot = _shortened(hints, facts, rows - len(large))
-    spare = rows - len(large) - len(foot)
-    above = 1 if spare >= 3 else 0
+    large, act_is_large = _large(face, inner, rows - kept - 2 * margin, colours)
+    title, has_serial = _title(face, inner, selected=selected, with_act=not act_is_large)
+    if has_serial:
+        hints, facts = _foot(replace(face, serial=""), inner, colours)
+    foot = _shortened(hints, facts, rows - len(large) - margin)
     blank: list[Row] = [_line("", inner, colours.body)]
-    body = blank * above + large + blank * (spare - above) + foot
-    title = _title(face, inner, colours, selected=selected, with_act=not act_is_large)
-    return [[*row, gap] for row in [title, *body][:height]]
+    body = blank * margin + large + blank * (rows - margin - len(large) - len(foot)) + foot
+    head = [Segment(title, colours.title + Style(underline=selected))]
+    return [[*row, gap] for row in [head, *body][:height]]
 
 
-def _title(face: Face, width: int, colours: Colours, *, selected: bool, with_act: bool) -> Row:
-    """State, what to do and serial on the left, the slot on the right; the last of them goes first."""
+def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[str, bool]:
+    """State, what to do and serial on the left, the slot on the right; the last of the left goes first where room is
+    short. And whether the serial is there."""
     mark = "▸" if selected else " "
-    attempt = f"#{face.attempt} " if face.attempt > 1 else ""
-    name = f"{face.name} {attempt}"
-    style = colours.title + Style(underline=selected)
+    name = f"{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
     room = width - cell_len(name)
     if room < 4:
-        return [Segment(set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), style)]
+        return set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), False
     left = f"{mark}{face.look.glyph} {face.word}"
-    for more in (f": {face.act}" if face.act and with_act else "", f"  {face.serial}" if face.serial else ""):
+    for more in (f": {face.act}" if face.act and with_act else "", f"  {face.serial}"):
         if cell_len(left + more) < room:
             left += more
-    return [Segment(set_cell_size(cut(left, room - 1), room) + name, style)]
+    has_serial = bool(face.serial) and left.endswith(f"  {face.serial}")
+    return set_cell_size(cut(left, room - 1), room) + name, has_serial
 
 
-# --- large letters --------------------------------------------------------------------------------------------------
+# --- large letters ----------------------------------------------------------------------------------------------------
 
 
 def _large(face: Face, width: int, rows: int, colours: Colours) -> tuple[list[Row], bool]:
     """The outcome with the slot beside it, and what to do below; whether the last is there."""
     columns = width - 2
     if not face.sign:
-        return _plain(
-            largest(face.name, columns, max(LEAST_ROWS, int(EMPTY_SHARE * rows))), width, rows, colours
-        ), False
+        name = largest(face.name, columns, max(LEAST_ROWS, int(EMPTY_SHARE * rows))) if rows >= LEAST_ROWS else None
+        return [_line(row, width, colours.dim) for row in name or ()], False
     act: tuple[str, ...] = ()
     if face.acts and rows >= ACT_FROM:
         act = _first(face.acts, columns, max(LEAST_ROWS, rows // 3)) or ()
-    sign_rows = rows - len(act) - 1 if act else rows
     strong = colours.body + Style(bold=True)
-    lines = [_line(row, width, strong) for row in _beside(face, columns, sign_rows)]
+    lines = [_line(row, width, strong) for row in _beside(face, columns, rows - len(act) - 1 if act else rows)]
     if lines and act:
         lines += [_line("", width, colours.body), *(_line(row, width, strong) for row in act)]
     return lines, bool(act)
-
-
-def _plain(drawn: tuple[str, ...] | None, width: int, rows: int, colours: Colours) -> list[Row]:
-    return [_line(row, width, colours.dim) for row in drawn or ()] if drawn and len(drawn) <= rows else []
 
 
 def _first(words: Sequence[str], columns: int, rows: int) -> tuple[str, ...] | None:
@@ -95,62 +96,66 @@ def _first(words: Sequence[str], columns: int, rows: int) -> tuple[str, ...] | N
 
 
 def _beside(face: Face, columns: int, rows: int) -> tuple[str, ...]:
-    """The sign, and on the right of it the slot where it fits and the sign stays about as tall."""
+    """The sign, and on the right of it the slot, smaller, where the sign loses little by that."""
     alone = _first(face.sign, columns, rows) or ()
-    shared = _first(face.sign, columns - NAME_COLUMNS - 2, rows) or ()
-    sign = shared if len(shared) >= len(alone) - 3 and len(shared) >= LEAST_ROWS else alone
-    if not sign:
-        return ()
-    name = largest(face.name, columns - len(sign[0]) - 2, len(sign))
+    shared = _first(face.sign, columns - NAME_COLUMNS - GAP, rows) or ()
+    if not _is_about(shared, alone):
+        return alone
+    tall = max(LEAST_ROWS, len(shared) * 2 // 3)
+    name = largest(face.name, columns - len(shared[0]) - GAP, tall)
     if name is None:
-        return sign if len(sign) == len(alone) else alone
-    gap = columns - len(sign[0]) - len(name[0])
-    padded = (*name, *[" " * len(name[0])] * (len(sign) - len(name)))
-    return tuple(left + " " * gap + right for left, right in zip(sign, padded, strict=True))
+        return alone
+    gap = columns - len(shared[0]) - len(name[0])
+    padded = (*name, *[" " * len(name[0])] * (len(shared) - len(name)))
+    return tuple(left + " " * gap + right for left, right in zip(shared, padded, strict=True))
+
+
+def _is_about(shared: tuple[str, ...], alone: tuple[str, ...]) -> bool:
+    """Whether letters are as good as these: of the smallest ones, no column can be spared."""
+    if len(shared) == LEAST_ROWS:
+        return len(alone) == LEAST_ROWS and len(shared[0]) == len(alone[0])
+    return len(shared) >= LEAST_ROWS and len(shared) >= len(alone) - 3
 
 
 # --- the foot -------------------------------------------------------------------------------------------------------
 
 
 def _foot(face: Face, width: int, colours: Colours) -> tuple[list[Row], list[Row]]:
-    """What to do and the bar; then times, and what happened."""
-    hints: list[Row] = [] if face.filled is None else [_bar(face.filled, width, colours)]
-    hints += [_line(line, width, colours.body) for detail in face.details[:1] for line in _wrapped(detail, width)]
+    """The bar and what to do; then times, and what happened. A pass is told by its letters: its figures come first."""
+    hints = [_line(line, width, colours.body) for line in _wrapped(face.details[:1], width)]
     facts = [_line(line, width, colours.body) for line in _ends(face.image or face.serial, face.times, width - 2)]
-    facts += [_line(line, width, colours.body) for detail in face.details[1:] for line in _wrapped(detail, width)]
-    return hints, facts
+    facts += [_line(line, width, colours.body) for line in _wrapped(face.details[1:], width)]
+    if face.filled is not None:
+        hints = [_bar(face.filled, width, colours), *hints]
+    return (facts, hints) if face.look.tone == "passed" else (hints, facts)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return wrap(text, max(4, width - 2))
+def _wrapped(texts: Sequence[str], width: int) -> list[str]:
+    return [line for text in texts for line in wrap(text, max(4, width - 2))]
 
 
 def _ends(left: str, right: str, width: int) -> list[str]:
     """Two texts at the ends of one row, or in two rows."""
     gap = width - cell_len(left) - cell_len(right)
-    if not right:
-        return [left] if left else []
-    return [left + " " * gap + right] if gap > 0 or not left else [left, right]
+    if gap > 0 and right:
+        return [left + " " * gap + right]
+    return [text for text in (left, right) if text]
 
 
 def _shortened(hints: list[Row], facts: list[Row], rows: int) -> list[Row]:
     """As many rows as there are: what to do first; an ellipsis where it goes on."""
-    if len(hints) + len(facts) <= rows:
-        return hints + facts
-    shown = (hints + facts)[:rows]
-    return [*shown[:-1], _going_on(shown[-1])] if shown else []
+    shown = (hints + facts)[: max(0, rows)]
+    if shown and len(shown) < len(hints):
+        return [*shown[:-1], _going_on(shown[-1])]
+    return shown
 
 
 def _going_on(row: Row) -> Row:
+    """The row with an ellipsis behind its text."""
     if len(row) != 1:
         return row
-    text, width = row[0].text, cell_len(row[0].text)
-    return [
-        Segment(
-            set_cell_size(cut(text.rstrip() + "…" * width, min(width, cell_len(text.rstrip()) + 1)), width),
-            row[0].style,
-        )
-    ]
+    text, width = row[0].text.rstrip(), cell_len(row[0].text)
+    return [Segment(set_cell_size(cut(text, width - 1).rstrip("…") + "…", width), row[0].style)]
 
 
 def _bar(filled: int, width: int, colours: Colours) -> Row:
