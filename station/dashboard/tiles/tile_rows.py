@@ -31,6 +31,8 @@ ACT_FROM = 9
 """So many rows are needed before what to do is drawn large too: five for the outcome, an empty one, three."""
 GAP = 3
 """Columns between the outcome and the slot."""
+SPARED = 0.7
+"""Of their width, the smallest letters keep so much beside a slot's name: not as narrow as can hardly be read."""
 MARGIN_FROM = 7
 """Where there are so many rows below the title, one stays empty above the large letters and one below."""
 EMPTY_SHARE = 0.5
@@ -58,7 +60,7 @@ def draw(face: Face, width: int, height: int, colours: Colours, ground: Style, *
 def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[str, bool]:
     """State, what to do and serial on the left, the slot on the right; the last of the left goes first where room is
     short. And whether the serial is there."""
-    mark = "▸" if selected else " "
+    mark = "◆" if selected else " "
     name = f"{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
     room = width - cell_len(name)
     if room < 4:
@@ -111,10 +113,10 @@ def _beside(face: Face, columns: int, rows: int) -> tuple[str, ...]:
 
 
 def _is_about(shared: tuple[str, ...], alone: tuple[str, ...]) -> bool:
-    """Whether letters are as good as these: of the smallest ones, no column can be spared."""
-    if len(shared) == LEAST_ROWS:
-        return len(alone) == LEAST_ROWS and len(shared[0]) == len(alone[0])
-    return len(shared) >= LEAST_ROWS and len(shared) >= len(alone) - 3
+    """Whether letters are about as good as these: of the smallest ones, few columns can be spared."""
+    if not shared or len(shared) < len(alone) - 3:
+        return False
+    return len(shared) > LEAST_ROWS or len(shared[0]) >= SPARED * len(alone[0])
 
 
 # --- the foot -------------------------------------------------------------------------------------------------------

@@ -80,8 +80,8 @@ class Banner(Plain):
 
     DEFAULT_CSS = """
     Banner { display: none; width: 1fr; height: auto; max-height: 4; padding: 0 1; text-style: bold; }
-    Banner.alarm { display: block; background: $error; color: $text; }
-    Banner.note { display: block; background: $warning; color: $text; }
+    Banner.alarm { display: block; background: $error; color: #ffffff; }
+    Banner.note { display: block; background: $warning; color: #000000; }
     """
 
     def __init__(self) -> None:
