@@ -166,7 +166,7 @@ async def one_of_each(shift: Shift) -> None:
     await shift.until(6, serial(0), "SKIPPED")
     await shift.until(5, serial(105), "WRITING")
     shift.operators[0].app.line.ask("cancel", port_path="1-1.5")
-    await shift.until(5, serial(105), "ENDED EARLY")
+    await shift.until(5, serial(105), "ABORTED")
     shift.take("line")
     await shift.press("t")
     shift.take("line-light")

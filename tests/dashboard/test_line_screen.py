@@ -122,7 +122,7 @@ async def test_a_running_slot_is_cancelled_after_a_question(make_bench: MakeBenc
             await operator.press("c")
             await operator.until_text("half written")
             await operator.press("y")
-            ended = await operator.until_word("1-1.1", "ENDED EARLY")
+            ended = await operator.until_word("1-1.1", "ABORTED")
             assert "operator.cancelled" in ended.details[1]
         running.interrupt()
         running.end()
