@@ -26,9 +26,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from station.problem import Problem
+
 
 class StationError(Exception):
-    """The root. `str(error)` is one line that says what happened; `code` is stable; `exit_code` is the process's."""
+    """The root. `message` is one line that says what happened; `code` is stable; `exit_code` is the process's.
+
+    A message that reaches an operator's screen is a `sentence` (`station.problem`), so that it can be translated.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -36,6 +41,11 @@ class StationError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    @property
+    def problem(self) -> Problem:
+        """What went wrong, as data."""
+        return Problem(self.code, self.message)
 
     @property
     def hint(self) -> str:
@@ -153,6 +163,7 @@ HINTS: dict[str, str] = {
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",
     "usb.no_sim": "Start the virtual cameras again.",
     "usb.not_held": "Plug the camera in again. The camera left its bootloader before it could be held.",
+    "usb.not_entered": "Unplug the camera and plug it in again. It could not be sent into its bootloader.",
     "dfu.err_write": "Re-run the camera once; if it fails again, the memory is bad: set it aside. The camera could not store a block.",
     "dfu.err_address": "Check the bundle. An image does not fit this camera.",
     "dfu.err_target": "Check the bundle. The bundle is not for this camera.",
@@ -235,7 +246,7 @@ HINTS: dict[str, str] = {
     "bundle.unknown": "station bundle list shows the bundles; station bundle import PATH adds one.",
     "bundle.corrupt": "Import the release again: that fixes the stored images. If it repeats, check the disk.",
     "bundle.manifest_invalid": "Remove the manifest that is named, then import the release again.",
-    "settings.invalid": "Mend the configuration file and start again.",
+    "settings.invalid": "Fix the configuration file and start again.",
     "settings.unreadable": "Check the path and the file's permissions.",
     "settings.not_written": "Check the file's owner and the free space of its disk.",
     "usage.slot_name": "Choose another name; --replace forgets the slots that are there.",

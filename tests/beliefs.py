@@ -44,6 +44,7 @@ class Row:
 
 REAL = "tests/integration/test_real_cameras.py::"
 FAULTY = "tests/integration/test_faulty_cameras.py::"
+BOOTLOADER = "tests/integration/test_into_the_bootloader.py::"
 SET_UP = "tests/integration/test_wrong_set_up.py::"
 ENGINE = "tests/unit/dfu/test_engine.py::"
 DESCRIPTORS = "tests/unit/dfu/test_dfu_descriptors.py::"
@@ -116,6 +117,8 @@ ROWS = (
     Row("a camera that is back within 4 s was not pulled out", "-", ONE, ONE, WHERE + "test_back_and_held_is_the_same_insertion"),
     Row("a camera with a bad image cycles", "H", ONE, ONE, FAULTY + "test_an_application_that_never_comes_is_a_failure"),
     Row("a camera that cycles can be caught in its window", "H", ONE, ONE, FAULTY + "test_a_camera_in_its_boot_loop_is_caught_and_mended"),
+    Row("SYS_BOOT enters the bootloader, which is there within 15 s", "S", NOTHING, WAITS, BOOTLOADER + "test_a_camera_whose_port_vanishes_or_that_says_yes_and_does_not_come"),
+    Row("a camera that speaks no protocol has a REPL", "H", NOTHING, WAITS, BOOTLOADER + "test_a_mute_camera_must_be_replugged_and_its_neighbour_runs"),
     Row("HP and HE start in their own partitions", "B", NOTHING, NOTHING, FIRMWARE + "test_hp_starts_in_its_own_partition"),
     Row("a version label names a build", "H", NOTHING, NOTHING, FIRMWARE + "test_the_version_label"),
     Row("what fails every camera is the cameras' fault", "-", EVERY, WAITS, SET_UP + "test_cameras_that_fail_in_one_way_stop_a_line_without_a_screen"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +22,12 @@ from station.errors import HINTS
 
 ROOT = Path(__file__).parent.parent
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
-CALLS = {"tr": (0,), "mark": (0,), "tr_count": (0, 1), "Binding": (2,)}
+CALLS = {"tr": (0,), "mark": (0,), "tr_count": (0, 1), "Binding": (2,), "sentence": (0,)}
 """What the texts are handed to, and in which places; a key's description is the third word of its Binding."""
+SPEAKING = ("dashboard", "app", "control", "dfu", "flash", "ledger", "line", "usb", "wiring")
+"""The packages whose texts reach a screen: its own, and those that make sentences of problems."""
+NO_WORDS = re.compile(r"(\{\w+\}|\W)*")
+"""Forms that only join their values are the same in every language."""
 PROJECT = "openmv-ae3-station"
 WIDTH = 120
 Entry = tuple[str | tuple[str, ...], str]
@@ -30,9 +35,10 @@ Entry = tuple[str | tuple[str, ...], str]
 
 def texts() -> Iterator[Entry]:
     """Every text that the dashboard may show, with the file that it stands in."""
-    for file in sorted((ROOT / "station" / "dashboard").rglob("*.py")):
+    for file in sorted(file for package in SPEAKING for file in (ROOT / "station" / package).rglob("*.py")):
         for text in texts_of(file.read_text()):
-            yield text, str(file.relative_to(ROOT))
+            if not (isinstance(text, str) and NO_WORDS.fullmatch(text)):
+                yield text, str(file.relative_to(ROOT))
     for hint in HINTS.values():
         yield hint, "station/errors.py"
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from station.app.exchange import Heard, Listen, PortAction, PortBroken, PortGone, PortReply, Send, Sent, Silent, Stuck
 from station.errors import ApplicationError
+from station.problem import sentence
 
 Result = TypeVar("Result")
 
@@ -73,9 +74,11 @@ class BoundedPort:
 
     def _note(self, reply: PortReply) -> None:
         if isinstance(reply, PortGone):
-            raise ApplicationError("test.port_vanished", "the camera's serial port vanished")
+            raise ApplicationError("test.port_vanished", sentence("the camera's serial port vanished"))
         if isinstance(reply, PortBroken):
-            raise ApplicationError("test.port_io", f"the camera's serial port failed (error {reply.errno})")
+            raise ApplicationError(
+                "test.port_io", sentence("the camera's serial port failed (error {number})", number=reply.errno)
+            )
         assert isinstance(reply, Sent | Stuck | Heard | Silent)
         self.now_s = max(self.now_s, reply.at_s)
         if self._end_s is None:

@@ -33,6 +33,7 @@ from station.app.omv_protocol import (
 from station.app.packet import CameraEvent, Packet, PacketReader
 from station.app.refusals import Reaction, Refusal, refusal_of
 from station.errors import ApplicationError
+from station.problem import sentence
 
 Result = TypeVar("Result")
 
@@ -201,7 +202,9 @@ class PacketLink:
                 # A packet that never becomes whole may hide one that is.
                 self._receive(self._reader.give_up())
                 if not self._inbox:
-                    raise OutOfStep(f"no answer to {Opcode(request.opcode).name}", is_silence=True)
+                    raise OutOfStep(
+                        sentence("no answer to {request}", request=Opcode(request.opcode).name), is_silence=True
+                    )
             else:
                 self._take_in((yield from self.port.listen(until_s)))
         return self._inbox.popleft()

@@ -12,6 +12,7 @@ from typing import Final
 
 from station.app.conversation import BoundedPort, Conversation, Turns
 from station.errors import ApplicationError
+from station.problem import sentence
 from station.terminal_text import printable
 
 REPL_RATE: Final = 115_200
@@ -85,29 +86,32 @@ class _Typist:
             yield from self._port.send(_ENTER_RAW)
             if (yield from self._until(_BANNER, ENTER_LIMIT_S)) is not None:
                 return
-        raise ApplicationError("test.no_repl", "the camera's REPL does not answer")
+        raise ApplicationError("test.no_repl", sentence("the camera's REPL does not answer"))
 
     def _type(self) -> Turns[None]:
         for start in range(0, len(self._source), PIECE_BYTES):
             if not (yield from self._port.send(self._source[start : start + PIECE_BYTES])):
-                raise ApplicationError("test.no_repl", "the camera's REPL takes no more bytes")
+                raise ApplicationError("test.no_repl", sentence("the camera's REPL takes no more bytes"))
             yield from self._wait(PIECE_PAUSE_S)
 
     def _result(self) -> Turns[ReplOutput]:
         yield from self._port.send(_RUN)
         if (yield from self._until(b"OK", ACCEPT_LIMIT_S)) is None:
-            raise ApplicationError("test.no_repl", "the camera's REPL did not take the script")
+            raise ApplicationError("test.no_repl", sentence("the camera's REPL did not take the script"))
         started_s = self._port.now_s
         printed = yield from self._until(_END, self._limit_s)
         left_s = max(0.0, started_s + self._limit_s - self._port.now_s)
         raised = None if printed is None else (yield from self._until(_END, left_s))
         if printed is None or raised is None:
             yield from self._port.send(_INTERRUPT + _LEAVE_RAW)
-            raise ApplicationError("test.script_timeout", f"the script did not end within {self._limit_s:g} s")
+            late = sentence("the script did not end within {seconds} s", seconds=f"{self._limit_s:g}")
+            raise ApplicationError("test.script_timeout", late)
         yield from self._port.send(_LEAVE_RAW)
         if raised.strip():
             last_line = _text(raised).strip().splitlines()[-1]
-            raise ApplicationError("test.script_failed", f"the script ended early: {printable(last_line[:200])}")
+            raise ApplicationError(
+                "test.script_failed", sentence("the script ended early: {error}", error=printable(last_line[:200]))
+            )
         return ReplOutput(_text(printed))
 
     def _wait(self, duration_s: float) -> Turns[None]:
@@ -130,7 +134,7 @@ class _Typist:
     def _listen(self, until_s: float) -> Turns[None]:
         self._heard += yield from self._port.listen(until_s)
         if len(self._heard) > MAX_HEARD_BYTES:
-            raise ApplicationError("test.protocol", "the camera's REPL prints without end")
+            raise ApplicationError("test.protocol", sentence("the camera's REPL prints without end"))
 
 
 def _text(raw: bytes) -> str:

@@ -1,19 +1,14 @@
-"""Reading that cannot hang; folders that are made, removed again, and held against others."""
+"""Reading that cannot hang; folders that are made, and removed again."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
-import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from station.atomic_write import sync_folder
-
-_LOCK_POLL_S = 0.05
 
 
 class NotRegularError(OSError):
@@ -55,26 +50,3 @@ def make_folder(folder: Path, undo: ExitStack) -> None:
 def _remove_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-@contextlib.contextmanager
-def locked(folder: Path, timeout_s: float) -> Iterator[None]:
-    """Hold a folder against others that ask for it in this way; TimeoutError when they hold it too long."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        deadline_s = time.monotonic() + timeout_s
-        while not _try_lock(descriptor):
-            if time.monotonic() >= deadline_s:
-                raise TimeoutError(f"{folder} is held by another process")
-            time.sleep(_LOCK_POLL_S)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

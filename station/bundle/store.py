@@ -21,9 +21,10 @@ from pathlib import Path
 from station.atomic_write import INCOMING, write_durably
 from station.board.board import Board
 from station.bundle import manifest
-from station.bundle.files import locked, make_folder, open_regular, read_regular
+from station.bundle.files import make_folder, open_regular, read_regular
 from station.bundle.release_images import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
 from station.errors import BundleError, BusyError
+from station.file_lock import locked
 from station.model.bundles import Bundle, Image
 
 _MANIFEST_ENDING = ".json"

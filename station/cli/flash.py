@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,10 @@ def flash(
     ] = None,
     port: Annotated[str | None, typer.Option("--port", metavar="P", help="Only the camera on this port path.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every camera that is there.")] = False,
+    enter_bootloader: Annotated[
+        bool,
+        typer.Option("--enter-bootloader", help="Also those that run their application: they are sent there."),
+    ] = False,
     recipe: RecipeChoice = None,
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
@@ -58,14 +63,50 @@ def flash(
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
         chosen = chosen_bundle(store, bundle)
         units = units_named(settings.station.data_dir, serial) if serial is not None else None
-        accepts = _selection(list_devices(bench.access, bench.board.ids), units, port, every=every)
-        setup = line_setup(settings, store, chosen, only_present=True, accepts=accepts, purpose=Purpose.ENGINEERING)
+        taken = enter_bootloader or settings.run.application == "take"
+        devices = [device for device in list_devices(bench.access, bench.board.ids) if _is_candidate(device, taken)]
+        asked_for = _asked_for(devices, units, settings.station.data_dir)
+        accepts = _selection(devices, asked_for, port, every=every)
+        setup = line_setup(
+            settings,
+            store,
+            chosen,
+            only_present=True,
+            accepts=accepts,
+            purpose=Purpose.ENGINEERING,
+            enter_bootloader=enter_bootloader,
+        )
         with printer.printing():
             code = run_line(settings, bench, setup, printer)
     if not printer.runs:
-        say("no camera was flashed: none of those asked for is in DFU mode. Plug the camera in again and repeat.")
+        say(NONE_ENTERED if enter_bootloader else NONE_IN_DFU_MODE)
         return code or 1
     return code
+
+
+NONE_IN_DFU_MODE = (
+    "no camera was flashed: none of those asked for is in DFU mode. Plug the camera in again and repeat; "
+    "or add --enter-bootloader, which takes cameras that run their application."
+)
+NONE_ENTERED = (
+    "no camera was flashed: none of those asked for is in DFU mode, or came there from its application. "
+    "Plug the camera in again and repeat."
+)
+
+
+def _is_candidate(device: Device, taken: bool) -> bool:
+    return device.mode is DeviceMode.DFU or (taken and device.mode is DeviceMode.APPLICATION)
+
+
+def _asked_for(devices: Sequence[Device], units: Collection[str] | None, data_dir: Path) -> Collection[str] | None:
+    """The serials that are asked for, with those of applications which the log knows to be of such a unit."""
+    from station.wiring.log import units_named
+
+    if units is None:
+        return None
+    running = [device.serial for device in devices if device.mode is DeviceMode.APPLICATION and device.serial]
+    theirs = {canonical_serial(serial) for serial in running if units_named(data_dir, serial) & set(units)}
+    return set(units) | theirs
 
 
 def _selection(
@@ -74,10 +115,9 @@ def _selection(
     """Which devices to run; UsageError where it is not plain which one is meant."""
     if units is not None or port is not None:
         return lambda device: _fits(device, units, port)
-    cameras = [device for device in devices if device.mode is DeviceMode.DFU]
-    if len(cameras) > 1 and not every:
-        found = ", ".join(f"{device.serial or '(no serial)'} on {device.port_path}" for device in cameras)
-        raise UsageError("usage.which_camera", f"{len(cameras)} cameras are plugged in: {found}")
+    if len(devices) > 1 and not every:
+        found = ", ".join(f"{device.serial or '(no serial)'} on {device.port_path}" for device in devices)
+        raise UsageError("usage.which_camera", f"{len(devices)} cameras are plugged in: {found}")
     return lambda device: True
 
 

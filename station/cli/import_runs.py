@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
 from station.cli.output import print_json, say
 from station.errors import UsageError
+from station.json_lines import object_of
 
 if TYPE_CHECKING:
     from station.model.runs import RunRecord
@@ -53,8 +53,7 @@ def _runs_of(file: Path) -> Iterator[RunRecord]:
                 if not line.strip():
                     continue
                 try:
-                    data = json.loads(line)
-                    yield run_from_json(data)
+                    yield run_from_json(object_of(line))
                 except ValueError as error:
                     raise UsageError("usage.import", f"line {number} of {file} is no run: {error}") from error
     except (OSError, UnicodeDecodeError) as error:

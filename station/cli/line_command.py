@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import signal
 import sys
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from station.cli.output import say
 from station.cli.progress import progress_bars
 from station.errors import HINTS
+from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
@@ -77,7 +77,7 @@ class RunPrinter:
 def print_run(run: RunRecord, *, as_json: bool) -> None:
     """One finished run: a JSON line on stdout, or a line for people with what to do on a failure."""
     if as_json:
-        sys.stdout.write(json.dumps(run.to_json()) + "\n")
+        sys.stdout.write(text_line(run.to_json()))
     else:
         seconds = f"{run.duration_s:7.1f} s" if run.duration_s is not None else ""
         line = f"{run.outcome:<8} {run.slot:<10} {run.serial:<24} {seconds}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from station.cli.options import new_app
 from station.errors import UsageError
+from station.json_lines import JsonSocket, text_line
 
 ANSWER_LIMIT_S = 60.0
 
@@ -72,18 +72,15 @@ def tell(
     except OSError as error:
         message = f"no bench answers in {folder}: {error.strerror or error}"
         raise UsageError("usage.no_sim", message) from error
-    sys.stdout.write(answer)
-    return 1 if "error" in json.loads(answer) else 0
+    sys.stdout.write(text_line(answer))
+    return 1 if "error" in answer else 0
 
 
-def _ask(path: Path, command: str) -> str:
+def _ask(path: Path, command: str) -> dict[str, Any]:
     """Send one line and wait for one; OSError where nobody is there, or nobody answers in time."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_LIMIT_S)
-        connection.connect(str(path))
-        connection.sendall(" ".join(command.split()).encode() + b"\n")
-        with connection.makefile("r", encoding="utf-8") as lines:
-            answer = lines.readline()
-    if not answer:
+    with closing(JsonSocket.connected(str(path), ANSWER_LIMIT_S)) as link:
+        link.send_typed(command)
+        answer = link.read()
+    if answer is None:
         raise ConnectionResetError("it hung up")
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, setting
 from station.cli.output import say
 from station.cli.run import SimOption
 from station.errors import StationError, UsageError
+from station.json_lines import text_line
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceMode
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def learn(
         known[name] = device.port_path
         write_slots(file, known)
         if as_json:
-            print(json.dumps({"slot": name, "port_path": device.port_path, "serial": device.serial}), flush=True)
+            print(text_line({"slot": name, "port_path": device.port_path, "serial": device.serial}), end="", flush=True)
         say(f"{name} is {device.port_path}, and in {file}")
         if wanted is not None and (wanted := wanted - 1) < 1:
             return

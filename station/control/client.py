@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from station.control.requests import Request, Role, to_json
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.errors import UsageError
+from station.json_lines import JsonSocket, line_of, object_of
+from station.problem import sentence
 
 READ_LIMIT_BYTES = 1 << 24
 CONNECT_LIMIT_S = 5.0
@@ -30,7 +31,7 @@ def connected(data_dir: Path, role: Role) -> socket.socket:
     try:
         link.settimeout(CONNECT_LIMIT_S)
         link.connect(str(noted_socket(data_dir)))
-        link.sendall(json.dumps({"role": role}).encode() + b"\n")
+        link.sendall(line_of({"role": role}))
     except OSError:
         link.close()
         raise
@@ -41,16 +42,14 @@ def ask(data_dir: Path, request: Request) -> dict[str, Any]:
     """What the line of a data folder answers to one request; UsageError `usage.no_line` where none runs, or what it
     refuses with."""
     try:
-        with closing(connected(data_dir, request.role)) as link, link.makefile("rwb") as stream:
-            stream.write(json.dumps(to_json(request)).encode() + b"\n")
-            stream.flush()
-            for line in stream:
-                answer: dict[str, Any] = json.loads(line)
+        with closing(JsonSocket(connected(data_dir, request.role), READ_LIMIT_BYTES)) as link:
+            link.send(to_json(request))
+            while answer := link.read():
                 if "refused" in answer:
                     raise UsageError(answer["refused"]["code"], answer["refused"]["text"])
                 if "snapshot" in answer or "done" in answer:
                     return answer
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UsageError("usage.no_line", f"no line runs in the data folder {data_dir}") from error
     raise UsageError("usage.no_line", f"the line in the data folder {data_dir} ended")
 
@@ -88,9 +87,9 @@ class Bridge:
                 sock=connected(self._data_dir, self._role), limit=READ_LIMIT_BYTES
             )
             while line := await reader.readline():
-                self._take_in(json.loads(line))
-        except OSError:
-            pass
+                self._take_in(object_of(line))
+        except (OSError, ValueError):
+            pass  # gone, or not a line that anything can be understood from
         except asyncio.CancelledError:
             # The dashboard goes; nothing is to be shown any more.
             self._hang_up()
@@ -118,7 +117,7 @@ class Bridge:
     def _tell_the_end(self) -> None:
         status = self.snapshot.status
         if not status.ended:
-            message = status.message or "the line's process ended"
+            message = status.message or sentence("the line's process ended")
             status = replace(status, accepting=False, ended=True, code=status.code or "line.gone", message=message)
             self.snapshot = replace(self.snapshot, status=status)
             self._on_fact("status", status.to_json())
@@ -133,6 +132,6 @@ class Bridge:
         if self._writer is None or self._writer.is_closing():
             return False
         with suppress(OSError):
-            self._writer.write(json.dumps({"do": do, **given}).encode() + b"\n")
+            self._writer.write(line_of({"do": do, **given}))
             return True
         return False

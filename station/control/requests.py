@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from station.control.wire import LineStatus
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 
 Given = Mapping[str, Any]
 
@@ -66,8 +66,8 @@ class Steered(Protocol):
         """End one slot's run."""
         ...
 
-    def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more."""
+    def rerun(self, port_paths: Sequence[str]) -> Mapping[RerunWay, Sequence[str]]:
+        """Run the cameras in these slots once more; what becomes of it as things stand, by the slots' names."""
         ...
 
     def restore_slot(self, place: str) -> None:
@@ -175,20 +175,30 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Run the camera that is in a slot once more."""
+    """Run the cameras in these slots once more.
+
+    The answer tells each slot by its name in one list of `ways`: {"rerun": [], "entering": [], "replug": [],
+    "running": [], "left_alone": [], "empty": []}; see `RerunWay`. Whether a camera that is `entering` its bootloader
+    comes there is seen in its slot: its run, or the code `usb.not_entered` or a message with the hint to replug it.
+    """
 
     do: ClassVar[str] = "rerun"
     role: ClassVar[Role] = Role.STEER
-    port_path: str
+    port_paths: tuple[str, ...]
 
     @classmethod
     def from_json(cls, given: Given) -> Rerun:
-        """From `port_path`."""
-        return cls(_text(given, "port_path"))
+        """From `port_path`, or `port_paths` for several slots at once."""
+        if "port_paths" not in given:
+            return cls((_text(given, "port_path"),))
+        paths = given["port_paths"]
+        if not isinstance(paths, list | tuple) or not all(isinstance(path, str) for path in paths):
+            raise _invalid("port_paths is a list of texts")
+        return cls(tuple(paths))
 
-    def carry_out(self, line: Steered) -> None:
+    def carry_out(self, line: Steered) -> dict[str, Any]:
         """Ask the line."""
-        line.rerun(self.port_path)
+        return {"ways": {str(way): list(names) for way, names in line.rerun(self.port_paths).items()}}
 
 
 @dataclass(frozen=True, slots=True)

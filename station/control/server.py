@@ -11,7 +11,6 @@ No screen can hold up the line: one that does not read is dropped.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -31,6 +30,7 @@ from station.control.requests import Request, Role, Steered, TakeSnapshot, parse
 from station.control.socket_path import note_socket, socket_path
 from station.control.wire import LineAbout, Snapshot
 from station.errors import UsageError
+from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
 
@@ -48,20 +48,13 @@ class _Client:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.role: Role | None = None
-        self.heard = bytearray()
+        self.heard = LineBuffer(LINE_LIMIT_BYTES)
         self.unread = bytearray()
         self.gone = False
 
     def tell(self, fact: dict[str, Any]) -> None:
         """Queue one line for it."""
-        self.unread += json.dumps(fact).encode() + b"\n"
-
-    def lines(self) -> Iterator[bytes]:
-        """Every whole line that it sent."""
-        while (end := self.heard.find(b"\n")) >= 0:
-            line = bytes(self.heard[:end])
-            del self.heard[: end + 1]
-            yield line
+        self.unread += line_of(fact)
 
     def flush(self) -> None:
         """Send what it will take now. OSError where it is gone."""
@@ -164,11 +157,14 @@ class LineService:
             return
         except OSError:
             heard = b""
-        client.heard += heard
-        for request in client.lines():
-            if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                client.tell(_answer(client, request, line))
-        client.gone = not heard or len(client.heard) > LINE_LIMIT_BYTES
+        client.heard.take(heard)
+        client.gone = not heard
+        try:
+            for request in client.heard.lines():
+                if len(client.unread) <= UNREAD_LIMIT_BYTES:
+                    client.tell(_answer(client, request, line))
+        except ValueError:  # longer than any request: whoever sends this is no screen
+            client.gone = True
 
     def _post_facts(self) -> None:
         while True:
@@ -216,20 +212,16 @@ def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
         _check(client.role, request)
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
-        request.carry_out(line)
-        return {"done": request.do}
+        return {"done": request.do, **(request.carry_out(line) or {})}
     except UsageError as error:
         return {"refused": {"code": error.code, "text": error.message}}
 
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return object_of(text)
+    except ValueError as error:
         raise UsageError("request.invalid", "a request is one JSON object a line") from error
-    if not isinstance(given, dict):
-        raise UsageError("request.invalid", "a request is one JSON object a line")
-    return given
 
 
 def _take_role(client: _Client, given: object) -> dict[str, Any]:

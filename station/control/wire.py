@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from station.model.slots import Progress, SlotState, SlotView
+from station.problem import as_json, sentence_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,16 @@ class LineStatus:
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
-        return asdict(self)
+        given = asdict(self)
+        return {**given, **{name: as_json(given[name]) for name in _STATUS_SENTENCES}}
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> LineStatus:
         """The value from its JSON form."""
-        return cls(**given)
+        return cls(**{**given, **{name: sentence_from_json(given[name]) for name in _STATUS_SENTENCES}})
+
+
+_STATUS_SENTENCES = ("message", "paused_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ class Snapshot:
 def _slot_json(view: SlotView, now_s: float) -> dict[str, Any]:
     given = asdict(view)
     started_s = given.pop("started_at_s")
-    return {**given, "elapsed_s": None if started_s is None else now_s - started_s}
+    message = as_json(view.message)
+    return {**given, "message": message, "elapsed_s": None if started_s is None else now_s - started_s}
 
 
 def _slot_view(given: dict[str, Any], now_s: float) -> SlotView:
@@ -91,7 +97,7 @@ def _slot_view(given: dict[str, Any], now_s: float) -> SlotView:
     elapsed_s = fields.pop("elapsed_s")
     progress = fields.pop("progress")
     return SlotView(
-        **{**fields, "state": SlotState(fields["state"])},
+        **{**fields, "state": SlotState(fields["state"]), "message": sentence_from_json(fields["message"])},
         progress=None if progress is None else Progress(**progress),
         started_at_s=None if elapsed_s is None else now_s - elapsed_s,
     )

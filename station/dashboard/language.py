@@ -9,6 +9,8 @@ from __future__ import annotations
 import gettext
 from pathlib import Path
 
+from station.problem import Sentence
+
 LANGUAGES = {"en": "English", "zh_CN": "中文", "es": "Español"}
 """Code and own name of each language there is, in the order in which the key changes them."""
 DOMAIN = "dashboard"
@@ -53,6 +55,17 @@ def tr(text: str) -> str:
 def tr_count(one: str, many: str, count: int) -> str:
     """The text for this count in the chosen language, `{count}` filled in."""
     return _words.catalog.ngettext(one, many, count).format(count=count)
+
+
+def translated(text: str) -> str:
+    """A sentence of the line or the log in the chosen language; a plain text as it is."""
+    if not isinstance(text, Sentence) or not text.form or chosen() == "en":
+        return str(text)
+    values = {name: translated(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    try:
+        return tr(text.form).format(**values)
+    except (KeyError, IndexError, ValueError):  # a form of another version: the English stands
+        return str(text)
 
 
 def mark(text: str) -> str:

@@ -8,18 +8,20 @@ from typing import Any
 
 from station.control.wire import LineAbout
 from station.dashboard.log_figures import Figures
+from station.dashboard.rerun_requests import words_of
 from station.dashboard.state import State, event_of_notice, event_of_run
 from station.terminal_text import printable
 
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """Takes facts in by their names. `ring` rings for an outcome; `refuse` shows a refusal; `changed` draws."""
+    """Takes facts in by their names. `ring` rings for an outcome, `refuse` shows a refusal, `say` an answer."""
 
     state: State
     figures: Figures
     ring: Callable[[str], None]
     refuse: Callable[[str], None]
+    say: Callable[[str], None]
     changed: Callable[[], None]
 
     def take(self, name: str, fact: Mapping[str, Any], about: LineAbout | None) -> None:
@@ -36,4 +38,6 @@ class LineFacts:
             self.state.events.append(event_of_notice(fact, self.state.now()))
         elif name == "refused":
             self.refuse(printable(str(fact["text"])))
+        elif name == "ways" and (words := words_of(fact)):
+            self.say(words)
         self.changed()

@@ -13,8 +13,8 @@ from textual.app import App
 from textual.css.query import NoMatches
 from textual.timer import Timer
 
+from station.dashboard.language import translated
 from station.dashboard.log_port import Answer, Records
-from station.dashboard.said import said
 from station.errors import LedgerError
 
 RESTS = 20
@@ -76,7 +76,7 @@ class Inquiries:
         try:
             shown = partial(inquiry.show, inquiry.question(self._records))
         except LedgerError as error:
-            shown = partial(self._app.notify, said(error.message), severity="error", markup=False)
+            shown = partial(self._app.notify, translated(error.message), severity="error", markup=False)
         self._app.call_from_thread(self._answered, kind, time.monotonic() - begun_s, shown)
 
     def _answered(self, kind: str, took_s: float, shown: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
 from station.model.slots import SlotView
+from station.problem import restored, sentence_from_json
 from station.yields.counting import YieldReport
 
 LOG_LENGTH = 2000
@@ -76,9 +77,10 @@ def event_of_run(run: Mapping[str, Any]) -> Event:
     at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
     text = " ".join(part for part in (took, run["code"] or "") if part)
-    return Event(at, run["outcome"], run["slot"], run["serial"], text, run["message"])
+    message = restored(run["message"], run.get("message_form"), run.get("message_values"))
+    return Event(at, run["outcome"], run["slot"], run["serial"], text, message)
 
 
 def event_of_notice(notice: Mapping[str, Any], at: datetime) -> Event:
     """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
-    return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), str(notice["message"]))
+    return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), sentence_from_json(notice["message"]))

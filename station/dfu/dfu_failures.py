@@ -8,6 +8,7 @@ from station.dfu.actions import Broken, Gone, Reply, Stalled, TimedOut
 from station.dfu.dfu_protocol import State, StatusCode
 from station.dfu.transition_table import ProtocolMisuse
 from station.errors import DfuError, UsbError
+from station.problem import Sentence, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,20 @@ class Place:
     label: str = ""
     block: int | None = None
 
-    def __str__(self) -> str:
-        partition = self.label or ("the camera" if self.alt is None else f"alt {self.alt}")
-        return partition if self.block is None else f"block {self.block} of {partition}"
+    def says(self, what: str) -> Sentence:
+        """What happened there."""
+        return sentence("{place}: {what}", place=self.words, what=what)
+
+    @property
+    def words(self) -> str:
+        """The place, as a message names it."""
+        if self.label:
+            partition: str = self.label
+        else:
+            partition = sentence("the camera") if self.alt is None else f"alt {self.alt}"
+        if self.block is None:
+            return partition
+        return sentence("block {block} of {partition}", block=self.block, partition=partition)
 
 
 def status_name(status: int) -> str:
@@ -56,26 +68,28 @@ def status_error(status: int, place: Place) -> DfuError:
     except ValueError:
         code = "dfu.error"
     if status == StatusCode.OK:
-        return protocol_error("dfuERROR with status OK", place)
+        return protocol_error(sentence("dfuERROR with status OK"), place)
     # What does not fit will not fit the next time either.
     retryable = status != StatusCode.ERR_ADDRESS
-    message = f"{place}: {status_name(status)}"
+    message = place.says(status_name(status))
     return DfuError(code, message, retryable=retryable, alt=place.alt, block=place.block, status=status)
 
 
 def protocol_error(what: str, place: Place) -> DfuError:
     """The error for an answer that DFU does not allow where it came."""
-    return DfuError("dfu.protocol", f"{place}: {what}", alt=place.alt, block=place.block)
+    return DfuError("dfu.protocol", place.says(what), alt=place.alt, block=place.block)
 
 
 def link_error(reply: Reply, request: str, place: Place) -> UsbError:
     """The error for a request that did not get its answer. ProtocolMisuse where `reply` is no failure at all."""
     if isinstance(reply, Gone):
-        return UsbError("usb.disconnected", f"{place}: the camera left the bus at {request}")
-    if isinstance(reply, TimedOut):
-        return UsbError("usb.timeout", f"{place}: no answer to {request}")
-    if isinstance(reply, Stalled):
-        return UsbError("usb.stall", f"{place}: {request} was refused")
-    if isinstance(reply, Broken):
-        return UsbError("usb.io", f"{place}: I/O error {reply.errno} at {request}")
-    raise ProtocolMisuse(f"the transport answered {request} with {reply!r}")
+        code, what = "usb.disconnected", sentence("the camera left the bus at {request}", request=request)
+    elif isinstance(reply, TimedOut):
+        code, what = "usb.timeout", sentence("no answer to {request}", request=request)
+    elif isinstance(reply, Stalled):
+        code, what = "usb.stall", sentence("{request} was refused", request=request)
+    elif isinstance(reply, Broken):
+        code, what = "usb.io", sentence("I/O error {number} at {request}", number=reply.errno, request=request)
+    else:
+        raise ProtocolMisuse(f"the transport answered {request} with {reply!r}")
+    return UsbError(code, place.says(what))

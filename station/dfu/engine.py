@@ -45,6 +45,7 @@ from station.dfu.limits import UNKNOWN_MEDIUM, TimeLimits
 from station.dfu.operation import Finished, Operation, Steps, drive
 from station.dfu.transition_table import LOSS_OF, SAID, TABLE, Belief, Event, ProtocolMisuse
 from station.errors import CameraError, UsbError
+from station.problem import sentence
 
 __all__ = ["DetachResult", "Engine", "Finished", "Operation", "ProtocolMisuse", "ShortFrame", "drive"]
 
@@ -180,7 +181,9 @@ class Engine:
         if size_bytes == length_bytes:
             return reply.payload
         if size_bytes > length_bytes:
-            self._out_of_turn(f"{size_bytes} bytes came where {length_bytes} were asked for")
+            self._out_of_turn(
+                sentence("{found} bytes came where {expected} were asked for", found=size_bytes, expected=length_bytes)
+            )
         return ShortFrame(size_bytes)
 
     def _download(self, block: int, data: Payload) -> Steps[None]:
@@ -219,7 +222,9 @@ class Engine:
             if status is None:
                 silences += 1
                 if silences > PATIENCE:
-                    raise UsbError("usb.timeout", f"{self._place}: no answer to GETSTATUS, twice")
+                    raise UsbError(
+                        "usb.timeout", self._place.says(sentence("no answer to {request}, twice", request="GETSTATUS"))
+                    )
                 continue
             silences = 0
             if self.belief is wanted:
@@ -229,15 +234,27 @@ class Engine:
             if status.poll_timeout_ms > limit_s * 1000:
                 # Waited for as far as allowed, block after block, it would keep the slot for days.
                 wanted_s = status.poll_timeout_ms / 1000
-                raise protocol_error(f"the camera wants {wanted_s:g} s, {limit_s:g} s is the limit", self._place)
+                raise protocol_error(
+                    sentence(
+                        "the camera wants {wanted} s, {limit} s is the limit",
+                        wanted=f"{wanted_s:g}",
+                        limit=f"{limit_s:g}",
+                    ),
+                    self._place,
+                )
             if status.poll_timeout_ms:
                 left_s = yield from self._wait(status.poll_timeout_ms / 1000, left_s)
-        raise protocol_error(f"still {state_name(status.state) if status else 'silent'}, without end", self._place)
+        raise protocol_error(
+            sentence("still {state}, without end", state=state_name(status.state) if status else "silent"), self._place
+        )
 
     def _wait(self, duration_s: float, left_s: float) -> Steps[float]:
         """The poll time that the device asks for, within the time limit; what is left of the limit afterwards."""
         if left_s <= 0:
-            raise UsbError("usb.timeout", f"{self._place}: still at work after its time limit")
+            raise UsbError(
+                "usb.timeout",
+                self._place.says(sentence("still at work after its time limit")),
+            )
         yield Wait(min(duration_s, left_s))
         return left_s - duration_s
 
@@ -252,10 +269,12 @@ class Engine:
 
     def _hear_status(self, payload: Payload) -> Status:
         if len(payload) != STATUS_SIZE_BYTES:
-            self._out_of_turn(f"a status of {len(payload)} bytes")
+            self._out_of_turn(sentence("a status of {count} bytes", count=len(payload)))
         status = _decode_status(bytes(payload))
         if status.status != StatusCode.OK and status.state != State.DFU_ERROR:
-            self._out_of_turn(f"{status_name(status.status)} in {state_name(status.state)}")
+            self._out_of_turn(
+                sentence("{status} in {state}", status=status_name(status.status), state=state_name(status.state))
+            )
         self._hear(status.state)
         return status
 
@@ -263,7 +282,13 @@ class Engine:
         """Follow the state that the device names."""
         after = TABLE[self.belief].get(SAID + state)
         if after is None:
-            self._out_of_turn(f"the camera says {state_name(state)} where it cannot be ({self.belief.name.lower()})")
+            self._out_of_turn(
+                sentence(
+                    "the camera says {state} where it cannot be ({belief})",
+                    state=state_name(state),
+                    belief=self.belief.name.lower(),
+                )
+            )
         self.belief = after
 
     def _out_of_turn(self, what: str) -> NoReturn:
@@ -289,7 +314,7 @@ class Engine:
         self._block = None
         status = yield from self._ask_status(self._patience_s)
         if status is None:
-            raise UsbError("usb.timeout", f"{self._place}: no answer to GETSTATUS")
+            raise UsbError("usb.timeout", self._place.says(sentence("no answer to {request}", request="GETSTATUS")))
         return status
 
     def _read_state(self) -> Steps[State]:
@@ -298,7 +323,7 @@ class Engine:
         if type(reply) is not Data:
             raise link_error(reply, "GETSTATE", self._place)
         if len(reply.payload) != 1:
-            self._out_of_turn(f"a state of {len(reply.payload)} bytes")
+            self._out_of_turn(sentence("a state of {count} bytes", count=len(reply.payload)))
         state = reply.payload[0]
         self._hear(state)
         return State(state)
@@ -342,7 +367,10 @@ class Engine:
 
     def _refuse(self, event: Event) -> NoReturn:
         if self.belief is Belief.GONE:
-            raise UsbError("usb.disconnected", f"{self._place}: the camera has left the bus")
+            raise UsbError(
+                "usb.disconnected",
+                self._place.says(sentence("the camera has left the bus")),
+            )
         raise ProtocolMisuse(f"{event.name} must not be sent to a device that is {self.belief.name.lower()}")
 
     @property

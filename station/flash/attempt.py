@@ -21,10 +21,11 @@ from station.model.devices import Device
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan
 from station.model.slots import Progress
+from station.problem import sentence
 
-REUSED = (
-    "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera with this serial, "
-    "or flashed elsewhere"
+REUSED = sentence(
+    "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera "
+    "with this serial, or flashed elsewhere"
 )
 
 
@@ -170,7 +171,9 @@ class Attempt:
         try:
             self.session.download(0, recovery.key)
         except DfuError as error:
-            raise MramError("mram.init_failed", f"the camera refused the MRAM initialization: {error}") from error
+            raise MramError(
+                "mram.init_failed", sentence("the camera refused the MRAM initialization: {error}", error=error)
+            ) from error
         # A second initialization in one session is refused: whatever comes later, this one is done.
         self.mram_done = self.mram_initialized = True
         self.session.finish_image()

@@ -7,30 +7,36 @@ from datetime import datetime
 
 from station.board.board import Board
 from station.clock import monotonic_s, now
-from station.errors import CameraError, StationError, UsbAccessError, UsbError
+from station.errors import CameraError, StationError
 from station.flash.attempt import Attempt
 from station.flash.dfu_session import DfuSession
 from station.flash.disconnection import Return, Whereabouts, after_failure
-from station.flash.messages import AttemptEnded, CancelRun, RunCamera, RunEnded
+from station.flash.messages import AttemptEnded, RunCamera, RunEnded
 from station.flash.pipe import Cancelled, Link, Orphaned
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
+from station.model.verdicts import PASSED, Verdict, ended_by
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How one attempt ended, and whether another may follow on `device`."""
+class Ended:
+    """How one attempt ended, and whether another may follow on the device that returned."""
 
-    outcome: Outcome
-    code: str | None = None
-    message: str = ""
+    verdict: Verdict
     returned: Return | None = None
     again: bool = False
 
 
-LEFT_AS_IT_IS = Verdict(Outcome.SKIPPED, "unit.already_passed", "this unit already passed with this bundle and recipe")
+LEFT_AS_IT_IS = Ended(
+    ended_by(
+        Outcome.SKIPPED,
+        "unit.already_passed",
+        sentence("this unit already passed with this bundle and recipe"),
+    )
+)
 
 
 class CameraRun:
@@ -51,16 +57,16 @@ class CameraRun:
         number = 0
         while True:
             number += 1
-            attempt, verdict = self._attempt(number)
+            attempt, ended = self._attempt(number)
             if attempt:
                 self._notes += (note for note in attempt.notes if note not in self._notes)
-            if not verdict.again or number >= self._plan.options.max_attempts:
-                return replace(_ended(attempt, verdict), notes=tuple(self._notes))
-            if verdict.returned and verdict.returned.device:
-                self._device = verdict.returned.device
-                self._bootloader = verdict.returned.bootloader or self._bootloader
+            if not ended.again or number >= self._plan.options.max_attempts:
+                return replace(_run_ended(attempt, ended.verdict), notes=tuple(self._notes))
+            if ended.returned and ended.returned.device:
+                self._device = ended.returned.device
+                self._bootloader = ended.returned.bootloader or self._bootloader
 
-    def _attempt(self, number: int) -> tuple[Attempt | None, Verdict]:
+    def _attempt(self, number: int) -> tuple[Attempt | None, Ended]:
         started_at, started_s = now(), monotonic_s()
         attempt: Attempt | None = None
         try:
@@ -70,49 +76,46 @@ class CameraRun:
                 self._plan, self._device, self._bootloader, self._link, session, number, mram_done=self._mram_done
             )
             try:
-                verdict = Verdict(Outcome.PASS) if attempt.run() else LEFT_AS_IT_IS
+                ended = Ended(PASSED) if attempt.run() else LEFT_AS_IT_IS
             finally:
                 self._mram_done = attempt.mram_done
                 session.close()
         except Orphaned:
             raise
         except Exception as error:
-            verdict = self._verdict(error)
-        if verdict is LEFT_AS_IT_IS:
-            return attempt, verdict
-        self._link.tell(AttemptEnded(_record(attempt, number, verdict, started_at, monotonic_s() - started_s)))
-        return attempt, verdict
+            ended = self._ended_by(error)
+        if ended is LEFT_AS_IT_IS:
+            return attempt, ended
+        self._link.tell(AttemptEnded(_record(attempt, number, ended.verdict, started_at, monotonic_s() - started_s)))
+        return attempt, ended
 
-    def _verdict(self, error: Exception) -> Verdict:
+    def _ended_by(self, error: Exception) -> Ended:
         """What an attempt's exception means: for the camera, the station, or the person at the bench."""
         try:
             if isinstance(error, CameraError):
-                return self._camera_verdict(error)
+                return self._ended_by_camera(error)
         except Cancelled as cancelled:
             error = cancelled
         if isinstance(error, Cancelled):
-            return _cancelled(error.request)
-        if isinstance(error, UsbAccessError):
-            return Verdict(Outcome.ERROR, error.code, str(error))
+            return Ended(error.request.verdict)
         if isinstance(error, StationError):
-            return Verdict(Outcome.ERROR, error.code, str(error))
+            return Ended(Verdict(Outcome.ERROR, error.problem))
         if isinstance(error, ValueError | OSError):
-            return Verdict(Outcome.ERROR, "bundle.unreadable", f"an image could not be read: {error}")
-        return Verdict(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}")
+            text = sentence("an image could not be read: {error}", error=error)
+            return Ended(ended_by(Outcome.ERROR, "bundle.unreadable", text))
+        return Ended(ended_by(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}"))
 
-    def _camera_verdict(self, error: CameraError) -> Verdict:
+    def _ended_by_camera(self, error: CameraError) -> Ended:
         returned = after_failure(self._link, error, self._plan.options.return_window_s)
         where = returned.whereabouts
         if where is Whereabouts.LEFT:
-            return Verdict(Outcome.ABORTED, "operator.unplugged", "the camera was unplugged during the run")
+            text = sentence("the camera was unplugged during the run")
+            return Ended(ended_by(Outcome.ABORTED, "operator.unplugged", text))
         if where is Whereabouts.STAYED:
-            return Verdict(Outcome(error.outcome), error.code, str(error), again=error.retryable)
-        gone = UsbError("usb.disconnected", f"the camera left the bus and came back by itself ({error})")
-        return Verdict(Outcome.FAIL, gone.code, str(gone), returned, again=where is Whereabouts.CAME_BACK)
-
-
-def _cancelled(request: CancelRun) -> Verdict:
-    return Verdict(request.outcome, request.code, request.message)
+            return Ended(Verdict(Outcome(error.outcome), error.problem), again=error.retryable)
+        text = sentence("the camera left the bus and came back by itself ({error})", error=error)
+        gone = ended_by(Outcome.FAIL, "usb.disconnected", text)
+        return Ended(gone, returned, again=where is Whereabouts.CAME_BACK)
 
 
 def _record(
@@ -133,13 +136,10 @@ def _record(
     )
 
 
-def _ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
+def _run_ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
     code = verdict.code or ""
-    notes = "; ".join(attempt.notes) if attempt else ""
     return RunEnded(
-        outcome=verdict.outcome,
-        code=verdict.code,
-        message=verdict.message or notes,
+        verdict,
         verified=bool(attempt and attempt.verified),
         boot_confirmed=bool(attempt and attempt.boot_confirmed),
         left_by_itself=code == "usb.disconnected" or code.startswith("boot."),

@@ -23,6 +23,7 @@ from station.flash.dfu_session import DfuSession
 from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera, HolderReady
 from station.model.devices import Device
 from station.model.runs import Outcome
+from station.model.verdicts import Verdict, ended_by
 from station.process_facts import name_process, step_forward
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
@@ -42,11 +43,11 @@ def hold(access: UsbAccess, board: Board, device: Device) -> CameraHeld | Camera
         try:
             return _hold_once(access, board, device, started_s)
         except UsbAccessError as error:
-            return CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
+            return CameraNotHeld(device, Verdict(Outcome.ERROR, error.problem), gone=False)
         except CameraError as error:
             gone = error.code == "usb.disconnected"
             if monotonic_s() - started_s > (board.hold.retry_s if gone else board.hold.total_s):
-                return CameraNotHeld(device, Outcome(error.outcome), error.code, str(error), gone=gone)
+                return CameraNotHeld(device, Verdict(Outcome(error.outcome), error.problem), gone=gone)
         sleep(0.01)
 
 
@@ -81,10 +82,10 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
         try:
             answer = hold(access, board, device)
         except StationError as error:
-            answer = CameraNotHeld(device, Outcome.ERROR, error.code, str(error), gone=False)
+            answer = CameraNotHeld(device, Verdict(Outcome.ERROR, error.problem), gone=False)
         except Exception as error:
             # One camera's surprise must not end the holding of the others.
-            answer = CameraNotHeld(device, Outcome.ERROR, "station.internal", repr(error), gone=False)
+            answer = CameraNotHeld(device, ended_by(Outcome.ERROR, "station.internal", repr(error)), gone=False)
         with lock:
             connection.send(answer)
 

@@ -15,6 +15,7 @@ from station.errors import BundleError, CameraError, DfuError, VerifyError
 from station.flash import blocks as choice
 from station.flash.dfu_session import DfuSession
 from station.model.runs import ImagePlan, ImageRecord
+from station.problem import sentence
 
 Tick = Callable[[int], None]
 """Called with the number of bytes done of the current image; raises to end the run."""
@@ -110,14 +111,23 @@ class ImageJob:
         finally:
             self.verify_s += monotonic_s() - started_s
         if self.readback_sha256 != self._plan.sha256:
-            text = f"{self.partition.name} reads back as it was sent, but what was sent is not what was imported"
+            text = sentence(
+                "{partition} reads back as it was sent, but what was sent is not what was imported",
+                partition=self.partition.name,
+            )
             raise BundleError("bundle.corrupt", text)
 
     def _refuse(self, wrong: list[int]) -> None:
         blocks = ", ".join(map(str, wrong[:4])) + (" …" if len(wrong) > 4 else "")
         raise VerifyError(
             "verify.mismatch",
-            f"{self.partition.name}: {len(wrong)} of {self.blocks_total} blocks read back wrong (block {blocks})",
+            sentence(
+                "{partition}: {wrong} of {total} blocks read back wrong (block {blocks})",
+                partition=self.partition.name,
+                wrong=len(wrong),
+                total=self.blocks_total,
+                blocks=blocks,
+            ),
         )
 
     def _block(self, block: int) -> bytes:
@@ -137,7 +147,13 @@ class ImageJob:
                 raise
             self._session.recover(self.partition, error)
             self._readable = False
-            self._notes.append(f"{self.partition.name} could not be read before it was written: {error}")
+            self._notes.append(
+                sentence(
+                    "{partition} could not be read before it was written: {error}",
+                    partition=self.partition.name,
+                    error=error,
+                )
+            )
             return list(range(self.blocks_total))
 
     def _differing(self, *, read_all: bool, tick: Tick) -> list[int]:
@@ -198,5 +214,8 @@ def opened(plan: ImagePlan) -> Iterator[mmap.mmap]:
     """
     with mapped(plan) as content:
         if len(content) != plan.size_bytes or hashlib.sha256(content).hexdigest() != plan.sha256:
-            raise BundleError("bundle.corrupt", f"{plan.path} is not what was imported for {plan.partition}")
+            raise BundleError(
+                "bundle.corrupt",
+                sentence("{file} is not what was imported for {partition}", file=plan.path, partition=plan.partition),
+            )
         yield content

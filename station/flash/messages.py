@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from station.model.devices import Device
-from station.model.runs import AttemptRecord, Outcome, RunPlan
+from station.model.runs import AttemptRecord, RunPlan
 from station.model.slots import Progress
+from station.model.verdicts import Verdict
+from station.problem import Problem, sentence
 
 # --- dispatcher -> holder ------------------------------------------------------------------------------------------
 
@@ -41,9 +43,7 @@ class CameraNotHeld:
     """The camera could not be held. `gone` says that it left the bus: then it may simply have booted."""
 
     device: Device
-    outcome: Outcome
-    code: str
-    message: str
+    verdict: Verdict
     gone: bool
 
 
@@ -70,11 +70,24 @@ class PortChanged:
 
 @dataclass(frozen=True, slots=True)
 class CancelRun:
-    """End the run at the next block with this outcome."""
+    """End the run at the next block with this verdict."""
 
-    outcome: Outcome
-    code: str
-    message: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class EnterBootloader:
+    """Ask the application here to go into its bootloader."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePortPower:
+    """Turn the power of a port off and on again with this command; see `flash.port_power`."""
+
+    port_path: str
+    template: str
 
 
 # --- worker -> dispatcher ------------------------------------------------------------------------------------------
@@ -110,12 +123,44 @@ class AttemptEnded:
 class RunEnded:
     """The run is complete. `left_by_itself` says that the camera may still come and go without anybody touching it."""
 
-    outcome: Outcome
-    code: str | None
-    message: str
+    verdict: Verdict
     verified: bool
     boot_confirmed: bool
     left_by_itself: bool
     application_serial: str | None = None
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, of every attempt, each sentence once."""
+
+
+STAYED = sentence("it was asked, and stayed in its application")
+"""Why a camera did not come, as its worker or the line noticed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootloaderEntered:
+    """The application took the request, or left the bus upon it. Only what enumerates next proves that it worked."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class BootloaderNotEntered:
+    """The application could not be asked, or refused."""
+
+    device: Device
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCycled:
+    """The command ended well: the power is back."""
+
+    port_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerNotCycled:
+    """The command could not be run, failed, or did not end."""
+
+    port_path: str
+    message: str

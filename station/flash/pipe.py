@@ -13,10 +13,10 @@ TICK_S = 0.1
 
 
 class Cancelled(Exception):
-    """The dispatcher wants the run to end; carries the outcome to record."""
+    """The dispatcher wants the run to end; carries the verdict to record."""
 
     def __init__(self, request: CancelRun) -> None:
-        super().__init__(request.message)
+        super().__init__(request.verdict.message)
         self.request = request
 
 

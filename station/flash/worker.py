@@ -10,9 +10,10 @@ from multiprocessing.connection import Connection
 from station.board.board import Board
 from station.errors import StationError
 from station.flash.camera_run import CameraRun
-from station.flash.messages import RunCamera, RunEnded, WorkerReady
+from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera, RunEnded, WorkerReady
 from station.flash.pipe import Link, Orphaned
 from station.model.runs import Outcome
+from station.model.verdicts import ended_by
 from station.process_facts import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
@@ -20,6 +21,8 @@ from station.usb.transport import prepare
 
 def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     """The process: takes `RunCamera`, tells `AttemptEnded` and `RunEnded`, ends when the station does.
+
+    Besides, for a slot without a run: `EnterBootloader` and `CyclePortPower`, each of which it answers once.
 
     SIGINT goes to every process of a terminal; only the station decides what it means for a running camera.
     """
@@ -36,10 +39,23 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
             if isinstance(request, RunCamera):
                 name_process(f"w {request.device.port_path}")
                 link.tell(_run(request, link, access, board))
-                name_process("station-worker")
+            elif isinstance(request, EnterBootloader | CyclePortPower):
+                link.tell(_errand(request, access))
+            name_process("station-worker")
     except (EOFError, OSError, Orphaned):
         # Nobody is left to tell; the camera stays held, and its open row tells the next station what happened.
         os._exit(0)
+
+
+def _errand(request: EnterBootloader | CyclePortPower, access: UsbAccess) -> object:
+    """Imported when first asked for: the start of the line, when cameras wait to be held, needs none of it."""
+    if isinstance(request, CyclePortPower):
+        from station.flash.port_power import cycle_power
+
+        return cycle_power(request.template, request.port_path)
+    from station.flash.bootloader_entry import enter_bootloader
+
+    return enter_bootloader(access, request.device)
 
 
 def _run(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> RunEnded:
@@ -49,7 +65,5 @@ def _run(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> Run
     except Orphaned:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return RunEnded(
-            Outcome.ERROR, "station.internal", reason, verified=False, boot_confirmed=False, left_by_itself=False
-        )
+        verdict = ended_by(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}")
+        return RunEnded(verdict, verified=False, boot_confirmed=False, left_by_itself=False)

@@ -11,6 +11,7 @@ from station.atomic_write import sync_folder
 from station.errors import LedgerError, UsageError
 from station.ledger import sqlite
 from station.ledger.database import as_ledger_error, log_file
+from station.problem import sentence
 
 
 def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
@@ -21,7 +22,7 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     """
     source = log_file(data_dir)
     if not source.exists():
-        raise LedgerError("ledger.missing", f"there is no log in {data_dir}")
+        raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
     if file.is_dir():
         raise UsageError("usage.file_exists", f"{file} is a folder; name a file in it")
     if file.exists() and not overwrite:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from station.errors import LedgerError
 from station.ledger import sqlite
+from station.problem import sentence
 
 FILE_NAME = "station.sqlite3"
 BUSY_TIMEOUT_S = 5.0
@@ -54,7 +55,14 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
     file = log_file(data_dir)
     reason = sqlite.reason_of(error)
     if sqlite.is_corrupt(error):
-        return LedgerError("ledger.corrupt", f"the log {file} is damaged or is no log: {reason}")
+        return LedgerError(
+            "ledger.corrupt", sentence("the log {file} is damaged or is no log: {reason}", file=file, reason=reason)
+        )
     if sqlite.is_busy(error):
-        return LedgerError("ledger.write_failed", f"the log {file} stays locked by another program: {reason}")
-    return LedgerError("ledger.not_writable", f"the log {file} cannot be used: {reason}")
+        return LedgerError(
+            "ledger.write_failed",
+            sentence("the log {file} stays locked by another program: {reason}", file=file, reason=reason),
+        )
+    return LedgerError(
+        "ledger.not_writable", sentence("the log {file} cannot be used: {reason}", file=file, reason=reason)
+    )

@@ -6,16 +6,17 @@ before the line gets the answer. The next start writes them to the log and remov
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from station.atomic_write import sync_folder
+from station.json_lines import line_of, object_of
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord
+from station.problem import joined, sentence
 
 FOLDER = "journal"
 _SUFFIX = ".jsonl"
@@ -33,7 +34,7 @@ class Journal:
         entry = {"journaled_at": datetime.now(UTC).isoformat(), "reason": reason, "run": run.to_json()}
         self.file.parent.mkdir(exist_ok=True)
         # A line feed before and after: half a line, cut off by a full disk, does not spoil the next one.
-        data = f"\n{json.dumps(entry)}\n".encode()
+        data = b"\n" + line_of(entry)
         with self.file.open("ab", buffering=0) as stream:
             _write_all(stream.fileno(), data)
             os.fsync(stream.fileno())
@@ -62,7 +63,7 @@ def read(file: Path) -> JournalContent:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = object_of(line)
             runs.append(as_unwritten(run_from_json(entry["run"]), str(entry["reason"])))
         except (ValueError, KeyError, TypeError):
             unreadable += 1
@@ -81,10 +82,12 @@ def settle(file: Path, *, all_usable: bool) -> None:
 def as_unwritten(run: RunRecord, reason: str) -> RunRecord:
     """The run as the operator saw it: ERROR ledger.write_failed. What it had been is in the message."""
     was = str(run.outcome) if run.code is None else f"{run.outcome} {run.code}"
-    parts = [f"was {was}, but the log could not be written at the time: {reason}"]
+    parts: list[str] = [
+        sentence("was {outcome}, but the log could not be written at the time: {reason}", outcome=was, reason=reason)
+    ]
     if run.message:
         parts.append(run.message)
-    return replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message="; ".join(parts))
+    return replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=joined(parts))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -41,6 +41,7 @@ from station.model.events import (
 )
 from station.model.runs import RunRecord
 from station.model.units import Release
+from station.problem import sentence
 
 WRITE_LIMIT_S = 10.0
 """How long a transaction waits for another program's lock, in all."""
@@ -118,7 +119,7 @@ class Recorder:
     def _put(self, item: LedgerFact | _Job) -> None:
         with self._closing:
             if self._closed:
-                raise LedgerError("ledger.write_failed", "the log's recorder is closed")
+                raise LedgerError("ledger.write_failed", sentence("the log's recorder is closed"))
             self._queue.put(item)
 
     def _work(self) -> None:
@@ -175,8 +176,14 @@ class Recorder:
             self._journal.append(run, reason)
         except Exception as error:  # as above: the answer must be given
             _log.error("nor did the journal take run %s: %s", run.run_id, error)
-            return f"the log could not be written: {reason}; nor could the journal: {error}"
-        return f"the log could not be written: {reason}; the result is kept in {self._journal.file.parent}"
+            return sentence(
+                "the log could not be written: {reason}; nor could the journal: {error}", reason=reason, error=error
+            )
+        return sentence(
+            "the log could not be written: {reason}; the result is kept in {file}",
+            reason=reason,
+            file=self._journal.file.parent,
+        )
 
     def _reply(self, reply: LedgerReply) -> None:
         try:

@@ -9,6 +9,7 @@ from station.model.batches import Batch
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import Release
+from station.problem import restored, stored_parts
 
 _RUN_FIELDS = (
     "station_id",
@@ -26,7 +27,6 @@ _RUN_FIELDS = (
     "finished_at",
     "duration_s",
     "code",
-    "message",
     "verified",
     "boot_confirmed",
     "station_version",
@@ -42,7 +42,6 @@ _ATTEMPT_FIELDS = (
     "phase",
     "started_at",
     "duration_s",
-    "message",
     "mram_initialized",
 )
 _IMAGE_FIELDS = (
@@ -77,6 +76,7 @@ def run_values(run: RunRecord) -> Values:
     shown = run.application_serial
     return {
         **_values(run, _RUN_FIELDS),
+        **message_values(run.message),
         "outcome": None if run.outcome is None else str(run.outcome),
         "purpose": str(run.purpose),
         "notes": list(run.notes),
@@ -87,7 +87,8 @@ def run_values(run: RunRecord) -> Values:
 def attempt_values(run_id: str, attempt: AttemptRecord) -> Values:
     """An attempt of a run, without its images."""
     outcome, notes = str(attempt.outcome), list(attempt.notes)
-    return {**_values(attempt, _ATTEMPT_FIELDS), "run_id": run_id, "outcome": outcome, "notes": notes}
+    message = message_values(attempt.message)
+    return {**_values(attempt, _ATTEMPT_FIELDS), **message, "run_id": run_id, "outcome": outcome, "notes": notes}
 
 
 def image_values(attempt: AttemptRecord) -> list[Values]:
@@ -103,6 +104,7 @@ def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
     """The record of a run and its attempts."""
     return RunRecord(
         run_id=row.run_id,
+        message=message_of(row),
         outcome=None if row.outcome is None else Outcome(row.outcome),
         purpose=Purpose(row.purpose),
         notes=tuple(row.notes),
@@ -114,7 +116,11 @@ def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
 def attempt_record(row: Any, images: Sequence[ImageRecord]) -> AttemptRecord:
     """The record of an attempt and its images."""
     return AttemptRecord(
-        outcome=Outcome(row.outcome), images=tuple(images), notes=tuple(row.notes), **_values(row, _ATTEMPT_FIELDS)
+        outcome=Outcome(row.outcome),
+        message=message_of(row),
+        images=tuple(images),
+        notes=tuple(row.notes),
+        **_values(row, _ATTEMPT_FIELDS),
     )
 
 
@@ -126,6 +132,17 @@ def image_record(row: Any) -> ImageRecord:
 def release_record(row: Any) -> Release:
     """The record of a release."""
     return Release(row.serial, row.batch, row.released_at, row.released_by)
+
+
+def message_values(message: str) -> Values:
+    """A message in its three columns."""
+    form, values = stored_parts(message)
+    return {"message": str(message), "message_form": form, "message_values": values}
+
+
+def message_of(row: Any) -> str:
+    """The message of a row: with its form where it has one, and as it stands where an older station wrote it."""
+    return restored(row.message, row.message_form, row.message_values)
 
 
 def _values(of: Any, names: Sequence[str]) -> Values:

@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from station.errors import LedgerError
 from station.ledger import backup, sqlite
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
+from station.problem import sentence
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]
@@ -59,7 +60,7 @@ def require_current(data_dir: Path) -> None:
     """Raise the LedgerError that fits, unless the log is there and its schema is this version's."""
     found, revision = _look(data_dir)
     if found is SchemaState.MISSING:
-        raise LedgerError("ledger.missing", f"there is no log in {data_dir}")
+        raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
     _refuse(data_dir, found, revision)
 
 
@@ -133,15 +134,26 @@ def _refuse(data_dir: Path, found: SchemaState, revision: str | None) -> None:
     """Raise for every state that is not usable as it is."""
     file = log_file(data_dir)
     if found is SchemaState.OUTDATED:
-        raise LedgerError("ledger.schema_outdated", f"the log {file} has schema {revision}; this version needs {HEAD}")
+        raise LedgerError(
+            "ledger.schema_outdated",
+            sentence(
+                "the log {file} has schema {found}; this version needs {wanted}", file=file, found=revision, wanted=HEAD
+            ),
+        )
     if found is SchemaState.NEWER:
         raise LedgerError(
-            "ledger.schema_unknown", f"the log {file} has schema {revision}, unknown here (newest: {HEAD})"
+            "ledger.schema_unknown",
+            sentence(
+                "the log {file} has schema {found}, unknown here (newest: {wanted})",
+                file=file,
+                found=revision,
+                wanted=HEAD,
+            ),
         )
     if found is SchemaState.FOREIGN:
-        raise LedgerError("ledger.corrupt", f"{file} is a database, but not a station's log")
+        raise LedgerError("ledger.corrupt", sentence("{file} is a database, but not a station's log", file=file))
     if found is SchemaState.CORRUPT:
-        raise LedgerError("ledger.corrupt", f"the log {file} is damaged or is no database")
+        raise LedgerError("ledger.corrupt", sentence("the log {file} is damaged or is no database", file=file))
 
 
 def _migrate(data_dir: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exi
 
 from station.ledger import hourly_sums
 from station.ledger.hourly_sums import Cell
-from station.ledger.row_records import Values, attempt_values, batch_values, image_values, run_values
+from station.ledger.row_records import Values, attempt_values, batch_values, image_values, message_values, run_values
 from station.ledger.run_loading import attempts_of
 from station.ledger.selection import is_identified_unit
 from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
@@ -25,6 +25,7 @@ from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import Release
+from station.problem import sentence
 from station.yields.counting import hour_of
 
 _PASS = str(Outcome.PASS)
@@ -99,7 +100,12 @@ def close_open_runs(connection: Connection) -> int:
         values = {
             "outcome": str(Outcome.ERROR),
             "code": "station.interrupted",
-            "message": f"the station stopped during this run, after {len(attempts[row.run_id])} finished attempts",
+            **message_values(
+                sentence(
+                    "the station stopped during this run, after {count} finished attempts",
+                    count=len(attempts[row.run_id]),
+                )
+            ),
             "finished_at": finished_at,
             "duration_s": (finished_at - row.started_at).total_seconds() or None,
             "may_have_written": True,

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, case, func, select
 
 from station.ledger.hourly_sums import image_sums, run_sums
+from station.ledger.row_records import message_of
 from station.ledger.selection import (
     at_places,
     broken_hours,
@@ -275,7 +276,7 @@ def _failed_unit(one: _Waiting, row: Any) -> FailedUnit:
         identified=row.identified,
         batch=row.batch,
         code=row.code,
-        message=row.message,
+        message=message_of(row),
         slot=row.slot,
         port_path=row.port_path,
         failed_at=row.finished_at,

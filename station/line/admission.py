@@ -6,7 +6,19 @@ from dataclasses import replace
 
 from station.errors import UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld
+from station.line import entry
 from station.line.interlock import Skip
+from station.line.left_alone import (
+    APPLICATION,
+    COMES_AND_GOES,
+    NOT_A_SLOT,
+    NOT_ACCEPTING,
+    NOT_HELD,
+    OUT,
+    left_alone,
+    noticed,
+    other_board,
+)
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
 from station.line.opened_run import opened_run
@@ -19,17 +31,13 @@ from station.line.slot_events import (
     Effect,
     FindUnit,
     FoundTwin,
-    GiveNotice,
     Hold,
     HolderAnswered,
     Left,
     LineStopped,
     LogAnswered,
-    RerunAsked,
-    Restored,
     StopLine,
     Submit,
-    TakenOut,
     Ticked,
     UnitFound,
 )
@@ -38,6 +46,8 @@ from station.model.events import RunOpened
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 from station.model.slots import SlotState
+from station.model.verdicts import Verdict
+from station.problem import sentence
 
 Effects = tuple[Effect, ...]
 Stepped = tuple[Slot, Effects]
@@ -47,15 +57,9 @@ ASK_LIMIT_S = 0.25
 BOOTED_S = 60.0
 """For how long a camera that comes up as an application is taken for the one that was run on this port."""
 
-NOT_A_SLOT = "this port is not a slot: the camera is left alone"
-NOT_ACCEPTING = "the line takes no new cameras now"
-APPLICATION = "it runs its application: replug it to flash it"
-NOT_HELD = "it left its bootloader before it could be held: replug it"
-COMES_AND_GOES = "it comes and goes by itself: unplug it, and set it aside if it goes on"
-NO_HEADER_NOTE = "block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one"
+NO_HEADER_NOTE = sentence("block 1 of BOOT holds no bootloader header, though bcdDevice says that there is one")
 """No refusal: names and sizes of the partitions prove what the device is, and a newer bootloader may keep its header
 elsewhere, or none. What is written is read back all the same."""
-OUT = "this slot is taken out: the camera in it is left alone"
 
 
 # --- arriving and leaving -------------------------------------------------------------------------------------------
@@ -64,8 +68,10 @@ OUT = "this slot is taken out: the camera in it is left alone"
 def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     """A device is on an idle port."""
     if now.at_s - slot.left_at_s >= terms.setup.options.return_window_s:
-        slot = replace(slot, noticed="")
-    slot = replace(slot, device=event.device, arrival=None, known_serial="")
+        # An application that comes behind its bootloader belongs to the same insertion, however long it takes.
+        same = event.device.mode is DeviceMode.APPLICATION and slot.left_mode is DeviceMode.DFU
+        slot = replace(slot, noticed="", settled=slot.settled and same)
+    slot = replace(slot, device=event.device, arrival=None, known_serial="", undecided=False)
     if not slot.in_line:
         return left_alone(slot, SlotState.NOT_A_SLOT, "notice.not_a_slot", NOT_A_SLOT)
     if event.device.mode is DeviceMode.OTHER:
@@ -74,50 +80,55 @@ def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         return left_alone(slot, SlotState.TAKEN_OUT, "notice.slot_taken_out", OUT)
     if event.device.mode is DeviceMode.APPLICATION:
         twins = twins_found(slot)
-        slot, effects = _booted(slot, now)
+        slot, effects = _booted(slot, now, terms)
         return slot, effects + twins
-    return _in_bootloader(slot, event.device, now, terms)
+    return in_bootloader(slot, event.device, now, terms)
 
 
-def _in_bootloader(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
+def in_bootloader(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
+    """A camera in its bootloader: it is taken, unless the line takes none, or it comes and goes by itself."""
     if not terms.accepting or not terms.setup.accepts(device):
         return slot.enters(Phase.FOREIGN, SlotState.WAITING, None, NOT_ACCEPTING), ()
     if came_back_by_itself(slot, device, now, terms):
         shown = show_last(slot)
-        return _noticed(shown, "notice.comes_and_goes", COMES_AND_GOES)
+        return noticed(shown, "notice.comes_and_goes", COMES_AND_GOES)
+    return taken(slot, device, now, terms)
+
+
+def taken(slot: Slot, device: Device, now: Moment, terms: Terms) -> Stepped:
+    """It is held, and gets its run."""
     return admit(replace(slot, arrival=Arrival(device, now.at_s)), now, terms)
 
 
-def left_alone(slot: Slot, state: SlotState, code: str, message: str) -> Stepped:
-    """What is there is none of this line's business; it is said once."""
-    return _noticed(slot.enters(Phase.FOREIGN, state, None, message), code, message)
-
-
-def _noticed(slot: Slot, code: str, message: str) -> Stepped:
-    """Say it once an insertion: not again while the same device comes and goes. One that was not held is known to run
-    its application then."""
-    if slot.noticed == code or (slot.noticed == "notice.not_held" and code == "notice.application"):
-        return slot, ()
-    return replace(slot, noticed=code), (GiveNotice(code, message),)
-
-
-def other_board(device: Device) -> str:
-    """The sentence about a device that is no AE3."""
-    return f"an OpenMV board that is no AE3 ({device.vendor_id:04X}:{device.product_id:04X}) is here: it is left alone"
-
-
-def _booted(slot: Slot, now: Moment) -> Stepped:
+def _booted(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     """The application of the camera that was just run here, or of one that nobody has seen in its bootloader."""
     if _is_of_last_run(slot, now):
         return show_last(slot), ()
+    device = slot.device
+    assert device is not None
     slot = replace(slot, last=None).enters(Phase.APPLICATION, message=APPLICATION)
-    slot, notice = _noticed(slot, "notice.application", APPLICATION)
-    return slot, (FindUnit(slot.device), *notice) if slot.device else notice
+    asked = (FindUnit(device),)
+    wanted = terms.accepting and terms.setup.accepts(device) and not slot.settled
+    if wanted and terms.setup.application == "enter":
+        slot, effects = entry.begun(slot, now, terms)
+        return slot, asked + effects
+    if wanted and terms.setup.application == "take":
+        return replace(slot, undecided=True), asked
+    slot, notice = noticed(slot, "notice.application", APPLICATION)
+    return slot, asked + notice
 
 
-def unit_found(slot: Slot, event: UnitFound, _now: Moment, _terms: Terms) -> Stepped:
-    """The slot shows the unit by the serial that it is recorded under."""
-    return (replace(slot, known_serial=event.serial), ()) if slot.device == event.device else (slot, ())
+def unit_found(slot: Slot, event: UnitFound, now: Moment, terms: Terms) -> Stepped:
+    """The slot shows the unit by the serial that it is recorded under; one that is to be taken is, unless it passed."""
+    if slot.device != event.device:
+        return slot, ()
+    was_undecided = slot.undecided
+    slot = replace(slot, known_serial=event.serial, undecided=False)
+    if not was_undecided:
+        return slot, ()
+    if event.is_left or not terms.returning:
+        return noticed(slot, "notice.application", APPLICATION)
+    return entry.begun(slot, now, terms)
 
 
 def _is_of_last_run(slot: Slot, now: Moment) -> bool:
@@ -163,12 +174,12 @@ def mode_of(slot: Slot) -> DeviceMode | None:
 def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
     """The port is empty. A camera that was not held by then has left its bootloader, or was pulled out."""
     unheld = slot.phase in (Phase.ASKING, Phase.HOLDING)
-    slot = replace(slot, device=None, arrival=None, left_at_s=now.at_s, left_mode=mode_of(slot))
+    slot = replace(slot, device=None, arrival=None, undecided=False, left_at_s=now.at_s, left_mode=mode_of(slot))
     if slot.taken_out:
         return slot.enters(Phase.EMPTY, SlotState.TAKEN_OUT, None, OUT), ()
     if unheld:
         gone = slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD)
-        return _noticed(replace(gone, last=None), "notice.not_held", NOT_HELD)
+        return noticed(replace(gone, last=None), "notice.not_held", NOT_HELD)
     return slot.enters(Phase.EMPTY), ()
 
 
@@ -273,9 +284,9 @@ def holder_answered(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms
     if answered is None:
         return slot, ()
     stop: Effects = ()
-    if isinstance(event.answer, CameraNotHeld) and event.answer.code == "usb.access_denied":
+    if isinstance(event.answer, CameraNotHeld) and event.answer.verdict.code == "usb.access_denied":
         # No other camera of this bus may be opened either.
-        stop = (StopLine(UsbAccessError(event.answer.code, event.answer.message)),)
+        stop = (StopLine(UsbAccessError(event.answer.verdict.code, event.answer.verdict.message)),)
     slot, effects = admit(answered, now, terms)
     return slot, stop + effects
 
@@ -303,11 +314,11 @@ def _skipped(slot: Slot, skip: Skip, now: Moment, terms: Terms) -> Stepped:
     arrival, last = slot.arrival, slot.last
     assert arrival is not None
     same = last is not None and canonical_serial(last.serial) == canonical_serial(arrival.device.serial)
-    repeated = same and last is not None and last.code == skip.code
+    repeated = same and last is not None and last.code == skip.problem.code
     if repeated and now.at_s - slot.left_at_s < terms.setup.options.return_window_s:
         return show_last(replace(slot, arrival=None)), ()
     slot = _begun(slot, arrival, now, terms, identified=True)
-    return closed(slot, (), Outcome.SKIPPED, skip.code, skip.message, now)
+    return closed(slot, (), Verdict(Outcome.SKIPPED, skip.problem), now)
 
 
 def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
@@ -317,16 +328,16 @@ def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     answer = arrival.answer
     if isinstance(answer, CameraNotHeld) and answer.gone:
         slot = replace(slot, arrival=None, last=None)
-        return _noticed(slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), "notice.not_held", NOT_HELD)
+        return noticed(slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), "notice.not_held", NOT_HELD)
     slot = replace(slot, bootloader=answer.bootloader if isinstance(answer, CameraHeld) else "")
     slot = _begun(slot, arrival, now, terms, identified=arrival.identified)
     assert slot.run is not None
     opening = Submit(RunOpened(slot.run))
     if isinstance(answer, CameraNotHeld):
-        slot, effects = closed_unrun(slot, answer.outcome, answer.code, answer.message, now)
+        slot, effects = closed_unrun(slot, answer.verdict, now)
         return slot, (opening, *effects)
     if refusal := unidentified_refusal(arrival.device.serial, arrival.places, terms):
-        slot, effects = closed_unrun(slot, Outcome.ERROR, *refusal, now)
+        slot, effects = closed_unrun(slot, Verdict(Outcome.ERROR, refusal), now)
         return slot, (opening, *effects)
     return slot.enters(Phase.OPENING), (opening,)
 
@@ -341,6 +352,7 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
         progress=None,
         cancelled=False,
         fickle=False,
+        settled=True,
         moved=False,
         noticed="",
         check=check,
@@ -349,46 +361,3 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
     if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
         run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
     return replace(slot, run=run, started_s=now.at_s)
-
-
-# --- requests ---------------------------------------------------------------------------------------------------------
-
-
-def rerun_asked(slot: Slot, _event: RerunAsked, now: Moment, terms: Terms) -> Stepped:
-    """Run the camera that is here once more. One that is out of its bootloader must be plugged in again."""
-    device = slot.device
-    if device is None or slot.arrival is not None or not slot.in_line or slot.taken_out:
-        return slot, ()
-    if device.mode is not DeviceMode.DFU:
-        return replace(slot, message="it is out of its bootloader: unplug it and plug it in again, that runs it"), ()
-    slot = replace(slot, fickle=False)
-    return _in_bootloader(slot, device, now, terms)
-
-
-def line_stopped(slot: Slot, _event: LineStopped, _now: Moment, _terms: Terms) -> Stepped:
-    """A camera that has no run yet gets none."""
-    if slot.arrival is None:
-        return slot, ()
-    return replace(slot, arrival=None).enters(Phase.FOREIGN, SlotState.WAITING, None, NOT_ACCEPTING), ()
-
-
-def taken_out(slot: Slot, event: TakenOut, _now: Moment, _terms: Terms) -> Stepped:
-    """The slot takes no camera any more; a run that is open goes on."""
-    slot = replace(slot, taken_out=True)
-    said = (GiveNotice("notice.slot_taken_out", event.message),)
-    if slot.busy or slot.arrival is not None:
-        return slot, said
-    phase = Phase.EMPTY if slot.device is None else Phase.FOREIGN
-    return slot.enters(phase, SlotState.TAKEN_OUT, None, event.message), said
-
-
-def restored(slot: Slot, _event: Restored, now: Moment, terms: Terms) -> Stepped:
-    """The slot is used again; a camera that waits in its bootloader is run."""
-    if not slot.taken_out:
-        return slot, ()
-    slot = replace(slot, taken_out=False)
-    if slot.busy or slot.arrival is not None:
-        return slot, ()
-    if slot.device is None:
-        return slot.enters(Phase.EMPTY), ()
-    return received(slot, Arrived(slot.device), now, terms)

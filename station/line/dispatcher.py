@@ -3,7 +3,8 @@
 1. Everything that happens (devices, answers of the holder and the log, facts of workers, requests) becomes an event of
    a slot; `transitions.step` says what follows, and the dispatcher carries the effects out. It decides nothing about
    a slot itself.
-2. What concerns several slots is seen here: one serial in two places, which run is next, when the line stops.
+2. Who answers has a class each: `Holds` for the holder, `RunWorkers` for the workers, `LogQuestions` for the log. What
+   concerns several slots is seen here: one serial in two places, which run is next, when the line stops.
 3. It holds first and queues then: no worker is started while holds are under way.
 4. Slots are frozen values: other threads may look at the newest ones at any time.
 """
@@ -11,8 +12,7 @@
 from __future__ import annotations
 
 import queue
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
@@ -20,20 +20,24 @@ from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
-from station.flash.messages import AttemptEnded, HolderReady, HoldWanted, Progressed, RunCamera, RunEnded
+from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
+from station.line.errands import Errands
+from station.line.holds import Holds
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
-from station.line.pool import Child, Pool
+from station.line.pool import Pool
+from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
+    AskApplication,
     AskLog,
     BatchChanged,
     CancelAsked,
-    Doubled,
+    CyclePower,
     Effect,
     FindUnit,
     FoundTwin,
@@ -56,12 +60,14 @@ from station.line.slot_events import (
     TellWorker,
     Ticked,
     UnitFound,
-    WorkerDied,
     WorkerGiven,
 )
+from station.line.slot_requests import rerun_way
+from station.line.start_gate import StartGate
 from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
 from station.line.stop_reasons import Stopping
 from station.line.transitions import step
+from station.line.twins import doubled, moved_from
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
 from station.model.events import (
@@ -71,14 +77,13 @@ from station.model.events import (
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
-from station.model.serials import canonical_serial, is_identity
-from station.model.slots import SlotView
+from station.model.serials import is_identity
+from station.model.slots import RerunWay, SlotView
+from station.problem import sentence
 
 TICK_S = 0.25
 ASKING_TICK_S = 0.05
 """How often to look while the log is asked: a camera is held first where the log is slow."""
-HOLD_FIRST_S = 1.5
-"""For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +102,16 @@ class Dispatcher:
     def __init__(self, setup: LineSetup, log: OpenLog, pool: Pool, listeners: Listeners) -> None:
         self._listeners = listeners
         self._log = log
-        self._pool = pool
         self._slots: dict[str, Slot] = {}
-        self._workers: dict[str, Child] = {}
-        self._holds: dict[str, tuple[Device, float]] = {}
+        self._workers = RunWorkers(pool, self._feed)
+        self._errands = Errands(pool, self._feed_known)
+        self.holds = Holds(pool, lambda answer: self._feed(answer.device.port_path, HolderAnswered(answer)))
         self._queue: list[str] = []
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._bell = Bell()
-        self._paused = False
-        self._pause_reason: PauseForFailures | None = None
-        self._plan_was_reached = False
-        self.on_ready: Callable[[], None] | None = None
-        """Called in a thread of its own when cameras may come."""
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended)
         self._setup = self.batching.applied_to(setup)
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
@@ -129,26 +130,20 @@ class Dispatcher:
             self._step()
 
     def _finished(self) -> bool:
-        busy = any(slot.busy or slot.arrival is not None for slot in self._slots.values())
+        busy = any(slot.is_awaited for slot in self._slots.values())
         return self.stopping.stopped and not busy and self._inbox.empty()
 
     def _step(self) -> None:
-        holder = [self._pool.holder.connection] if self._pool.holder else []
-        working = {child.connection: path for path, child in self._workers.items()}
-        idle = {child.connection: child for child in self._pool.idle}
-        sources: list[Connection | int] = [*holder, *working, *idle, self._bell.fileno()]
-        for ready in wait(sources, self._patience_s):
-            if ready == self._bell.fileno():
+        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
+        for ready in wait([*readers, self._bell.fileno()], self._patience_s):
+            if isinstance(ready, Connection):
+                readers[ready](ready)
+            else:
                 self._bell.silence()
-            elif holder and ready is holder[0]:
-                self._read_holder()
-            elif isinstance(ready, Connection) and ready in working:
-                self._read_worker(working[ready], ready)
-            elif isinstance(ready, Connection) and ready in idle:
-                self._read_idle(idle[ready])
         self._take_in()
         self._tick()
-        self._notice_plan()
+        if reached := self._gate.newly_reached():
+            self._listeners.on_plan_reached(reached)
         self._start_queued()
         self._kill_overdue()
 
@@ -167,14 +162,14 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase is Phase.ASKING:
+            if slot.phase in (Phase.ASKING, Phase.ENTERING):
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
 
     def _feed(self, path: str, event: SlotEvent) -> None:
         """One event of one slot."""
@@ -193,6 +188,10 @@ class Dispatcher:
         for path in list(self._slots):
             self._feed(path, event)
 
+    def _feed_each(self, events: Iterable[tuple[str, SlotEvent]]) -> None:
+        for path, event in events:
+            self._feed(path, event)
+
     def _new_slot(self, path: str) -> Slot:
         known = self._setup.slots.slot_at(path)
         return Slot(path, known.name if known else path, in_line=known is not None)
@@ -203,23 +202,26 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             self._questions.ask(effect.device, self._terms)
         elif isinstance(effect, FindUnit):
-            self._questions.find_unit(effect.device)
+            self._questions.find_unit(effect.device, self._terms)
+        elif isinstance(effect, AskApplication):
+            self._errands.ask(path, EnterBootloader(effect.device))
+        elif isinstance(effect, CyclePower):
+            self._errands.ask(path, CyclePortPower(path, effect.template))
         elif isinstance(effect, Hold):
-            self._holds[path] = effect.device, monotonic_s()
-            self._pool.hold(effect.device)
+            self.holds.ask(effect.device)
         elif isinstance(effect, StartWorker):
             self._start(path, effect)
         elif isinstance(effect, TellWorker):
-            self._workers[path].send(effect.message)
+            self._workers.send(path, effect.message)
         elif isinstance(effect, FreeWorker):
-            self._free(self._workers.pop(path), dead=effect.dead)
+            self._workers.free(path, dead=effect.dead)
         elif isinstance(effect, Report):
             self._report(effect.run)
         elif isinstance(effect, GiveNotice):
             slot = self._slots[path]
             self._listeners.on_notice(Notice(slot.name, path, effect.code, effect.message))
         elif isinstance(effect, FoundTwin):
-            self._refuse_twins(path, effect.serial)
+            self._feed_each(doubled(self._slots, path, effect.serial))
         elif isinstance(effect, StopLine):
             self.stopping.stop_because(effect.reason)
 
@@ -234,14 +236,7 @@ class Dispatcher:
             check_first=effect.check,
             hold_notes=run.notes,
         )
-        child = self._workers[path] = self._pool.take()
-        child.send(RunCamera(plan, effect.device, effect.bootloader))
-
-    def _free(self, child: Child, *, dead: bool) -> None:
-        if dead:
-            child.close()
-        else:
-            self._pool.give_back(child)
+        self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 
     def _report(self, run: RunRecord) -> None:
         self._listeners.on_run(run)
@@ -250,22 +245,16 @@ class Dispatcher:
             if isinstance(consequence, TakeSlotOut):
                 self._feed(consequence.port_path, TakenOut(consequence.message))
             elif isinstance(consequence, PauseForFailures):
-                self._pause_for(consequence)
+                self._gate.pause_for(consequence)
             elif isinstance(consequence, StopForErrors):
                 self.stopping.stop_because(StationError("line.stopped", consequence.message))
-
-    def _pause_for(self, reason: PauseForFailures) -> None:
-        if not self._setup.attended:
-            self.stopping.stop_because(StationError("line.same_failures", reason.message))
-        else:
-            self._paused, self._pause_reason = True, reason
 
     # --- devices ----------------------------------------------------------------------------------------------------
 
     def device_event(self, event: DeviceEvent) -> None:
         """A device arrived or left."""
         if isinstance(event, DeviceLeft):
-            self._holds.pop(event.port_path, None)
+            self.holds.forget(event.port_path)
             if event.port_path in self._slots:
                 self._feed(event.port_path, Left())
         elif isinstance(event, DeviceArrived):
@@ -275,71 +264,16 @@ class Dispatcher:
 
     def _compare_serials(self, device: Device) -> None:
         """The same serial elsewhere: the camera was moved in the middle of its run, or there are two of them."""
-        others = [slot for slot in self._slots.values() if slot.path != device.port_path]
-        for slot in others:
-            if slot.lost and slot.run and canonical_serial(slot.run.serial) == canonical_serial(device.serial):
-                self._feed(slot.path, MovedAway())
-        self._refuse_twins(device.port_path, device.serial)
-
-    def _refuse_twins(self, path: str, serial: str) -> None:
-        """The camera at `path` and every other one with its serial name no single unit."""
-        mine = self._slots[path]
-        doubled = [slot for slot in self._slots.values() if slot.path != path and slot.has_serial(serial)]
-        if not doubled or not mine.in_line:
-            return
-        places = " and ".join(sorted(slot.name for slot in (mine, *doubled)))
-        for slot in (*doubled, mine):
-            self._feed(slot.path, Doubled(serial, places))
+        self._feed_each((path, MovedAway()) for path in moved_from(self._slots, device))
+        self._feed_each(doubled(self._slots, device.port_path, device.serial))
 
     def listing_done(self) -> None:
         """Every device that was there at the start has been announced."""
         self.stopping.listed = True
         if self._setup.only_present:
-            self.stopping.refuse_new()
+            self.stopping.refuse_arrivals()
 
-    # --- what the holder, the workers and the log tell ---------------------------------------------------------------
-
-    def _read_holder(self) -> None:
-        assert self._pool.holder is not None
-        try:
-            answer = self._pool.holder.connection.recv()
-        except (EOFError, OSError):
-            # Whatever it was holding is asked for again; cameras that it held already stay held.
-            self._pool.replace_holder()
-            for device, _ in self._holds.values():
-                self._pool.hold(device)
-            return
-        if isinstance(answer, HolderReady):
-            self._say_ready()
-            return
-        path = answer.device.port_path
-        asked = self._holds.get(path)
-        if asked is not None and asked[0] == answer.device:
-            del self._holds[path]
-            self._feed(path, HolderAnswered(answer))
-
-    def _say_ready(self) -> None:
-        """The holder can hold; reported once, also where a holder that died is replaced later."""
-        on_ready, self.on_ready = self.on_ready, None
-        if on_ready is not None:
-            threading.Thread(target=on_ready, name="ready", daemon=True).start()
-
-    def _read_worker(self, path: str, connection: Connection) -> None:
-        if path not in self._workers or self._workers[path].connection is not connection:
-            return
-        try:
-            fact = connection.recv()
-        except (EOFError, OSError):
-            self._feed(path, WorkerDied())
-            return
-        if isinstance(fact, Progressed | HoldWanted | AttemptEnded | RunEnded):
-            self._feed(path, fact)
-
-    def _read_idle(self, child: Child) -> None:
-        try:
-            child.connection.recv()
-        except (EOFError, OSError):
-            self._pool.drop_idle(child)
+    # --- what the log tells -----------------------------------------------------------------------------------------
 
     def _log_answered(self, device: Device, decision: Decision, error: StationError | None) -> None:
         """Called in another thread."""
@@ -351,14 +285,16 @@ class Dispatcher:
 
         self.post(take_in)
 
-    def _unit_found(self, device: Device, serial: str) -> None:
+    def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
-        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial)))
+        self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
-            text = f"batch {reply.batch.name} could not be written to the log: {reply.reason}"
+            text = sentence(
+                "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
+            )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
         else:
             self._feed(reply.run.port_path, reply)
@@ -367,28 +303,17 @@ class Dispatcher:
 
     def _start_queued(self) -> None:
         """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._queue and not self._paused and not self.batching.asks and not self._holds_come_first:
+        while self._queue and self._gate.is_open and not self.holds.come_first:
             self._feed(self._queue[0], WorkerGiven())
             self._take_in()
-
-    @property
-    def _holds_come_first(self) -> bool:
-        """Whether a hold is under way that must not be made slower."""
-        since_s = monotonic_s() - HOLD_FIRST_S
-        return any(asked_s > since_s for _, asked_s in self._holds.values())
-
-    def _notice_plan(self) -> None:
-        """Tell it once, whichever way it came about: the last unit, a smaller quantity, a batch that goes on."""
-        reached, batch = self.batching.asks, self.batching.batch
-        if reached and not self._plan_was_reached and batch is not None:
-            self._listeners.on_plan_reached(batch)
-        self._plan_was_reached = reached
+        while self._errands.waiting and not self.holds.come_first:
+            self._errands.start_next()
+            self._take_in()
 
     def _kill_overdue(self) -> None:
         """A worker that waits for a silent camera cannot hear a cancellation: after a while it is killed."""
         if self.stopping.abort_is_overdue():
-            for child in self._workers.values():
-                child.kill()
+            self._workers.kill_all()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -398,16 +323,7 @@ class Dispatcher:
 
     def status(self) -> LineStatus:
         """How the line stands."""
-        stopped, paused = self.stopping.reason, self._pause_reason
-        return LineStatus(
-            accepting=self.stopping.accepting,
-            paused=self._paused,
-            code=stopped.code if stopped else None,
-            message=stopped.message if stopped else "",
-            plan_reached=self.batching.asks,
-            paused_code=paused.code if paused else None,
-            paused_message=paused.message if paused else "",
-        )
+        return self._gate.status()
 
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
@@ -421,8 +337,17 @@ class Dispatcher:
         self._feed_known(port_path, CancelAsked())
 
     def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more. One that is out of its bootloader must be plugged in again."""
+        """Run the camera that is in a slot once more. One that is out of its bootloader is brought there first."""
         self._feed_known(port_path, RerunAsked())
+
+    def rerun_ways(self, port_paths: Iterable[str]) -> dict[RerunWay, list[str]]:
+        """What such a request comes to as things stand: the names of the slots. For other threads, too."""
+        ways: dict[RerunWay, list[str]] = {way: [] for way in RerunWay}
+        for path in port_paths:
+            slot = self._slots.get(path)
+            way = rerun_way(slot, self._terms) if slot else RerunWay.EMPTY
+            ways[way].append(slot.name if slot else path)
+        return ways
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""
@@ -437,9 +362,7 @@ class Dispatcher:
 
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
-        self._paused, self._pause_reason = paused, None
-        if not paused:
-            self.stopping.resumed()
+        self._gate.pause(paused=paused)
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
         """Runs that start from now on are of this batch and operator; one that was ended is paused no longer."""
@@ -469,5 +392,6 @@ class Dispatcher:
 
     def close(self) -> None:
         """Free what the loop used."""
+        self._errands.close()
         self._questions.close()
         self._bell.close()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunOptions
+from station.problem import Problem, sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
     """The unit is not to be touched."""
 
-    code: str
-    message: str
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,18 @@ def interlock(history: UnitHistory, options: RunOptions, bundle_sha256: str, rec
     if options.already_passed != "reflash" and _passed(history, options, bundle_sha256, recipe):
         if options.already_passed == "check":
             return Check()
-        return Skip("unit.already_passed", "this unit already passed with this bundle and recipe")
+        text = sentence("this unit already passed with this bundle and recipe")
+        return Skip(Problem("unit.already_passed", text))
     if options.max_runs and history.failed_runs >= options.max_runs:
-        return Skip("unit.set_aside", f"this unit failed {history.failed_runs} times in this batch")
+        text = sentence("this unit failed {count} times in this batch", count=history.failed_runs)
+        return Skip(Problem("unit.set_aside", text))
     return None
+
+
+def is_left(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> bool:
+    """Whether a unit that runs its application is not to be taken out of it by itself: it passed, or was set aside."""
+    found = interlock(history, options, bundle_sha256, recipe)
+    return found is not None or _passed(history, options, bundle_sha256, recipe)
 
 
 def _passed(history: UnitHistory, options: RunOptions, bundle_sha256: str, recipe: str) -> bool:

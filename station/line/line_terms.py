@@ -9,7 +9,11 @@ from station.line.setup import LineSetup
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`setup` is what the next runs are made of (a batch that is begun changes it); `accepting`: cameras are taken."""
+    """`setup` is what the next runs are made of (a batch that is begun changes it); `accepting`: cameras are taken.
+
+    `returning`: those that were asked into their bootloader are, where only what is plugged in is run too.
+    """
 
     setup: LineSetup
     accepting: bool = True
+    returning: bool = True

@@ -5,11 +5,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 from station.errors import StationError
-from station.line.interlock import Check, Skip, interlock
+from station.line.interlock import Check, Skip, interlock, is_left
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision, Go
 from station.line.setup import OpenLog
@@ -17,7 +16,7 @@ from station.model.devices import Device
 from station.model.serials import is_identity
 
 OnAnswer = Callable[[Device, Decision, StationError | None], None]
-OnUnit = Callable[[Device, str], None]
+OnUnit = Callable[[Device, str, bool], None]
 
 
 class LogQuestions:
@@ -25,7 +24,8 @@ class LogQuestions:
 
     def __init__(self, log: OpenLog, on_answer: OnAnswer, on_unit: OnUnit) -> None:
         """Both are called in this thread: `on_answer` with the device, what follows, and what is wrong with the log;
-        `on_unit` with an application's device and the serial of its unit, where the log knows it."""
+        `on_unit` with an application's device, the serial of its unit ("" where the log does not know it), and whether
+        that is not to be taken out of its application by itself."""
         self._log = log
         self._on_answer = on_answer
         self._on_unit = on_unit
@@ -37,9 +37,9 @@ class LogQuestions:
         """Ask what follows for a camera; returns at once."""
         self._questions.put(partial(self._answer, device, terms))
 
-    def find_unit(self, device: Device) -> None:
+    def find_unit(self, device: Device, terms: Terms) -> None:
         """Ask whose application this is; returns at once."""
-        self._questions.put(partial(self._find, device))
+        self._questions.put(partial(self._find, device, terms))
 
     def close(self) -> None:
         """Answer what was asked, and end."""
@@ -53,7 +53,7 @@ class LogQuestions:
         try:
             self._on_answer(device, self._decision(device, terms), None)
         except StationError as error:
-            self._on_answer(device, Skip(error.code, str(error)), error)
+            self._on_answer(device, Skip(error.problem), error)
 
     def _decision(self, device: Device, terms: Terms) -> Decision:
         setup = terms.setup
@@ -61,7 +61,14 @@ class LogQuestions:
         found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
         return found if isinstance(found, Skip) else Go(check=isinstance(found, Check))
 
-    def _find(self, device: Device) -> None:
-        with suppress(StationError):  # it is only shown; a log that cannot be read is noticed elsewhere
-            if is_identity(device.serial) and (serial := self._log.unit_of_application(device.serial)):
-                self._on_unit(device, serial)
+    def _find(self, device: Device, terms: Terms) -> None:
+        setup = terms.setup
+        try:
+            serial = (self._log.unit_of_application(device.serial) if is_identity(device.serial) else None) or ""
+            left = False
+            if serial and setup.application == "take":
+                history = self._log.history(serial, setup.batch)
+                left = is_left(history, setup.options, setup.bundle_sha256, setup.recipe.name)
+        except StationError:  # a log that cannot be read is noticed elsewhere; until then no camera is disturbed
+            serial, left = "", True
+        self._on_unit(device, serial, left)

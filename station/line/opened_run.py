@@ -9,7 +9,9 @@ from station import __version__
 from station.line.setup import LineSetup
 from station.line.slot import Moment, Slot
 from station.model.devices import Device
-from station.model.runs import AttemptRecord, Outcome, RunRecord
+from station.model.runs import AttemptRecord, RunRecord
+from station.model.verdicts import Verdict
+from station.problem import joined
 
 
 def opened_run(setup: LineSetup, slot: Slot, device: Device, now: Moment, *, identified: bool) -> RunRecord:
@@ -35,9 +37,7 @@ def opened_run(setup: LineSetup, slot: Slot, device: Device, now: Moment, *, ide
     )
 
 
-def closed_run(
-    slot: Slot, attempts: tuple[AttemptRecord, ...], outcome: Outcome, code: str | None, message: str, now: Moment
-) -> RunRecord:
+def closed_run(slot: Slot, attempts: tuple[AttemptRecord, ...], verdict: Verdict, now: Moment) -> RunRecord:
     """The slot's run as it ended, now.
 
     How long it took is measured, and its end computed from its beginning: the wall clock may have been set meanwhile.
@@ -49,26 +49,26 @@ def closed_run(
         slot.run,
         attempts=attempts,
         notes=tuple(notes),
-        outcome=outcome,
-        code=code,
-        message=message,
+        outcome=verdict.outcome,
+        code=verdict.code,
+        message=verdict.message or joined(notes),
         finished_at=slot.run.started_at + timedelta(seconds=duration_s),
         duration_s=duration_s,
     )
 
 
-def found_attempt(slot: Slot, outcome: Outcome, code: str, message: str, now: Moment) -> AttemptRecord:
+def found_attempt(slot: Slot, verdict: Verdict, now: Moment) -> AttemptRecord:
     """An attempt that ended without a worker's own account: before a worker had it, or because the worker died."""
     assert slot.run is not None
     return AttemptRecord(
         attempt_id=now.attempt_id,
         number=len(slot.attempts) + 1,
-        outcome=outcome,
-        code=code,
+        outcome=verdict.outcome,
+        code=verdict.code,
         phase=slot.progress.phase if slot.progress else "hold",
         started_at=slot.run.started_at,
         duration_s=measured_s(slot, now),
-        message=message,
+        message=verdict.message,
     )
 
 

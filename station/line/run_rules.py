@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
-from station.line import admission
+from station.line import admission, left_alone
 from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
@@ -41,13 +41,15 @@ from station.model.events import (
 from station.model.runs import Outcome, RunRecord
 from station.model.serials import canonical_serial
 from station.model.slots import SlotState
+from station.model.verdicts import Verdict, ended_by
+from station.problem import sentence
 
 Effects = tuple[Effect, ...]
 Stepped = tuple[Slot, Effects]
 
-ANOTHER = "the camera was unplugged during the run, and another one plugged in"
-MOVED = "the camera was unplugged before its application came, and is in another slot"
-CANCELLED = CancelRun(Outcome.ABORTED, "operator.cancelled", "the run was cancelled")
+ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
+MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
+CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the run was cancelled")))
 
 
 # --- before a worker has it -------------------------------------------------------------------------------------------
@@ -64,27 +66,27 @@ def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms:
     """The log cannot take the opening: the camera is left as it is."""
     if slot.run is None or slot.run.run_id != event.run.run_id:
         return slot, ()
-    text = f"the log could not be written: {event.reason}; the camera was not touched"
-    return closed_unrun(slot, Outcome.ERROR, "ledger.write_failed", text, now)
+    text = sentence("the log could not be written: {reason}; the camera was not touched", reason=event.reason)
+    return closed_unrun(slot, ended_by(Outcome.ERROR, "ledger.write_failed", text), now)
 
 
 def left_before_worker(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
     """The camera was pulled out before its run."""
     slot = replace(slot, device=None, left_at_s=now.at_s, left_mode=admission.mode_of(slot))
-    text = "the camera was unplugged before its run"
-    return closed_unrun(slot, Outcome.ABORTED, "operator.unplugged", text, now)
+    text = sentence("the camera was unplugged before its run")
+    return closed_unrun(slot, ended_by(Outcome.ABORTED, "operator.unplugged", text), now)
 
 
 def cancelled_before_worker(slot: Slot, _event: CancelAsked, now: Moment, _terms: Terms) -> Stepped:
     """A request to end the run before it started."""
-    text = "the run was cancelled before it started"
-    return closed_unrun(slot, Outcome.ABORTED, "operator.cancelled", text, now)
+    text = sentence("the run was cancelled before it started")
+    return closed_unrun(slot, ended_by(Outcome.ABORTED, "operator.cancelled", text), now)
 
 
 def stopped_before_worker(slot: Slot, _event: LineStopped, now: Moment, _terms: Terms) -> Stepped:
     """The line ends before the run started."""
-    text = "the station was stopped before the run"
-    return closed_unrun(slot, Outcome.ABORTED, "operator.cancelled", text, now)
+    text = sentence("the station was stopped before the run")
+    return closed_unrun(slot, ended_by(Outcome.ABORTED, "operator.cancelled", text), now)
 
 
 def batch_changed(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) -> Stepped:
@@ -101,7 +103,7 @@ def doubled_before_worker(slot: Slot, event: Doubled, now: Moment, terms: Terms)
     assert slot.run is not None
     slot = replace(slot, run=replace(slot.run, identified=False))
     if refusal := unidentified_refusal(event.serial, event.places, terms):
-        return closed_unrun(slot, Outcome.ERROR, *refusal, now)
+        return closed_unrun(slot, Verdict(Outcome.ERROR, refusal), now)
     return slot, ()
 
 
@@ -130,7 +132,7 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     if is_another(slot, device):
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
-        return slot, (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", ANOTHER)), *held)
+        return slot, (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", ANOTHER))), *held)
     told: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
     if slot.phase is Phase.AWAY:
         return slot, told
@@ -163,14 +165,14 @@ def doubled_working(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> St
     assert slot.run is not None
     slot = replace(slot, run=replace(slot.run, identified=False))
     refusal = unidentified_refusal(event.serial, event.places, terms)
-    return slot, (TellWorker(CancelRun(Outcome.ERROR, *refusal)),) if refusal else ()
+    return slot, (TellWorker(CancelRun(Verdict(Outcome.ERROR, refusal))),) if refusal else ()
 
 
 def moved_away(slot: Slot, _event: MovedAway, _now: Moment, _terms: Terms) -> Stepped:
     """The camera is in another slot: its application will not come back here."""
     if not slot.lost:
         return slot, ()
-    return replace(slot, moved=True), (TellWorker(CancelRun(Outcome.ABORTED, "operator.unplugged", MOVED)),)
+    return replace(slot, moved=True), (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", MOVED))),)
 
 
 def progressed(slot: Slot, event: Progressed, _now: Moment, _terms: Terms) -> Stepped:
@@ -203,17 +205,16 @@ def ended(slot: Slot, event: RunEnded, now: Moment, _terms: Terms) -> Stepped:
         notes=(*slot.run.notes, *event.notes),
     )
     slot = replace(slot, run=run, fickle=event.left_by_itself)
-    slot, effects = closed(slot, slot.attempts, event.outcome, event.code, event.message, now)
+    slot, effects = closed(slot, slot.attempts, event.verdict, now)
     return slot, (FreeWorker(), *effects)
 
 
 def worker_died(slot: Slot, _event: WorkerDied, now: Moment, _terms: Terms) -> Stepped:
     """The worker's process ended in the middle of the run."""
-    outcome, code, text = Outcome.ERROR, "worker.died", "the worker process of this slot ended unexpectedly"
-    if slot.cancelled:
-        outcome, code, text = CANCELLED.outcome, CANCELLED.code, CANCELLED.message
-    attempts = (*slot.attempts, found_attempt(slot, outcome, code, text, now))
-    slot, effects = closed(slot, attempts, outcome, code, text, now)
+    text = sentence("the worker process of this slot ended unexpectedly")
+    verdict = CANCELLED.verdict if slot.cancelled else ended_by(Outcome.ERROR, "worker.died", text)
+    attempts = (*slot.attempts, found_attempt(slot, verdict, now))
+    slot, effects = closed(slot, attempts, verdict, now)
     return slot, (FreeWorker(dead=True), *effects)
 
 
@@ -247,7 +248,8 @@ def not_committed(slot: Slot, event: RunNotCommitted, now: Moment, terms: Terms)
     if slot.run is None or slot.run.run_id != event.run.run_id:
         return slot, ()
     run = event.run
-    text = f"{event.reason} (the run itself: {run.outcome} {run.code or ''})".strip()
+    itself = f"{run.outcome} {run.code or ''}".strip()
+    text = sentence("{reason} (the run itself: {outcome})", reason=event.reason, outcome=itself)
     failed = replace(run, outcome=Outcome.ERROR, code="ledger.write_failed", message=text)
     return _reported(slot, failed, now, terms)
 
@@ -257,7 +259,7 @@ def _reported(slot: Slot, run: RunRecord, now: Moment, terms: Terms) -> Stepped:
     report = Report(run)
     if slot.taken_out:
         slot = replace(slot, arrival=None).enters(
-            Phase.EMPTY if slot.device is None else Phase.FOREIGN, SlotState.TAKEN_OUT, None, admission.OUT
+            Phase.EMPTY if slot.device is None else Phase.FOREIGN, SlotState.TAKEN_OUT, None, left_alone.OUT
         )
         return slot, (report,)
     if slot.arrival is not None:

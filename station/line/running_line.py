@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from station.control.wire import LineStatus
@@ -11,7 +11,7 @@ from station.line.dispatcher import Dispatcher, Listeners
 from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.events import LedgerReply
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 from station.process_facts import step_forward
 
 
@@ -40,7 +40,7 @@ class Line:
         `on_ready` is called once cameras may arrive, in a thread of its own: the line listens, and its holder can hold.
         """
         dispatcher = self._dispatcher
-        dispatcher.on_ready = on_ready
+        dispatcher.holds.on_ready = on_ready
         # The child processes have their parent by now, and do not inherit this; the watcher's thread does.
         step_forward()
         try:
@@ -97,9 +97,12 @@ class Line:
         """Use a slot again that was taken out; `place` is its name or its port path."""
         self._dispatcher.post(partial(self._dispatcher.restore_slot, place))
 
-    def rerun(self, port_path: str) -> None:
-        """Run the camera that is in a slot once more."""
-        self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
+    def rerun(self, port_paths: Sequence[str]) -> dict[RerunWay, list[str]]:
+        """Run the cameras in these slots once more; what becomes of it as things stand, by the slots' names."""
+        ways = self._dispatcher.rerun_ways(port_paths)
+        for port_path in port_paths:
+            self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
+        return ways
 
     def stop(self, *, abort: bool = False) -> None:
         """Take no new camera; running ones finish, or end now with `abort`."""

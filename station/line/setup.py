@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from station.errors import StationError
 from station.model.batches import Batch
@@ -68,6 +68,12 @@ class LineSetup:
     """Somebody looks at a screen: what stops a line without one pauses it."""
     workers_spare: int = 2
     stop_after: int | None = None
+    application: Literal["leave", "take", "enter"] = "leave"
+    """A camera that runs its application: left alone, taken unless it passed, or taken in any case."""
+    bootloader_timeout_s: float = 15.0
+    """How long a camera that was asked into its bootloader may take to be there."""
+    power_cycle: str = ""
+    """The command that cycles the power of a port; "" where the hubs cannot."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything

@@ -26,6 +26,8 @@ class Phase(Enum):
     """What is there is left alone: no slot, another board, a slot that was taken out, a line that takes no camera."""
     APPLICATION = auto()
     """A camera that runs its application, without a run."""
+    ENTERING = auto()
+    """That camera was asked into its bootloader: it may go and come."""
     ASKING = auto()
     """The log is asked what it knows of the unit."""
     HOLDING = auto()
@@ -50,7 +52,7 @@ WORKING = (Phase.RUNNING, Phase.AWAY, Phase.GONE)
 WAITING = (Phase.OPENING, Phase.QUEUED)
 """A run is open, and no worker has it."""
 IDLE = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
-"""No run is open."""
+"""No run is open, and no camera is waited for."""
 
 STATE_OF_OUTCOME = {
     Outcome.PASS: SlotState.PASSED,
@@ -62,6 +64,7 @@ STATE_OF_OUTCOME = {
 _STATE_OF_PHASE = {
     Phase.EMPTY: SlotState.EMPTY,
     Phase.APPLICATION: SlotState.APPLICATION,
+    Phase.ENTERING: SlotState.ENTERING,
     Phase.ASKING: SlotState.HOLDING,
     Phase.HOLDING: SlotState.HOLDING,
     Phase.OPENING: SlotState.WAITING,
@@ -106,6 +109,22 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A camera that is wanted in its bootloader.
+
+    `device` is the application that was asked, None where the port was empty. `until_s` is when the wait for the answer
+    ends, and once there is one (`answered`) the wait for the bootloader. `reason` says what went wrong so far.
+    """
+
+    device: Device | None
+    until_s: float
+    answered: bool = False
+    power: bool = False
+    """The power of its port was asked for, the application no more."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One physical port. `name` is the port path where the port is no slot (`in_line` False)."""
 
@@ -116,8 +135,14 @@ class Slot:
     device: Device | None = None
     left_at_s: float = float("-inf")
     left_mode: DeviceMode | None = None
-    """What the device was that left last."""
+    """What the device was that left last. A camera that was sent into its bootloader counts as one that was there."""
     arrival: Arrival | None = None
+    entry: Entry | None = None
+    """In ENTERING alone."""
+    undecided: bool = False
+    """The log is asked whether the application here is to be taken."""
+    settled: bool = False
+    """The camera of this insertion had its run here, or was taken by itself: that is done once."""
     run: RunRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     bootloader: str = ""
@@ -145,6 +170,11 @@ class Slot:
     def busy(self) -> bool:
         """Whether a run is open or not in the log yet."""
         return self.run is not None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether something is still to come of the camera here: a line that ends waits for it."""
+        return self.busy or self.arrival is not None or self.entry is not None or self.undecided
 
     @property
     def view(self) -> SlotView:

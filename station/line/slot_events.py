@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from station.errors import StationError
 from station.flash.messages import (
     AttemptEnded,
+    BootloaderEntered,
+    BootloaderNotEntered,
     CameraHeld,
     CameraNotHeld,
     CancelRun,
     HoldWanted,
     PortChanged,
+    PowerCycled,
+    PowerNotCycled,
     Progressed,
     RunEnded,
 )
@@ -55,10 +59,12 @@ class LogAnswered:
 
 @dataclass(frozen=True, slots=True)
 class UnitFound:
-    """The log knows whose application this is."""
+    """What the log knows of an application: the serial of its unit, "" where it does not know it; and whether that is
+    not to be taken out of its application by itself, because it passed or was set aside."""
 
     device: Device
     serial: str
+    is_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,10 @@ SlotEvent = (
     | Left
     | LogAnswered
     | UnitFound
+    | BootloaderEntered
+    | BootloaderNotEntered
+    | PowerCycled
+    | PowerNotCycled
     | HolderAnswered
     | Doubled
     | MovedAway
@@ -170,9 +180,23 @@ class AskLog:
 
 @dataclass(frozen=True, slots=True)
 class FindUnit:
-    """Ask the log whose application this is: `UnitFound`, where it knows."""
+    """Ask the log whose application this is: `UnitFound`."""
 
     device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class AskApplication:
+    """Have this application asked to go into its bootloader: `BootloaderEntered` or `BootloaderNotEntered`."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePower:
+    """Have the power of the port turned off and on again: `PowerCycled` or `PowerNotCycled`."""
+
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +269,8 @@ class StopLine:
 Effect = (
     AskLog
     | FindUnit
+    | AskApplication
+    | CyclePower
     | Hold
     | Submit
     | StartWorker

@@ -13,18 +13,21 @@ from dataclasses import dataclass, field
 
 from station.model.runs import Outcome, RunRecord
 from station.model.units import unit_key
+from station.problem import sentence
 
 UNIDENTIFIED = ("identity.default_serial", "identity.duplicate_serial")
 """Codes of cameras that are refused for their serial: ERROR, and yet about what was plugged in."""
 
 
 WHAT_TO_CHECK = {
-    "boot.": "whether the bundle is the one for these cameras, and boot_timeout_s",
-    "dfu.": "whether the bundle is the one for these cameras, and the hubs' power supply",
-    "identity.": "which lot these cameras are of: they are not what the bundle was made for, or have no serials",
-    "mram.": "which lot these cameras are of: their external memory, and the setting mram",
-    "usb.": "the hubs, their power supply and their cables",
-    "verify.": "the hubs' power supply and cables, and which external memory this lot has",
+    "boot.": sentence("whether the bundle is the one for these cameras, and boot_timeout_s"),
+    "dfu.": sentence("whether the bundle is the one for these cameras, and the hubs' power supply"),
+    "identity.": sentence(
+        "which lot these cameras are of: they are not what the bundle was made for, or have no serials"
+    ),
+    "mram.": sentence("which lot these cameras are of: their external memory, and the setting mram"),
+    "usb.": sentence("the hubs, their power supply and their cables"),
+    "verify.": sentence("the hubs' power supply and cables, and which external memory this lot has"),
 }
 """By the beginning of a code."""
 
@@ -32,7 +35,7 @@ WHAT_TO_CHECK = {
 def what_to_check(code: str) -> str:
     """What to look at where many cameras fail with one code."""
     found = (text for prefix, text in WHAT_TO_CHECK.items() if code.startswith(prefix))
-    return next(found, "the bundle, the settings and the bench")
+    return next(found, sentence("the bundle, the settings and the bench"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ class StopPolicy:
         limit = self._limits.errors
         if run.outcome is not Outcome.ERROR or not limit or self._errors < limit:
             return None
-        return StopForErrors(f"{limit} station errors in a row, the last one {run.code}: {run.message}")
+        last = sentence("{code}: {what}", code=run.code, what=run.message)
+        return StopForErrors(sentence("{count} station errors in a row, the last one {error}", count=limit, error=last))
 
     def _count_failure(self, run: RunRecord) -> Consequence | None:
         failed = run.outcome is Outcome.FAIL or run.code in UNIDENTIFIED
@@ -131,9 +135,12 @@ class StopPolicy:
         if not limit or count < limit:
             return None
         self.resumed()
-        text = (
-            f"{count} cameras in a row failed with {run.code}, the last one in {run.slot}: "
-            f"check {what_to_check(run.code)}"
+        text = sentence(
+            "{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}",
+            count=count,
+            code=run.code,
+            slot=run.slot,
+            reason=what_to_check(run.code),
         )
         return PauseForFailures(run.code, count, text)
 
@@ -152,8 +159,11 @@ class StopPolicy:
         if not limit or len(count.units) < limit or not count.others_passed:
             return None
         del self._slots[run.port_path]
-        text = (
-            f"slot {run.slot} was taken out: {limit} different cameras failed here in a row while others passed. "
-            f"Check its cable, port and hub, then: station slots restore {run.slot}"
+        text = sentence(
+            "slot {slot} was taken out: {count} different cameras failed here in a row while others passed. "
+            "Check its cable, port and hub, then: station slots restore {name}",
+            slot=run.slot,
+            count=limit,
+            name=run.slot,
         )
         return TakeSlotOut(run.port_path, text)

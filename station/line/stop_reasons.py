@@ -23,6 +23,8 @@ class Stopping:
         self._abort_at_s: float | None = None
         self.listed = False
         self.accepting = True
+        self.returning = True
+        """Whether a camera that was asked into its bootloader is still taken when it comes."""
         self.runs = 0
         self.reason: StationError | None = None
         """Why the line stopped by itself, None while it did not."""
@@ -32,14 +34,18 @@ class Stopping:
         """Whether no new camera is taken and none will be."""
         return not self.accepting
 
+    def refuse_arrivals(self) -> None:
+        """Take no camera that was not there yet."""
+        self.accepting = False
+
     def refuse_new(self) -> None:
         """Take no new camera."""
-        self.accepting = False
+        self.accepting = self.returning = False
 
     def stop_because(self, reason: StationError) -> None:
         """The line stops by itself; the first reason is the one that is reported."""
         self.reason = self.reason or reason
-        self.accepting = False
+        self.refuse_new()
 
     def abort(self) -> None:
         """Running cameras are to end now."""
@@ -63,5 +69,5 @@ class Stopping:
         if run.code == "ledger.write_failed":
             self.stop_because(LedgerError("ledger.write_failed", run.message))
         if self._stop_after is not None and self.runs >= self._stop_after:
-            self.accepting = False
+            self.refuse_new()
         return self._policy.count(run)

@@ -1,6 +1,7 @@
 """The slot machine: `step` takes a slot, what happened, and says how the slot stands then and what is to be done.
 
-Pure: no I/O, no clock, no thread. The rules, by the names of `TABLE`'s functions in `admission` and `run_rules`:
+Pure: no I/O, no clock, no thread. The rules, by the names of
+`TABLE`'s functions in `admission`, `entering`, `run_rules` and `slot_requests`:
 
 1.  A device that is announced twice is one device. A new one on a port that still has one means that the old one left.
 2.  A camera in its bootloader is held at once, and asked about in the log meanwhile. Where the log alone decides which
@@ -19,6 +20,8 @@ Pure: no I/O, no clock, no thread. The rules, by the names of `TABLE`'s function
 9.  Two cameras with one serial at once are not identified: refused or run by their ports, as the setting says.
 10. A camera that left the bus blocks nothing: the slot is empty, or waits only for a worker or the log to answer.
 11. A slot that was taken out, or a line that has stopped, leaves new cameras alone.
+12. A camera that runs its application is asked into its bootloader where somebody wants it run again; by itself once
+    an insertion, where the setting says so and it has not passed. It is waited for within limits.
 
 What the table does not name changes nothing: late answers, facts of a run that is over, requests that come too late.
 """
@@ -28,8 +31,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from station.flash.messages import AttemptEnded, HoldWanted, Progressed, RunEnded
-from station.line import admission, run_rules
+from station.flash.messages import (
+    AttemptEnded,
+    BootloaderEntered,
+    BootloaderNotEntered,
+    HoldWanted,
+    PowerCycled,
+    PowerNotCycled,
+    Progressed,
+    RunEnded,
+)
+from station.line import admission, entering, run_rules, slot_requests
 from station.line.line_terms import Terms
 from station.line.slot import IDLE, WAITING, WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
@@ -61,12 +73,14 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     Arrived: {
         **dict.fromkeys(IDLE, admission.received),
         **dict.fromkeys(WORKING, run_rules.came_back),
+        Phase.ENTERING: entering.arrived,
         Phase.CLOSING: admission.received_early,
     },
     Left: {
         **dict.fromkeys(IDLE, admission.left),
         **dict.fromkeys(WAITING, run_rules.left_before_worker),
         **dict.fromkeys(WORKING, run_rules.left_worker),
+        Phase.ENTERING: entering.left,
         Phase.CLOSING: admission.left_early,
     },
     LogAnswered: {Phase.ASKING: admission.log_answered, Phase.HOLDING: admission.log_answered},
@@ -76,8 +90,12 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
         Phase.CLOSING: admission.held_early,
         **dict.fromkeys(WORKING, run_rules.held_again),
     },
-    UnitFound: {Phase.APPLICATION: admission.unit_found},
-    Ticked: {Phase.ASKING: admission.ticked},
+    UnitFound: {Phase.APPLICATION: admission.unit_found, Phase.ENTERING: entering.unit_found},
+    BootloaderEntered: {Phase.ENTERING: entering.entered},
+    BootloaderNotEntered: {Phase.ENTERING: entering.not_entered},
+    PowerCycled: {Phase.ENTERING: entering.power_cycled},
+    PowerNotCycled: {Phase.ENTERING: entering.power_not_cycled},
+    Ticked: {Phase.ASKING: admission.ticked, Phase.ENTERING: entering.ticked},
     Doubled: {
         **dict.fromkeys(IDLE, admission.doubled),
         **dict.fromkeys(WAITING, run_rules.doubled_before_worker),
@@ -99,16 +117,17 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
         **dict.fromkeys(WAITING, run_rules.cancelled_before_worker),
         **dict.fromkeys(WORKING, run_rules.cancelled_working),
     },
-    RerunAsked: dict.fromkeys(IDLE, admission.rerun_asked),
+    RerunAsked: dict.fromkeys(IDLE, slot_requests.rerun_asked),
     BatchChanged: dict.fromkeys(WAITING, run_rules.batch_changed),
     LineStopped: {
-        **dict.fromkeys(IDLE, admission.line_stopped),
+        **dict.fromkeys(IDLE, slot_requests.line_stopped),
+        Phase.ENTERING: entering.stopped,
         **dict.fromkeys(WAITING, run_rules.stopped_before_worker),
         **dict.fromkeys(WORKING, run_rules.stopped_working),
         Phase.CLOSING: admission.forgotten,
     },
-    TakenOut: dict.fromkeys(Phase, admission.taken_out),
-    Restored: dict.fromkeys(Phase, admission.restored),
+    TakenOut: dict.fromkeys(Phase, slot_requests.taken_out),
+    Restored: dict.fromkeys(Phase, slot_requests.restored),
 }
 """What follows from each kind of event in each phase. A pair that is not here changes nothing."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from station.problem import as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +17,9 @@ class Notice:
     code: str
     message: str
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The notice as it goes over the line's socket."""
-        return {"slot": self.slot, "port_path": self.port_path, "code": self.code, "message": self.message}
+        return {"slot": self.slot, "port_path": self.port_path, "code": self.code, "message": as_json(self.message)}
 
     @property
     def line(self) -> str:

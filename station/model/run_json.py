@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
+from station.problem import restored
 
 
 def run_from_json(data: Mapping[str, Any]) -> RunRecord:
@@ -39,7 +40,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         duration_s=None if data["duration_s"] is None else float(data["duration_s"]),
         outcome=None if data["outcome"] is None else Outcome(data["outcome"]),
         code=data["code"],
-        message=str(data.get("message", "")),
+        message=_message(data),
         verified=bool(data.get("verified", False)),
         boot_confirmed=bool(data.get("boot_confirmed", False)),
         station_version=str(data.get("station_version", "")),
@@ -53,6 +54,10 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
     )
 
 
+def _message(data: Mapping[str, Any]) -> str:
+    return restored(str(data.get("message", "")), data.get("message_form"), data.get("message_values"))
+
+
 def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
     return AttemptRecord(
         attempt_id=str(data["attempt_id"]),
@@ -62,7 +67,7 @@ def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
         phase=str(data["phase"]),
         started_at=_time(data["started_at"]),
         duration_s=float(data["duration_s"]),
-        message=str(data.get("message", "")),
+        message=_message(data),
         mram_initialized=bool(data.get("mram_initialized", False)),
         images=tuple(_image(image) for image in data["images"]),
         notes=tuple(str(note) for note in data.get("notes", ())),

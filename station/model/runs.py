@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from station.model.recipes import Recipe
+from station.problem import stored_parts
 
 
 class Outcome(StrEnum):
@@ -101,6 +102,13 @@ class ImageRecord:
         }
 
 
+def _message_json(message: str) -> dict[str, Any]:
+    """The English sentence, and what it was made of: another language can be made of that, and a program need not read
+    the sentence."""
+    form, values = stored_parts(message)
+    return {"message": str(message), "message_form": form, "message_values": values}
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One pass through the phases. `phase` is the last entered; `notes` say what a code cannot (a reset retried)."""
@@ -127,7 +135,7 @@ class AttemptRecord:
             "phase": self.phase,
             "started_at": self.started_at.isoformat(),
             "duration_s": round(self.duration_s, 6),
-            "message": self.message,
+            **_message_json(self.message),
             "mram_initialized": self.mram_initialized,
             "notes": list(self.notes),
             "images": [image.to_json() for image in self.images],
@@ -200,7 +208,7 @@ class RunRecord:
             "duration_s": None if self.duration_s is None else round(self.duration_s, 6),
             "outcome": None if self.outcome is None else str(self.outcome),
             "code": self.code,
-            "message": self.message,
+            **_message_json(self.message),
             "verified": self.verified,
             "boot_confirmed": self.boot_confirmed,
             "attempts": [attempt.to_json() for attempt in self.attempts],

@@ -19,6 +19,8 @@ class SlotState(StrEnum):
 
     EMPTY = "empty"
     APPLICATION = "application"
+    ENTERING = "entering"
+    """Its application was asked into the bootloader, or its port's power is being cycled for that."""
     NOT_A_SLOT = "not_a_slot"
     TAKEN_OUT = "taken_out"
     HOLDING = "holding"
@@ -30,6 +32,22 @@ class SlotState(StrEnum):
     ERROR = "error"
     ABORTED = "aborted"
     SKIPPED = "skipped"
+
+
+class RerunWay(StrEnum):
+    """What becomes of a request to run the camera in a slot once more."""
+
+    RERUN = "rerun"
+    """It is in its bootloader: its run begins."""
+    ENTERING = "entering"
+    """It is asked into its bootloader, or its port's power is cycled. Whether it comes is seen in the slot."""
+    REPLUG = "replug"
+    """It is off the bus, and only a hand on its cable helps."""
+    RUNNING = "running"
+    """Its run has begun already, or is not in the log yet."""
+    LEFT_ALONE = "left_alone"
+    """No slot, a slot that was taken out, another board, or a line that takes no camera."""
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ was aborted, so such an attempt's phase is an ERROR; the record's own outcome st
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from station.json_lines import text_line
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 
 _FIGURES = (
@@ -27,7 +27,7 @@ def openhtf_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
     """One JSON object a line, ASCII."""
     for run in runs:
         if run.outcome not in (None, Outcome.SKIPPED):
-            yield json.dumps(openhtf_record(run)) + "\n"
+            yield text_line(openhtf_record(run))
 
 
 def openhtf_record(run: RunRecord) -> dict[str, Any]:

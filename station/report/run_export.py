@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 
 from station.errors import UsageError
+from station.json_lines import text_line
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import csv_cell
 from station.report.openhtf import openhtf_lines
@@ -89,7 +89,7 @@ def export_lines(runs: Iterable[RunRecord], export_format: str) -> Iterator[str]
 def jsonl_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
     """One JSON object a run, with its attempts and their images; ASCII, so no program can misread it."""
     for run in runs:
-        yield json.dumps(run.to_json()) + "\n"
+        yield text_line(run.to_json())
 
 
 def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:

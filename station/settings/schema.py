@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import fields
@@ -72,6 +73,18 @@ def _recipe_name(value: str) -> str:
     if not _RECIPE_NAME.fullmatch(value):
         raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
     return value
+
+
+def _power_cycle(command: str) -> str:
+    """A command line whose words name the port: another port's camera must not lose its power."""
+    words = shlex.split(command)  # an open quotation mark is a ValueError
+    unknown = re.sub(r"\{(hub|port|port_path)\}", "", command)
+    if "{" in unknown or "}" in unknown:
+        raise ValueError("only {hub}, {port} and {port_path} may stand in braces")
+    named = {name for name in ("{hub}", "{port}", "{port_path}") if any(name in word for word in words)}
+    if words and "{port_path}" not in named and not {"{hub}", "{port}"} <= named:
+        raise ValueError("the command must name the port: {hub} and {port}, or {port_path}")
+    return command
 
 
 def _steps(steps: list[str]) -> list[str]:
@@ -159,6 +172,8 @@ class RunSection(_Section):
     )
     max_runs: int = Field(default=_OPTIONS.max_runs, ge=1, le=1000, description="a whole number from 1 to 1000")
     unidentified: Literal["refuse", "flash"] = Field(default=_OPTIONS.unidentified, description='"refuse" or "flash"')
+    application: Literal["leave", "take"] = Field(default="leave", description='"leave" or "take"')
+    bootloader_timeout_s: float = Field(default=15.0, gt=0, le=600, description="seconds, more than 0 and at most 600")
     purpose: Literal["production", "rework", "engineering", "verification"] = Field(
         default="production", description='"production", "rework", "engineering" or "verification"'
     )
@@ -184,6 +199,9 @@ class LineSection(_Section):
         default=3, ge=0, le=1000, description="a whole number from 0 (never take a slot out) to 1000"
     )
     workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
+    power_cycle: Annotated[Text, AfterValidator(_power_cycle)] = Field(
+        default="", max_length=400, description="a command with {port} and {hub}, or {port_path}; empty: none"
+    )
 
 
 class WebSection(_Section):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import json
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from station.errors import SettingsError, StationError
+from station.json_lines import LineBuffer, line_of, object_of
 from station.sim.camera import Camera
 from station.sim.faults import Fault
 from station.sim.hub import Hub
@@ -26,6 +26,7 @@ from station.sim.vhci import KernelHost, kernel_port_path, kernel_tty
 from station.sim.virtual_host import VirtualHost, Watcher
 
 _OFF_S = 0.2
+_RECEIVE_BYTES = 1 << 16
 
 COMMANDS: dict[str, set[str]] = {
     "watch": set(),
@@ -159,11 +160,14 @@ class Control:
         watchers: list[Watcher] = []
         sending = threading.Lock()
         try:
-            with sock, sock.makefile("rb") as lines:
-                for line in lines:
-                    self._answer(line, sock, sending, watchers)
-        except OSError:
-            return
+            with sock:
+                buffer = LineBuffer()
+                while received := sock.recv(_RECEIVE_BYTES):
+                    buffer.take(received)
+                    for line in buffer.lines():
+                        self._answer(line, sock, sending, watchers)
+        except (OSError, ValueError):
+            return  # gone, or it sends a line without an end
         finally:
             for watcher in watchers:
                 assert isinstance(self._host, VirtualHost)
@@ -173,9 +177,7 @@ class Control:
     def _answer(self, line: bytes, sock: socket.socket, sending: threading.Lock, watchers: list[Watcher]) -> None:
         """One line. For `watch` the events are the answer."""
         try:
-            command = json.loads(line)
-            if not isinstance(command, dict):
-                raise _refused("a command is a JSON object")
+            command = object_of(line)
             if command.get("do") == "watch":
                 watchers.append(self._watch(sock, sending))
                 return
@@ -203,7 +205,7 @@ def _forward(watcher: Watcher, sock: socket.socket, sending: threading.Lock) -> 
 
 def _send(sock: socket.socket, sending: threading.Lock, answer: Mapping[str, Any]) -> None:
     with sending:
-        sock.sendall(json.dumps(answer).encode() + b"\n")
+        sock.sendall(line_of(answer))
 
 
 def _delivered(data: bytes, form: str, path: str | None) -> dict[str, Any]:

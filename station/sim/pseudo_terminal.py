@@ -83,7 +83,8 @@ class PseudoTerminal:
             if data:
                 camera.take_serial(data)
             self._waiting = (self._waiting + (port.give(_WAITING_LIMIT_BYTES) or b""))[-_WAITING_LIMIT_BYTES:]
-            changed = camera.due_s != due_s
+            # A fault may have cut the power: the host must see that the camera left.
+            changed = camera.due_s != due_s or camera.connection != self._connection
         if self._waiting:
             with contextlib.suppress(BlockingIOError):
                 self._waiting = self._waiting[os.write(self._master, self._waiting) :]

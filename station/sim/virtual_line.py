@@ -6,11 +6,9 @@ The cameras are split over a few processes (shards), because one interpreter can
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from station.errors import StationError
+from station.json_lines import JsonSocket
 from station.sim.faults import Fault
 from station.sim.partitions import alt_of
 from station.sim.serve import CONTROL_SOCKET
@@ -43,21 +42,17 @@ class ControlClient:
     """One connection to a bench's control socket. Every answer is waited for `limit_s` at most."""
 
     def __init__(self, folder: str, limit_s: float = _ANSWER_LIMIT_S) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(limit_s)
-        self._socket.connect(os.path.join(folder, CONTROL_SOCKET))
-        self._lines = self._socket.makefile("rb")
+        self._link = JsonSocket.connected(os.path.join(folder, CONTROL_SOCKET), limit_s)
 
     def send(self, command: Mapping[str, Any]) -> None:
         """Send one command and do not wait (`watch`: read with `read`)."""
-        self._socket.sendall(json.dumps(command).encode() + b"\n")
+        self._link.send(command)
 
     def read(self) -> dict[str, Any]:
         """The next line; SimulationError when the bench is gone, TimeoutError after the limit."""
-        line = self._lines.readline()
-        if not line:
+        answer = self._link.read()
+        if answer is None:
             raise SimulationError("the simulation closed its control socket")
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def ask(self, do: str, **keys: Any) -> dict[str, Any]:
@@ -70,8 +65,7 @@ class ControlClient:
 
     def close(self) -> None:
         """Hang up."""
-        self._lines.close()
-        self._socket.close()
+        self._link.close()
 
 
 class _Shard:

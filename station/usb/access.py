@@ -35,3 +35,15 @@ class UsbAccess:
     def control_sockets(self) -> tuple[str, ...]:
         """The sockets that tell what is plugged in, one for each directory."""
         return tuple(os.path.join(directory, CONTROL_SOCKET) for directory in self.directories)
+
+
+def tty_of(access: UsbAccess, port_path: str) -> str | None:
+    """The node of the serial port that the camera in this place shows now, on either bus; None where it has none."""
+    # Only a worker that speaks to an application needs what these load.
+    if access.kind == "usbip":
+        from station.usb.usbip.virtual_tty import find_virtual_tty
+
+        return find_virtual_tty(access, port_path)
+    from station.usb.tty import find_tty
+
+    return find_tty(port_path)

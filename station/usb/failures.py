@@ -6,6 +6,7 @@ import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
 from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError
+from station.problem import sentence
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
@@ -47,24 +48,26 @@ def set_interface_reply(error: OSError | NotImplementedError, waited_s: float) -
 
 def transfer_failure(number: int, what: str, error: Exception) -> UsbError:
     """The error for a transfer outside the DFU engine; `what` begins the message."""
-    return UsbError(_CODES.get(number, "usb.io"), f"{what}: {error}")
+    return UsbError(_CODES.get(number, "usb.io"), sentence("{what}: {error}", what=what, error=error))
 
 
 def open_failure(error: OSError, node: str) -> StationError:
     """The error for a device that cannot be opened; `node` is its name on this machine."""
     number = errno_of(error)
     if number in _REFUSED:
-        return UsbAccessError("usb.access_denied", f"no permission to open {node}")
+        return UsbAccessError("usb.access_denied", sentence("no permission to open {node}", node=node))
     if number in _GONE:
-        return UsbError("usb.disconnected", f"the camera left the bus before it could be opened ({node})")
-    return UsbError("usb.io", f"{node} cannot be opened: {error}")
+        return UsbError(
+            "usb.disconnected", sentence("the camera left the bus before it could be opened ({node})", node=node)
+        )
+    return UsbError("usb.io", sentence("{node} cannot be opened: {error}", node=node, error=error))
 
 
 def claim_failure(error: OSError, node: str) -> StationError:
     """The error for a device whose interface 0 cannot be claimed. ENOENT: the kernel has not configured it (yet)."""
     number = errno_of(error)
     if number == errno.ENOENT:
-        return UsbError("usb.io", f"the camera is not configured ({node})")
+        return UsbError("usb.io", sentence("the camera is not configured ({node})", node=node))
     if number == errno.EBUSY:
-        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
+        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     return open_failure(error, node)

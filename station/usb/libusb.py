@@ -21,6 +21,7 @@ from typing import Any
 
 from station.errors import UsbAccessError
 from station.model.devices import Device
+from station.problem import sentence
 
 PACKAGED_LIBRARY = "libusb-1.0.so"
 
@@ -122,7 +123,8 @@ def _libusb() -> Libusb:
         loaded = _load(library)
         if loaded is not None:
             return loaded
-    raise UsbAccessError("usb.no_libusb", "libusb 1.0 cannot be loaded: neither libusb-package's nor the system's")
+    text = sentence("libusb 1.0 cannot be loaded: neither libusb-package's nor the system's")
+    raise UsbAccessError("usb.no_libusb", text)
 
 
 def _libraries() -> Iterator[str]:

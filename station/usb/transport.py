@@ -18,6 +18,7 @@ from station.dfu.actions import DONE, Action, Broken, ControlIn, ControlOut, Dat
 from station.dfu.dfu_protocol import REQUEST_TYPE_IN, REQUEST_TYPE_OUT
 from station.errors import UsbError
 from station.model.devices import Device
+from station.problem import sentence
 from station.usb import usb_descriptors
 from station.usb.access import UsbAccess
 from station.usb.failures import (
@@ -116,7 +117,7 @@ class Transport:
         try:
             self._backend.reset_device(self._handle)
         except (OSError, NotImplementedError) as error:
-            failure = transfer_failure(errno_of(error), "the port could not be reset", error)
+            failure = transfer_failure(errno_of(error), sentence("the port could not be reset"), error)
             if failure.code != "usb.disconnected":
                 raise failure from error
 
@@ -178,14 +179,16 @@ class Transport:
                 self._handle, _REQUEST_TYPE_STANDARD_IN, _GET_DESCRIPTOR, kind << 8 | index, language, room, timeout_ms
             )
         except (OSError, NotImplementedError) as error:
-            raise transfer_failure(errno_of(error), "a descriptor could not be read", error) from error
+            raise transfer_failure(errno_of(error), sentence("a descriptor could not be read"), error) from error
         return bytes(view[:moved])
 
     def _decoded(self, what: str, decode: Callable[[bytes], Decoded], read: Callable[[], bytes]) -> Decoded:
         try:
             return decode(read())
         except ValueError as error:
-            raise UsbError("usb.io", f"the camera's {what} descriptor makes no sense: {error}") from error
+            raise UsbError(
+                "usb.io", sentence("the camera's {kind} descriptor makes no sense: {error}", kind=what, error=error)
+            ) from error
 
 
 def prepare(access: UsbAccess) -> None:

@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
 import serial
@@ -19,6 +20,7 @@ import serial
 from station.app.exchange import PORT_GONE, Heard, Listen, PortAction, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.app.omv_protocol import PROTOCOL_RATE
 from station.errors import ApplicationError, StationError, UsbAccessError, UsbBusyError
+from station.problem import sentence
 from station.usb.ports import parse_port_path
 
 SYSFS: Final = "/sys/bus/usb/devices"
@@ -45,16 +47,23 @@ def find_tty(port_path: str, root: str = SYSFS) -> str | None:
     return None
 
 
-def wait_for_tty(port_path: str, limit_s: float, root: str = SYSFS) -> str:
-    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`."""
+def wait_for_tty(
+    port_path: str, limit_s: float, root: str = SYSFS, *, find: Callable[[], str | None] | None = None
+) -> str:
+    """The same, as soon as the kernel and udev have made it. ApplicationError `test.no_port` after `limit_s`.
+
+    `find` looks elsewhere (`station.usb.access.tty_of`), and may raise to end the wait.
+    """
     end_s = time.monotonic() + limit_s
     while True:
-        node = find_tty(port_path, root)
+        node = find_tty(port_path, root) if find is None else find()
         # udev gives the permissions a moment after the kernel made the node.
         if node is not None and (os.access(node, os.R_OK | os.W_OK) or time.monotonic() >= end_s):
             return node
         if time.monotonic() >= end_s:
-            raise ApplicationError("test.no_port", f"the camera in {port_path} has no serial port")
+            raise ApplicationError(
+                "test.no_port", sentence("the camera in {port_path} has no serial port", port_path=port_path)
+            )
         time.sleep(LOOK_S)
 
 
@@ -117,9 +126,9 @@ def open_tty(node: str, rate: int = PROTOCOL_RATE) -> Tty:
 def _open_failure(error: OSError, node: str) -> StationError:
     number = error.errno
     if number in (errno.EACCES, errno.EPERM):
-        return UsbAccessError("usb.access_denied", f"no permission to open {node}")
+        return UsbAccessError("usb.access_denied", sentence("no permission to open {node}", node=node))
     if number in (errno.EBUSY, errno.EAGAIN):
-        return UsbBusyError("usb.busy", f"another program is using the camera ({node})")
+        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     if number in _GONE:
-        return ApplicationError("test.port_vanished", f"the camera's serial port vanished ({node})")
-    return ApplicationError("test.port_io", f"{node} cannot be opened: {error}")
+        return ApplicationError("test.port_vanished", sentence("the camera's serial port vanished ({node})", node=node))
+    return ApplicationError("test.port_io", sentence("{node} cannot be opened: {error}", node=node, error=error))

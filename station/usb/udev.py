@@ -14,6 +14,7 @@ from typing import Any
 from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
 from station.model.devices import Device
+from station.problem import sentence
 from station.usb.sysfs import list_cameras
 
 UDEV_CONTROL = Path("/run/udev/control")
@@ -47,7 +48,8 @@ class UdevMonitor:
         self._before_udev = os.geteuid() == 0
         if not UDEV_CONTROL.exists():
             raise UsbAccessError(
-                "usb.no_udev", f"udev does not run here ({UDEV_CONTROL} is missing; a container has none)"
+                "usb.no_udev",
+                sentence("udev does not run here ({file} is missing; a container has none)", file=UDEV_CONTROL),
             )
         # Imported here since only the station's main process watches.
         import pyudev
@@ -59,7 +61,7 @@ class UdevMonitor:
             _enlarge_buffer(self._monitor)
             self._monitor.start()
         except (OSError, ImportError) as error:
-            raise UsbAccessError("usb.no_udev", f"udev cannot be reached: {error}") from error
+            raise UsbAccessError("usb.no_udev", sentence("udev cannot be reached: {error}", error=error)) from error
 
     def fileno(self) -> int:
         """Readable when there is something to receive."""
@@ -74,7 +76,9 @@ class UdevMonitor:
                 # pyudev looks at the socket before it reads, and finds an error there without saying which.
                 if ENOBUFS in (error.errno, pending_error(self._monitor.fileno())):
                     raise Overflow from error
-                raise UsbAccessError("usb.no_udev", f"udev cannot be heard any more: {error}") from error
+                raise UsbAccessError(
+                    "usb.no_udev", sentence("udev cannot be heard any more: {error}", error=error)
+                ) from error
             if device is None:
                 return
             address = device.properties.get("DEVNUM")

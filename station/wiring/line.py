@@ -22,6 +22,7 @@ from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
 from station.model.runs import ImagePlan, Purpose, RunRecord
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
@@ -41,6 +42,7 @@ def line_setup(
     attended: bool = False,
     purpose: Purpose | None = None,
     accepts: Callable[[Device], bool] | None = None,
+    enter_bootloader: bool = False,
 ) -> LineSetup:
     """What the line is given: BundleError where the recipe needs an image that the bundle does not have."""
     from station.bundle.store import check_complete
@@ -72,6 +74,9 @@ def line_setup(
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
         only_present=only_present,
+        application="enter" if enter_bootloader else settings.run.application,
+        bootloader_timeout_s=settings.run.bootloader_timeout_s,
+        power_cycle=settings.line.power_cycle,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 
@@ -98,7 +103,7 @@ def about_batch(about: LineAbout, batch: Batch | None, operator: str | None) -> 
 
 def mixed_release(board: Board) -> str:
     """What the records of a release say whose cores carry different labels."""
-    return f"{' and '.join(core.name for core in board.cores)} are of two releases"
+    return sentence("{cores} are of two releases", cores=" and ".join(core.name for core in board.cores))
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.errors import BusyError, LedgerError
+from station.file_lock import locked
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
@@ -32,21 +31,17 @@ RECORDER_CLOSE_S = 15.0
 @contextmanager
 def data_folder(data_dir: Path) -> Iterator[None]:
     """Hold the data folder for this process; BusyError where another station has it."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data_dir / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-    except OSError as error:
-        raise LedgerError(
-            "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
-        ) from error
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(data_dir / "station.lock"))
+        except TimeoutError as error:
             raise BusyError("station.busy", f"another station works in the data folder {data_dir}") from error
+        except OSError as error:
+            raise LedgerError(
+                "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
+            ) from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 def units_named(data_dir: Path, serial: str) -> frozenset[str]:

@@ -19,7 +19,9 @@ from textual.widgets import Input
 
 from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
+from station.line.stop_policy import what_to_check
 from station.model.slots import SlotState
+from station.problem import sentence
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import ControlClient, VirtualLine
@@ -36,17 +38,28 @@ PLANNED = 40
 FONT = "DejaVu Sans Mono"
 BLOCK_REFUSED = Fault("err_write", "WRITE", alt=1, times=4)
 NEVER_BOOTS = Fault("boot_never", times=None)
-OUT = "slot A2 was taken out: 3 different cameras failed here in a row while others passed. "
+OUT = sentence(
+    "slot {slot} was taken out: {count} different cameras failed here in a row while others passed. "
+    "Check its cable, port and hub, then: station slots restore {name}",
+    slot="A2",
+    count=3,
+    name="A2",
+)
 ALARMED = (
     view(1, SlotState.FAILED, "dfu.err_write", "HP block 3: errWRITE"),
-    view(2, SlotState.TAKEN_OUT, None, OUT + "Check its cable, port and hub, then: station slots restore A2"),
+    view(2, SlotState.TAKEN_OUT, None, OUT),
     *EVERY_STATE[4:8],
 )
-WHY = "check whether the bundle is the one for these cameras, and the hubs' power supply"
 PAUSED = LineStatus(
     paused=True,
     paused_code="dfu.err_write",
-    paused_message=f"5 cameras in a row failed with dfu.err_write, the last one in A1: {WHY}",
+    paused_message=sentence(
+        "{count} cameras in a row failed with {code}, the last one in {slot}: check {reason}",
+        count=5,
+        code="dfu.err_write",
+        slot="A1",
+        reason=what_to_check("dfu.err_write"),
+    ),
 )
 CONFIG = """
 [station]

@@ -18,6 +18,7 @@ from station.dashboard.log_port import Records
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
 from station.model.units import FailedUnit, RunLine, UnitStory
+from station.problem import sentence
 from station.yields.balance import summary_of
 from station.yields.counting import Rates, summarize
 
@@ -49,28 +50,37 @@ def running(number: int, phase: str, partition: str, share: float, elapsed_s: fl
     return view(number, SlotState.RUNNING, progress=progress, started_at_s=-elapsed_s)
 
 
-DIED = "the worker process of this slot ended unexpectedly"
+DIED = sentence("the worker process of this slot ended unexpectedly")
 SAID = {
-    "boot.timeout": "no application within 30 s",
-    "verify.mismatch": "HP: 2 of 586 blocks read back wrong (block 3, 9)",
+    "boot.timeout": sentence("no application within {seconds} s", seconds=30),
+    "verify.mismatch": sentence(
+        "{partition}: {wrong} of {total} blocks read back wrong (block {blocks})",
+        partition="HP",
+        wrong=2,
+        total=586,
+        blocks="3, 9",
+    ),
 }
 EVERY_STATE = (
     view(1, SlotState.PASSED, duration_s=28.4, attempts=1),
     running(2, "write", "ROMFS0", 0.4, 12.4),
-    view(3, SlotState.FAILED, "boot.timeout", "no application within 30 s", duration_s=118.0, attempts=2),
+    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"], duration_s=118.0, attempts=2),
     running(4, "verify", "HP", 0.8, 25.4, attempt=2),
     view(5, SlotState.WAITING, started_at_s=-3.4),
-    view(6, SlotState.SKIPPED, "unit.already_passed", "this unit already passed with this bundle and recipe"),
+    view(6, SlotState.SKIPPED, "unit.already_passed", sentence("this unit already passed with this bundle and recipe")),
     view(7, SlotState.ERROR, "worker.died", DIED),
     view(8, SlotState.EMPTY),
-    view(9, SlotState.ABORTED, "operator.unplugged", "the camera was unplugged during the run"),
-    view(10, SlotState.NOT_A_SLOT, None, "this port is not a slot: the camera is left alone"),
+    view(9, SlotState.ABORTED, "operator.unplugged", sentence("the camera was unplugged during the run")),
+    view(10, SlotState.NOT_A_SLOT, None, sentence("this port is not a slot: the camera is left alone")),
     view(11, SlotState.HOLDING),
     view(12, SlotState.RECORDING),
 )
-STOPPED = LineStatus(
-    False, False, False, "line.stopped", "3 station errors in a row, the last one worker.died: " + DIED
+ERRORS = sentence(
+    "{count} station errors in a row, the last one {error}",
+    count=3,
+    error=sentence("{code}: {what}", code="worker.died", what=DIED),
 )
+STOPPED = LineStatus(False, False, False, "line.stopped", ERRORS)
 
 
 def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:

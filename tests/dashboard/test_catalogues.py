@@ -6,16 +6,22 @@ import ast
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import station
-from station.dashboard.language import LANGUAGES, choose, tr
-from station.dashboard.said import FORMS, said
+from station.dashboard.language import LANGUAGES, choose, tr, translated
+from station.dfu.actions import Broken
+from station.dfu.dfu_failures import Place, link_error
 from station.errors import HINTS
-from station.line.stop_policy import WHAT_TO_CHECK, Limits, PauseForFailures, StopPolicy
+from station.flash.messages import STAYED, PowerNotCycled
+from station.flash.port_power import cycle_power
+from station.line.entry import not_entered
+from station.line.stop_policy import WHAT_TO_CHECK, Limits, PauseForFailures, StopForErrors, StopPolicy
 from station.model.runs import Outcome
+from station.problem import joined, restored, sentence
 from station.settings import StationSection
 from tests.catalogues import TRANSLATED, catalogue, compiled, forms, mo_file, template, texts_of
 from tests.dashboard.scripted import run
@@ -43,7 +49,7 @@ def test_the_collection_finds_words_of_every_kind() -> None:
     assert "Pause" in found  # a key
     assert ("{count} run", "{count} runs") in found  # a plural
     assert HINTS["boot.timeout"] in found
-    assert set(FORMS) <= found
+    assert "no application within {seconds} s" in found  # a sentence of another package
 
 
 def test_a_text_is_found_wherever_it_stands() -> None:
@@ -103,67 +109,54 @@ def test_the_setting_allows_every_language_there_is() -> None:
 
 # --- what the line says ----------------------------------------------------------------------------------------------
 
-SPOKEN = ("line", "flash", "dfu", "usb", "ledger")
-"""The packages whose sentences reach a tile, the banner or a notice."""
-UNSPOKEN = {
-    # a command's own failures, and the reading of another station's file: told on stderr
-    *("ledger/backup.py", "ledger/importing.py", "usb/lock.py", "usb/libusb.py"),
-}
-SAYS = {
+
+def test_what_reaches_a_screen_is_made_of_forms() -> None:
+    """A message of a camera's or a line's failure that is no sentence would stay English on every screen."""
+    plain = {
+        f"{file.relative_to(STATION)}: {ast.unparse(call)[:90]}"
+        for package in ("dfu", "flash", "line", "usb")
+        for file in sorted((STATION / package).rglob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in MADE_OF_FORMS
+        if any(isinstance(word, ast.JoinedStr) or _is_prose(word) for word in call.args)
+    }
+    assert plain == set()
+
+
+MADE_OF_FORMS = {
     *("UsbError", "UsbBusyError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
-    *("StationError", "LedgerError", "UsbAccessError", "protocol_error", "_out_of_turn", "transfer_failure"),
-    *("Verdict", "Skip", "CancelRun", "close_unrun", "show"),
+    *("UsbAccessError", "Problem", "protocol_error", "transfer_failure"),
 }
-CONSTANTS = ("line/admission.py", "line/stop_policy.py", "flash/attempt.py")
-"""Whose sentences stand in constants."""
 
 
-def sentence(node: ast.expr) -> str | None:
-    """The text that an expression makes, with 7 for every value in it; None where it makes none."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)  # type: ignore[misc]
-    return None
+def _is_prose(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
 
 
-def spoken() -> Iterator[tuple[str, str]]:
-    for file in sorted(file for package in SPOKEN for file in (STATION / package).rglob("*.py")):
-        place = str(file.relative_to(STATION))
-        for node in ast.walk(ast.parse(file.read_text())):
-            heard: list[ast.expr] = []
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SAYS:
-                heard = [*node.args, *(word.value for word in node.keywords)]
-            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("notes.append"):
-                heard = [*node.args]
-            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("text", "limit"):
-                heard = [node.value]
-            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper() and place in CONSTANTS:
-                heard = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
-            elif isinstance(node, ast.FunctionDef) and node.name == "other_board":
-                heard = [part.value for part in node.body if isinstance(part, ast.Return) and part.value]
-            for expression in heard if place not in UNSPOKEN else ():
-                text = sentence(expression)
-                if text is not None and re.search(r"[a-z] [a-z]", text) and not text.endswith(": "):
-                    yield place, text
-
-
-def test_the_search_finds_what_the_line_says() -> None:
-    heard = {text for _, text in spoken()}
-    assert "the camera was unplugged during the run" in heard
-    assert "no application within 7 s" in heard
-    assert "7: no answer to 7" in heard
-    assert "it comes and goes by itself: unplug it, and set it aside if it goes on" in heard
-    assert "the size of 7 could not be read: 7" in heard
-    assert len(heard) > 40
-
-
-@pytest.mark.parametrize("text", sorted({f"{place}: {text}" for place, text in spoken()}))
-def test_what_the_line_says_is_said_in_chinese(text: str) -> None:
+def test_a_sentence_is_shown_in_the_language_and_stays_english_elsewhere() -> None:
+    text = sentence("no application within {seconds} s", seconds=90)
     choose("zh_CN")
-    _, _, text = text.partition(": ")
-    assert CHINESE.search(said(text)), "add its form to station/dashboard/said.py"
-    assert not re.search(r"[a-z]{3,} [a-z]{3,}", said(text)), "a part of it stays English"
+    assert CHINESE.search(translated(text))
+    assert "90" in translated(text)
+    assert text == "no application within 90 s"
+    choose("en")
+    assert translated(text) == text
+
+
+def test_what_a_device_says_cannot_break_a_sentence() -> None:
+    choose("zh_CN")
+    text = sentence("the application's serial {serial} has none of the known forms", serial="{0} {x!r} {")
+    assert "{0} {x!r} {" in translated(text)
+    assert translated(restored("it was so", "no such form {left}", {"right": 1})) == "it was so"
+
+
+def test_why_a_camera_did_not_come_into_its_bootloader_is_said_whole() -> None:
+    choose("zh_CN")
+    failed = cycle_power("sh -c 'exit 3' {port_path}", "1-1.4")
+    assert isinstance(failed, PowerNotCycled)
+    text = translated(not_entered(joined([STAYED, failed.message])))
+    assert CHINESE.search(text)
+    assert not re.search(r"[a-z]{3,} [a-z]{3,}", text), "a part of it stays English"
 
 
 @pytest.mark.parametrize("code", [*(f"{prefix}x" for prefix in WHAT_TO_CHECK), "test.refused"])
@@ -174,7 +167,7 @@ def test_why_the_line_paused_is_said_whole(code: str) -> None:
     reasons = [policy.count(run(number, Outcome.FAIL, code)) for number in (1, 2)]
     pause = reasons[1][0]
     assert isinstance(pause, PauseForFailures)
-    text = said(pause.message)
+    text = translated(pause.message)
     assert code in text
     assert "2 台" in text
     assert CHINESE.search(text.rpartition("检查")[2]), "what to check"
@@ -182,9 +175,13 @@ def test_why_the_line_paused_is_said_whole(code: str) -> None:
 
 
 def test_a_sentence_within_a_sentence() -> None:
+    policy = StopPolicy(Limits(errors=1))
+    failure = link_error(Broken(5), "UPLOAD", Place(1, "HP", 3))
+    failed = replace(run(1, Outcome.ERROR, failure.code), message=failure.message)
+    (stop,) = policy.count(failed)
+    assert isinstance(stop, StopForErrors)
+    text = stop.message
+    assert text == "1 station errors in a row, the last one usb.io: block 3 of HP: I/O error 5 at UPLOAD"
     choose("zh_CN")
-    text = "2 station errors in a row, the last one usb.io: block 3 of HP: I/O error 5 at UPLOAD"
-    assert said(text) == "连续 2 次工站故障，最近一次 usb.io: HP 第 3 块: UPLOAD 时 I/O 错误 5"  # noqa: RUF001
-    assert said("what nobody foresaw: 7") == "what nobody foresaw: 7"
-    choose("en")
-    assert said(text) == text
+    assert translated(text) == "连续 1 次工站故障，最近一次 usb.io: HP 第 3 块: UPLOAD 时 I/O 错误 5"  # noqa: RUF001
+    assert translated("what nobody foresaw: 7") == "what nobody foresaw: 7"

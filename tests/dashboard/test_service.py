@@ -99,18 +99,20 @@ def test_a_paused_line_holds_and_waits(make_bench: MakeBench, watch: Watch) -> N
         assert running.end() == 1
 
 
-def test_a_failed_camera_that_is_still_there_runs_again(make_bench: MakeBench, watch: Watch) -> None:
+def test_cameras_that_are_still_there_run_again(make_bench: MakeBench, watch: Watch) -> None:
+    """One that failed waits in its bootloader; one that passed runs its application, and is sent there first."""
     refuses = Fault("err_write", "WRITE", alt=1, times=2)
     bench = make_bench([camera(1, faults=(refuses,)), camera(2)])
-    with bench.station("--stop-after", "3") as running:
+    with bench.station("--stop-after", "4") as running:
         screen = watch(bench)
         assert {run["outcome"] for run in running.runs(2)} == {"PASS", "FAIL"}
         assert screen.wait_for_state("1-1.1", "failed")["serial"] == serial(1)
-        screen.ask("rerun", port_path="1-1.2")
-        wait_for(lambda: "plug it in again" in screen.slot("1-1.2")["message"], "says what to do")
-        screen.ask("rerun", port_path="1-1.1")
-        again = running.run()
-        assert (again["serial"], again["outcome"]) == (serial(1), "PASS")
+        screen.wait_for_state("1-1.2", "passed")
+        screen.ask("rerun", port_paths=["1-1.2", "1-1.1", "1-1.9"])
+        ways = screen.fact("ways")
+        assert (ways["entering"], ways["rerun"], ways["empty"]) == (["1-1.2"], ["1-1.1"], ["1-1.9"])
+        again = {run["serial"]: (run["outcome"], run["code"]) for run in running.runs(2)}
+        assert again == {serial(1): ("PASS", None), serial(2): ("SKIPPED", "unit.already_passed")}
         assert running.end() == 0
 
 

@@ -14,7 +14,7 @@ from station.dashboard.eta import Pace
 from station.dashboard.tiles.tile_content import face_of
 from station.dashboard.widgets.status_lines import banner_of
 from station.errors import HINTS
-from station.line.admission import APPLICATION, NOT_A_SLOT, NOT_HELD
+from station.line.left_alone import APPLICATION, NOT_A_SLOT, NOT_HELD
 from station.model.slots import SlotState, SlotView
 from station.sim.faults import Fault
 from station.sim.spec import CameraSpec

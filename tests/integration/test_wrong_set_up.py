@@ -64,5 +64,5 @@ def test_who_is_left_alone_is_told_once(make_bench: MakeBench, release: Path, tm
     done = station("flash", bench.release, *bench.words, "--all", "--config", config)
     assert done.returncode == 1
     said = done.stderr.splitlines()
-    assert said.count("A1: it runs its application: replug it to flash it") == 1
+    assert said.count("A1: it runs its application: replug it to flash it, or run it again (key r)") == 1
     assert said.count("1-1.2: this port is not a slot: the camera is left alone") == 1

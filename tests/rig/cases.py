@@ -34,4 +34,5 @@ CASES = (
     "with_the_rule_no_block_device_appears",
     "cdc_acm_makes_a_tty_that_speaks_the_protocol",
     "sys_boot_over_the_tty_enters_the_bootloader_on_the_same_port",
+    "eight_cameras_in_their_applications_run_again_without_a_replug",
 )

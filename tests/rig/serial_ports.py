@@ -9,11 +9,15 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from station.control.client import ask
+from station.control.requests import Rerun, TakeSnapshot
+from station.sim.application_spec import ApplicationSpec
 from station.sim.omv_framing import Code, Flags, build, read_header, read_payload
 from tests.harness import wait_for
-from tests.rig.workbench import SYSFS, Workbench, install_rule
+from tests.rig.workbench import SYSFS, Workbench, collect, install_rule
 
 LIMIT_S = 20.0
 
@@ -44,6 +48,48 @@ def serial_ports(bench: Workbench) -> None:
         assert bench.line.state(path)["sessions"][-1]["forced"], "it stays without the 1.5 s limit"
     bench.clear()
     install_rule(installed=False)
+
+
+def run_again(bench: Workbench) -> None:
+    """Key r on eight cameras that run their applications; one more speaks no protocol, only its REPL."""
+    numbers = range(9)
+    old = ApplicationSpec(answers="repl", firmware="4.7.0")
+    cameras = [bench.camera(number, contents=bench.firmware(), forced=False) for number in numbers[:-1]]
+    bench.put(*cameras, bench.camera(8, contents=bench.firmware(), forced=False, application=old))
+    install_rule(installed=True)
+    bench.plug(*numbers)
+    paths = [bench.paths[number] for number in numbers]
+    for path in paths:
+        wait_for(partial(_runs_application, bench, path), f"{path} in its application", LIMIT_S)
+    with bench.case("eight_cameras_in_their_applications_run_again_without_a_replug") as facts:
+        folder = bench.data_dir()
+        with bench.station(data_dir=folder) as running:
+            wait_for(lambda: _in_applications(folder) == set(paths), "all are seen", LIMIT_S)
+            asked_s = time.monotonic()
+            assert ask(folder, Rerun(tuple(paths)))["ways"]["entering"] == paths
+            runs = collect(running, len(paths))
+            running.interrupt()
+            assert (running.end(), running.rest) == (130, [])
+        held_s = {}
+        for path in paths:
+            bench.prove(runs[path][0])
+            unheld, application, entered = bench.line.state(path)["sessions"][:3]
+            assert (unheld["attached_s"], application["mode"], entered["forced"]) == (None, "application", True)
+            held_s[path] = round(entered["attached_s"] - asked_s, 3)
+        facts["from_key_to_hold_s"] = sorted(held_s[path] for path in paths[:-1])
+        facts["from_key_to_hold_by_its_repl_s"] = held_s[paths[-1]]
+    bench.clear()
+    install_rule(installed=False)
+
+
+def _runs_application(bench: Workbench, path: str) -> bool:
+    return bench.mode(path) == "16e3"
+
+
+def _in_applications(folder: Path) -> set[str]:
+    """The ports whose cameras the line shows in their applications."""
+    slots = ask(folder, TakeSnapshot())["snapshot"]["slots"]
+    return {slot["port_path"] for slot in slots if slot["state"] == "application"}
 
 
 def _tty(path: str) -> Path:

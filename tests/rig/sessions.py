@@ -14,7 +14,7 @@ from tests.harness import FILES, wait_for
 from tests.rig import trace
 from tests.rig.disks import disks
 from tests.rig.image import ORDINARY_USER
-from tests.rig.serial_ports import serial_ports
+from tests.rig.serial_ports import run_again, serial_ports
 from tests.rig.workbench import (
     PORTS,
     RULE,
@@ -415,4 +415,4 @@ def serial_forms(bench: Workbench) -> None:
         assert facts["bootloaders"] == ["1.0.3", "1.0.4", "1.1.0", "<1.0.1"]
 
 
-SESSIONS = (hotplug, serial_forms, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports)
+SESSIONS = (hotplug, serial_forms, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports, run_again)

@@ -161,17 +161,31 @@ REFUSED = {
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, purpose, "
-        "batch, operator, recipe, bundle",
+        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, application, "
+        "bootloader_timeout_s, purpose, batch, operator, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",
         "line.xyz: unknown key; allowed: errors_in_a_row, same_failures_in_a_row, "
-        "slot_failures_in_a_row, workers_spare",
+        "slot_failures_in_a_row, workers_spare, power_cycle",
     ),
     "key outside a table": (
         "verify = true",
         "verify: unknown key; allowed: station, run, line, web, scanner, slots, recipes",
+    ),
+    "a power cycle of no port": (
+        'line.power_cycle = "uhubctl -a cycle"',
+        'line.power_cycle: found "uhubctl -a cycle"; the command must name the port: {hub} and {port}, or {port_path}',
+    ),
+    "a power cycle of any hub": ('line.power_cycle = "uhubctl -p {port}"', "the command must name the port"),
+    "a power cycle of something else": (
+        'line.power_cycle = "uhubctl -l {hub} -p {port} {level}"',
+        "only {hub}, {port} and {port_path} may stand in braces",
+    ),
+    "a power cycle that goes on": ('line.power_cycle = "cycle \'{port_path}"', "No closing quotation"),
+    "an application that is flashed": (
+        'run.application = "flash"',
+        'run.application: found "flash"; allowed: "leave" or "take"',
     ),
     "table as a number": ("run = 3", "run: found 3; allowed: a table"),
     "slots as a list": ("slots = []", 'slots: found []; allowed: a table of NAME = "port path"'),

@@ -9,12 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
-from station.dashboard.language import tr
+from station.dashboard.language import tr, translated
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
 from station.dashboard.rerun_requests import rerun, rerun_failed
-from station.dashboard.said import said
 from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.plain_text import Plain
@@ -117,11 +116,11 @@ class FailuresPage(Page):
 
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
-        self.notify(rerun_failed(self.line, self.state.slots))
+        rerun_failed(self.line, self.state.slots)
 
 
 def _why(unit: FailedUnit) -> str:
     """What to do, and what happened; a unit that passed before must not be taken for a good one."""
     passed = tr("It had passed; what came later may have changed it.") if unit.passed_before else ""
-    lines = (tr(unit.hint) if unit.hint else "", said(unit.message) if unit.message else "", passed)
+    lines = (tr(unit.hint) if unit.hint else "", translated(unit.message) if unit.message else "", passed)
     return "\n".join(line for line in lines if line)

@@ -101,7 +101,7 @@ class LinePage(Page):
 
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
-        self.notify(rerun_failed(self.line, self.state.slots))
+        rerun_failed(self.line, self.state.slots)
 
     def action_restore(self) -> None:
         """Use the selected slot again, where it was taken out."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from station.dashboard.language import tr
+from station.dashboard.language import tr, translated
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
-from station.dashboard.said import said
 from station.dashboard.state import Event, State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.text_table import Rows
@@ -66,5 +65,5 @@ class LogPage(Page):
 
 
 def _cells(event: Event) -> tuple[str, ...]:
-    kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {said(event.message)}"
+    kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {translated(event.message)}"
     return (event.at.astimezone().strftime("%H:%M:%S"), kind, event.slot, event.serial, text.strip())

@@ -9,11 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Input
 
-from station.dashboard.language import tr, tr_count
+from station.dashboard.language import tr, tr_count, translated
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort, Records
 from station.dashboard.pages.page import Page
-from station.dashboard.said import said
 from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES, PHASES
 from station.dashboard.widgets.plain_text import Plain
@@ -155,7 +154,7 @@ def story_lines(story: UnitStory) -> Iterator[str]:
         outcome = tr(OUTCOMES[run.outcome or "OPEN"])
         yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
         if run.message:
-            yield f"  {said(run.message)}"
+            yield f"  {translated(run.message)}"
         yield from (f"  {note}" for note in run.notes)
         for attempt in run.attempts:
             yield from _attempt_lines(attempt)

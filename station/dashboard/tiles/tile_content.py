@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from station.dashboard.eta import Images, Pace
-from station.dashboard.language import mark, tr
-from station.dashboard.said import said
+from station.dashboard.language import mark, tr, translated
 from station.dashboard.tiles.acts import act_for
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
@@ -34,6 +33,7 @@ class Look:
 LOOKS: Mapping[SlotState, Look] = {
     SlotState.EMPTY: Look("·", mark("empty"), "idle"),
     SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
+    SlotState.ENTERING: Look("↺", mark("TO THE BOOTLOADER"), "waiting"),
     SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
     SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "error", "OUT"),
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting", "HOLDING"),
@@ -142,7 +142,7 @@ def _running(face: Face, view: SlotView, progress: Progress, pace: Pace, images:
 
 def _why(view: SlotView) -> tuple[str, ...]:
     """What to do now, then what happened: where room is short, the first is what stays."""
-    message = said(printable(view.message))
+    message = printable(translated(view.message))
     if view.state is SlotState.TAKEN_OUT:
         return (tr("Check its cable, port and hub. u uses the slot again."), message)
     if not view.code:

@@ -7,8 +7,7 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from station.control.wire import LineAbout, LineStatus
-from station.dashboard.language import tr
-from station.dashboard.said import said
+from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
@@ -102,7 +101,7 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
     """The kind of banner ("alarm", "note" or "") and its text."""
     if status.code is not None:
         hint = tr(HINTS.get(status.code, ""))
-        text = tr("THE LINE STOPPED: {why}. {hint}").format(why=said(status.message), hint=hint)
+        text = tr("THE LINE STOPPED: {why}. {hint}").format(why=translated(status.message), hint=hint)
         return "alarm", f"■ {text}".strip()
     if status.ended:
         return "note", "■ " + tr("The line has ended. Press q to leave.")
@@ -111,7 +110,7 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
     if status.paused and status.paused_code is not None:
         # It says itself what to check; a camera's hint ("re-run it") is none for the bench, and pushes the key out.
         text = tr("THE LINE PAUSED: {why}. Press p to go on.")
-        return "alarm", "‖ " + text.format(why=said(status.paused_message))
+        return "alarm", "‖ " + text.format(why=translated(status.paused_message))
     if status.plan_reached:
         return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
     if status.paused:

@@ -11,6 +11,7 @@ from station.errors import CameraError
 from station.flash.dfu_session import DfuSession
 from station.flash.images import mapped
 from station.model.runs import ImagePlan
+from station.problem import sentence
 
 BY_CHANCE = 6
 """Blocks of each image that are chosen by chance, beside the first and the last."""
@@ -42,7 +43,13 @@ def _holds_image(session: DfuSession, image: ImagePlan, notes: list[str]) -> boo
                 found = session.upload(block, size_bytes)
             except CameraError as error:
                 session.recover(partition, error)
-                notes.append(f"what {partition.name} holds could not be read before the run: {error}")
+                notes.append(
+                    sentence(
+                        "what {partition} holds could not be read before the run: {error}",
+                        partition=partition.name,
+                        error=error,
+                    )
+                )
                 return None
             if isinstance(found, ShortFrame) or bytes(found[: len(wanted)]) != wanted:
                 return False

@@ -21,6 +21,8 @@ from station.flash.messages import CancelRun
 from station.flash.pipe import Cancelled, Link
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome, RunOptions
+from station.model.verdicts import ended_by
+from station.problem import joined, sentence
 
 LEAVE_S = 3.0
 """How long a camera may take to leave the bus after DETACH before it is asked again."""
@@ -56,11 +58,13 @@ class BootJob:
             return False
         application = self._wait_for_application()
         if application is None:
-            return self._unconfirmed("boot.timeout", self._timeout_message(), "the application was not seen")
+            return self._unconfirmed("boot.timeout", self._timeout_message(), sentence("the application was not seen"))
         self._note_serial(application)
         if (left_after_s := self._leaves_after_s()) is None:
             return True
-        text = f"the application came and went: it left the bus {left_after_s:.1f} s after it came"
+        text = sentence(
+            "the application came and went: it left the bus {seconds} s after it came", seconds=f"{left_after_s:.1f}"
+        )
         return self._unconfirmed("boot.unstable", text, text)
 
     def let_go(self) -> None:
@@ -122,8 +126,8 @@ class BootJob:
             return None
         stayed_s = monotonic_s() - came_at_s
         if change.device is None and not self._comes_back():
-            text = "the camera was unplugged right after its application came"
-            raise Cancelled(CancelRun(Outcome.ABORTED, "operator.unplugged", text))
+            text = sentence("the camera was unplugged right after its application came")
+            raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", text)))
         return stayed_s
 
     def _comes_back(self) -> bool:
@@ -136,23 +140,26 @@ class BootJob:
         return [self._detach_again, self._reset_port]
 
     def _detach_again(self) -> None:
-        self.notes.append("the reset was asked for again")
+        self.notes.append(sentence("the reset was asked for again"))
         self.session.detach()
 
     def _reset_port(self) -> None:
-        self.notes.append("the port was reset")
+        self.notes.append(sentence("the port was reset"))
         with contextlib.suppress(CameraError):
             self.session.transport.reset()
 
     def _note_serial(self, application: Device) -> None:
         serial = self.application_serial = application.serial or None
         if serial is None:
-            self.notes.append("the application shows no serial; the camera was recognized by its port")
+            self.notes.append(sentence("the application shows no serial; the camera was recognized by its port"))
         elif not self.session.board.serial.has_known_form(serial, self.device.serial):
-            self.notes.append(f"the application's serial {serial} has none of the known forms")
+            self.notes.append(sentence("the application's serial {serial} has none of the known forms", serial=serial))
 
     def _timeout_message(self) -> str:
-        limit = f"no application within {self.options.boot_timeout_s:g} s"
+        limit = sentence("no application within {seconds} s", seconds=f"{self.options.boot_timeout_s:g}")
         if self.returned_in_dfu:
-            return f"{limit}; the camera fell back into its bootloader {self.returned_in_dfu} times"
-        return f"{limit}; {self.others[-1]} came instead" if self.others else limit
+            fell = sentence("the camera fell back into its bootloader {count} times", count=self.returned_in_dfu)
+            return joined([limit, fell])
+        if self.others:
+            return joined([limit, sentence("{usb_id} came instead", usb_id=self.others[-1])])
+        return limit

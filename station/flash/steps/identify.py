@@ -22,6 +22,7 @@ from station.dfu.dfu_descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, IdentityError
 from station.flash.dfu_session import DfuSession
+from station.problem import joined, sentence
 
 WRONG = "identity.wrong_partitions"
 
@@ -43,12 +44,17 @@ def identify(session: DfuSession) -> Identified:
     board, interface = session.board, _interface(session)
     if interface.transfer_size_bytes != board.transfer_bytes:
         found = interface.transfer_size_bytes
-        raise IdentityError(WRONG, f"transfer size {found} found, {board.transfer_bytes} expected")
+        raise IdentityError(
+            WRONG,
+            sentence("transfer size {found} found, {expected} expected", found=found, expected=board.transfer_bytes),
+        )
     names = [session.transport.string(index) for index in interface.alt_name_indices]
     expected = [partition.name for partition in board.partitions]
     if names != expected:
-        text = f"partitions {' '.join(names)} found, {' '.join(expected)} expected"
-        raise IdentityError(WRONG, text + _built(board.built_by(names, {})))
+        text = sentence(
+            "partitions {found} found, {expected} expected", found=" ".join(names), expected=" ".join(expected)
+        )
+        raise IdentityError(WRONG, _dated(text, board.built_by(names, {})))
     found_all = Identified()
     answers = _sizes(session, found_all)
     _judge_sizes(board, names, answers, found_all)
@@ -60,7 +66,7 @@ def _interface(session: DfuSession) -> DfuInterface:
     try:
         return parse_dfu_interface(raw)
     except ValueError as error:
-        text = f"the configuration descriptor makes no sense: {error}"
+        text = sentence("the configuration descriptor makes no sense: {error}", error=error)
         raise IdentityError("identity.not_an_ae3", text) from error
 
 
@@ -82,7 +88,9 @@ def _sizes(session: DfuSession, found: Identified) -> dict[tuple[int, int], int]
                 raise
             session.recover(partition, error)
             found.unreadable.add(partition.alt)
-            found.notes.append(f"the size of {partition.name} could not be read: {error}")
+            found.notes.append(
+                sentence("the size of {partition} could not be read: {error}", partition=partition.name, error=error)
+            )
         else:
             answers[partition.alt, probe.block] = (
                 brought.size_bytes if isinstance(brought, ShortFrame) else len(brought)
@@ -100,12 +108,18 @@ def _judge_sizes(board: Board, names: list[str], answers: Mapping[tuple[int, int
         brought = answers.get((probe.partition.alt, probe.block), probe.expected_bytes)
         if brought == probe.expected_bytes:
             continue
-        text = f"{probe.partition.name} block {probe.block}: {brought} bytes found, {probe.expected_bytes} expected"
+        text = sentence(
+            "{partition} block {block}: {found} bytes found, {expected} expected",
+            partition=probe.partition.name,
+            block=probe.block,
+            found=brought,
+            expected=probe.expected_bytes,
+        )
         another_table = brought in (board.block_bytes, board.end_frame_bytes)
         (wrong if another_table or _seen_read(board, probe) else found.notes).append(text)
     if wrong:
-        raise IdentityError(WRONG, "; ".join(wrong) + _built(board.built_by(names, answers)))
+        raise IdentityError(WRONG, _dated(joined(wrong), board.built_by(names, answers)))
 
 
-def _built(when: str | None) -> str:
-    return f" (a board built {when})" if when else ""
+def _dated(found: str, when: str | None) -> str:
+    return sentence("{found} (a board built {when})", found=found, when=when) if when else found

@@ -16,6 +16,7 @@ from station.board.firmware_image import Content
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, MramError
 from station.flash.dfu_session import DfuSession
+from station.problem import sentence
 
 WITNESSES: Final = 3
 """So many different blocks are compared for each size of chip."""
@@ -41,12 +42,24 @@ def refuse_wrapped(session: DfuSession, wrapping: Wrapping, content: Content, no
             wrapped = all(_stands_there(session, content, witness) for witness in witnesses)
         except CameraError as error:
             session.recover(over, error)
-            notes.append(f"{over.name} could not be read, to see whether the external memory wraps: {error}")
+            notes.append(
+                sentence(
+                    "{partition} could not be read, to see whether the external memory wraps: {error}",
+                    partition=over.name,
+                    error=error,
+                )
+            )
             return
         if wrapped:
-            text = (
-                f"the external memory has {size_bytes >> 20} MiB and {wrapping.image} lies over {over.name}: blocks "
-                f"{', '.join(str(block) for block, _ in witnesses)} of {wrapping.image} read back from {over.name} too"
+            text = sentence(
+                "the external memory has {size} MiB and {image} lies over {filesystem}: blocks {blocks} of "
+                "{partition} read back from {place} too",
+                size=size_bytes >> 20,
+                image=wrapping.image,
+                filesystem=over.name,
+                blocks=", ".join(str(block) for block, _ in witnesses),
+                partition=wrapping.image,
+                place=over.name,
             )
             raise MramError("mram.wrapped", text, retryable=False)
 

@@ -6,23 +6,21 @@ and `left` lines as things happen.
 
 from __future__ import annotations
 
-import json
 import selectors
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
+from station.json_lines import JsonSocket
 from station.model.devices import Device
+from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence
 from station.usb.watcher_thread import OnEvent, Watcher
 
 CONNECT_TIMEOUT_S = 10.0
-
-_RECEIVE_BYTES = 65536
 
 
 class ControlStream:
@@ -31,34 +29,28 @@ class ControlStream:
     def __init__(self, control_socket: str, usbip_socket: str, ids: UsbIds) -> None:
         self._usbip_socket = usbip_socket
         self._ids = ids
-        self._rest = b""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.settimeout(CONNECT_TIMEOUT_S)
-            self._socket.connect(control_socket)
-            self._socket.sendall(b'{"do": "watch"}\n')
+            self._link = JsonSocket.connected(control_socket, CONNECT_TIMEOUT_S)
+            self._link.send({"do": "watch"})
         except OSError as error:
-            self._socket.close()
-            raise UsbAccessError("usb.no_sim", f"no virtual cameras at {control_socket}: {error}") from error
+            raise UsbAccessError(
+                "usb.no_sim", sentence("no virtual cameras at {place}: {error}", place=control_socket, error=error)
+            ) from error
 
     def fileno(self) -> int:
         """Readable when there is something to receive."""
-        return self._socket.fileno()
+        return self._link.fileno()
 
     def close(self) -> None:
         """Watch no more."""
-        self._socket.close()
+        self._link.close()
 
     def receive(self) -> list[dict[str, Any]] | None:
         """Wait for the next announcements; None where the other side has ended."""
         try:
-            received = self._socket.recv(_RECEIVE_BYTES)
-        except ConnectionError:
-            received = b""
-        if not received:
-            return None
-        *lines, self._rest = (self._rest + received).split(b"\n")
-        return [json.loads(line) for line in lines if line.strip()]
+            return self._link.receive()
+        except ValueError:
+            return None  # what speaks like this is no simulation
 
     def until_listed(self, presence: Presence) -> None:
         """Report everything that is there, and what comes right behind it."""
@@ -67,12 +59,12 @@ class ControlStream:
             try:
                 messages = self.receive()
             except TimeoutError as error:
-                raise UsbAccessError("usb.no_sim", "the virtual cameras are not listed in time") from error
+                raise UsbAccessError("usb.no_sim", sentence("the virtual cameras are not listed in time")) from error
             if messages is None:
-                raise UsbAccessError("usb.no_sim", "the process of the virtual cameras ended")
+                raise UsbAccessError("usb.no_sim", sentence("the process of the virtual cameras ended"))
             for message in messages:
                 listed = self.tell(message, presence) or listed
-        self._socket.settimeout(None)
+        self._link.wait_without_limit()
 
     def tell(self, message: dict[str, Any], presence: Presence) -> bool:
         """Tell one announcement; True for the one that ends the list."""

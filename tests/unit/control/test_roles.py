@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -13,11 +13,11 @@ from typing import IO, Any
 import pytest
 
 from station.control.requests import REQUESTS, Role
-from station.control.server import LineService
+from station.control.server import LINE_LIMIT_BYTES, LineService
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
-from station.model.slots import SlotView
+from station.model.slots import RerunWay, SlotView
 
 WHOLE: dict[str, dict[str, Any]] = {
     "stop": {"abort": True},
@@ -57,8 +57,9 @@ class Line:
     def cancel(self, port_path: str) -> None:
         self.asked.append(("cancel", port_path))
 
-    def rerun(self, port_path: str) -> None:
-        self.asked.append(("rerun", port_path))
+    def rerun(self, port_paths: Sequence[str]) -> dict[RerunWay, list[str]]:
+        self.asked.append(("rerun", *port_paths))
+        return {RerunWay.RERUN: [], RerunWay.ENTERING: list(port_paths)}
 
     def restore_slot(self, place: str) -> None:
         self.asked.append(("restore_slot", place))
@@ -139,9 +140,17 @@ def test_who_looks_can_never_steer(connect: Connect, line: Line) -> None:
 def test_who_steers_may_ask_for_all(connect: Connect, line: Line, do: str) -> None:
     raw = connect()
     raw.send({"role": "steer"})
-    assert raw.send({"do": do, **WHOLE[do]}) == {"done": do}
+    assert raw.send({"do": do, **WHOLE[do]})["done"] == do
     assert line.asked == [(do, *WHOLE[do].values())]
     assert "snapshot" in raw.send({"do": "snapshot"})
+
+
+def test_several_slots_are_run_again_and_each_is_answered(connect: Connect, line: Line) -> None:
+    raw = connect()
+    raw.send({"role": "steer"})
+    answer = raw.send({"do": "rerun", "port_paths": ["1-1.1", "1-1.2"]})
+    assert answer == {"done": "rerun", "ways": {"rerun": [], "entering": ["1-1.1", "1-1.2"]}}
+    assert line.asked == [("rerun", "1-1.1", "1-1.2")]
 
 
 def test_nothing_is_done_for_who_has_said_no_role(connect: Connect, line: Line) -> None:
@@ -174,6 +183,8 @@ def test_one_role_says_nothing_about_another_connection(connect: Connect, line: 
         ({"do": ["stop"]}, "request.unknown"),
         ({"do": "cancel"}, "request.invalid"),
         ({"do": "rerun", "port_path": 7}, "request.invalid"),
+        ({"do": "rerun", "port_paths": "1-1.1"}, "request.invalid"),
+        ({"do": "rerun", "port_paths": [7]}, "request.invalid"),
         ({"do": "restore_slot"}, "request.invalid"),
         ({"do": "stop", "abort": "no"}, "request.invalid"),
         ({"do": "end_batch", "name": None}, "request.invalid"),
@@ -189,3 +200,12 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_heard(
     assert raw.code(given) == code
     assert line.asked == []
     assert raw.send({"do": "end_batch", "name": "x" * 200}) == {"done": "end_batch"}
+
+
+def test_a_line_without_an_end_is_hung_up_on_and_others_are_heard(connect: Connect, line: Line) -> None:
+    endless, other = connect(), connect()
+    with suppress(ConnectionError):  # it may have hung up already
+        endless.link.sendall(b"{" * (LINE_LIMIT_BYTES + 1))
+        assert endless.link.recv(1) == b""
+    assert other.send({"role": "steer"}) == {"role": "steer"}
+    assert other.send({"do": "pause"}) == {"done": "pause"}

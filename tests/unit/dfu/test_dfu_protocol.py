@@ -44,7 +44,7 @@ def test_names_are_those_of_the_standard() -> None:
 
 
 def test_a_place_reads_like_one() -> None:
-    assert [str(place) for place in (Place(6, "ROMFS0", 17), Place(6, block=0), Place(1, "HP"), Place(None))] == [
+    assert [place.words for place in (Place(6, "ROMFS0", 17), Place(6, block=0), Place(1, "HP"), Place(None))] == [
         "block 17 of ROMFS0",
         "block 0 of alt 6",
         "HP",

@@ -16,6 +16,7 @@ from station.flash.messages import CancelRun, PortChanged
 from station.flash.pipe import Cancelled, Link, Orphaned
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome
+from station.model.verdicts import ended_by
 
 CAMERA = Device("1-1", 1, 5, 0x37C5, 0x96E3, "S", 0x0103, DeviceMode.DFU)
 GONE = UsbError("usb.disconnected", "gone")
@@ -75,7 +76,9 @@ def test_a_refusal_says_that_it_is_there(pipe: tuple[Connection, Link]) -> None:
 
 def test_a_cancellation_is_heard_while_waiting(pipe: tuple[Connection, Link]) -> None:
     with pytest.raises(Cancelled):
-        whereabouts(pipe, PortChanged(None), CancelRun(Outcome.ABORTED, "operator.cancelled", "cancelled"), window_s=5)
+        whereabouts(
+            pipe, PortChanged(None), CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled")), window_s=5
+        )
 
 
 def test_a_station_that_is_gone_is_noticed_while_waiting(pipe: tuple[Connection, Link]) -> None:

@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from station.flash.messages import AttemptEnded, CameraHeld, CameraNotHeld, HoldWanted, Progressed, RunEnded
+from station.flash.messages import (
+    AttemptEnded,
+    BootloaderEntered,
+    BootloaderNotEntered,
+    CameraHeld,
+    CameraNotHeld,
+    HoldWanted,
+    PowerCycled,
+    PowerNotCycled,
+    Progressed,
+    RunEnded,
+)
 from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
@@ -16,11 +27,14 @@ from station.line.setup import LineSetup
 from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
+    AskApplication,
     AskLog,
     BatchChanged,
     CancelAsked,
+    CyclePower,
     Doubled,
     Effect,
+    FindUnit,
     FreeWorker,
     Hold,
     HolderAnswered,
@@ -37,10 +51,12 @@ from station.line.slot_events import (
     TakenOut,
     TellWorker,
     Ticked,
+    UnitFound,
     WorkerDied,
     WorkerGiven,
 )
 from station.line.transitions import step
+from station.model import verdicts
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
@@ -54,10 +70,24 @@ from station.model.events import (
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
 from station.model.slots import Progress, SlotState
+from station.model.verdicts import Verdict, ended_by
+from station.problem import Problem
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
 SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
+SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
+UHUBCTL = "uhubctl -l {hub} -p {port} -a cycle"
+worlds: st.SearchStrategy[World] = st.deferred(
+    lambda: st.builds(
+        lambda application, power_cycle: World(
+            terms=Terms(replace(SETUP, application=application, power_cycle=power_cycle))
+        ),
+        st.sampled_from(["leave", "take", "enter"]),
+        st.sampled_from(["", UHUBCTL]),
+    )
+)
+"""Every setting of what becomes of a camera in its application."""
 
 addresses = st.integers(1, 4)
 devices = st.builds(
@@ -68,6 +98,11 @@ devices = st.builds(
     st.sampled_from(SERIALS),
     st.sampled_from([DeviceMode.DFU] * 4 + [DeviceMode.APPLICATION, DeviceMode.OTHER]),
 )
+
+applications = st.builds(
+    lambda address: replace(SOUND, address=address, product_id=0x16E3, mode=DeviceMode.APPLICATION), addresses
+)
+"""Of one camera: what concerns them comes of several in a row."""
 
 
 @dataclass
@@ -86,6 +121,12 @@ class World:
     working: str | None = None
     asked: Device | None = None
     holding: list[Device] = field(default_factory=list)
+    entering: list[Device | None] = field(default_factory=list)
+    """The applications that were asked into their bootloader; None for a port whose power is being cycled."""
+    taken_by_itself: bool = False
+    """Since the port was empty for as long as a hand needs."""
+    left_at_s: float = float("-inf")
+    looked_up: list[Device] = field(default_factory=list)
     unanswered: list[RunRecord] = field(default_factory=list)
     unclosed: list[RunRecord] = field(default_factory=list)
 
@@ -95,15 +136,22 @@ class World:
         self.keys += 1
         now = Moment(self.at_s, START + timedelta(seconds=self.at_s), f"r{self.keys}", f"a{self.keys}")
         if isinstance(event, LineStopped):
-            self.terms = replace(self.terms, accepting=False)
+            self.terms = replace(self.terms, accepting=False, returning=False)
         if isinstance(event, OpeningCommitted):
             self.on_disk.add(event.run.run_id)
         if isinstance(event, RunCommitted):
             self.committed.add(event.run.run_id)
+        if isinstance(event, Arrived) and self.slot.device is None:
+            self.taken_by_itself &= self.at_s - self.left_at_s < SETUP.options.return_window_s
+        if isinstance(event, Arrived | Left) and self.slot.device is not None:
+            self.left_at_s = self.at_s
         before = self.slot
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
+            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked):
+                assert not self.taken_by_itself, "taken by itself again and again"
+                self.taken_by_itself = True
         self._check()
         return effects
 
@@ -124,6 +172,17 @@ class World:
         elif isinstance(effect, Hold):
             assert effect.device == self.slot.device, "what is not here was to be held"
             self.holding.append(effect.device)
+        elif isinstance(effect, AskApplication):
+            assert effect.device == self.slot.device, "what is not here was to be asked"
+            assert effect.device.mode is DeviceMode.APPLICATION
+            assert self.slot.in_line
+            assert not self.slot.taken_out
+            self.entering.append(effect.device)
+        elif isinstance(effect, CyclePower):
+            assert effect.template, "no command was given"
+            self.entering.append(None)
+        elif isinstance(effect, FindUnit):
+            self.looked_up.append(effect.device)
         elif isinstance(effect, Report):
             self.reported[effect.run.run_id] += 1
 
@@ -152,6 +211,7 @@ class World:
         assert all(count == 1 for count in self.closed.values() if count), "closed twice"
         assert all(count == 1 for count in self.reported.values() if count), "reported twice"
         assert (slot.run is not None) == (slot.phase not in _WITHOUT_RUN), slot.phase
+        assert (slot.entry is not None) == (slot.phase is Phase.ENTERING), slot.phase
         if slot.state is SlotState.PASSED:
             assert slot.last is not None
             assert slot.last.run_id in self.committed, "green before the commit"
@@ -176,6 +236,21 @@ class World:
                 self.feed(WorkerDied())
             while self.unclosed:
                 self.feed(RunCommitted(self.unclosed.pop(0)))
+            while self.looked_up:
+                self.feed(UnitFound(self.looked_up.pop(0), ""))
+            while self.entering:
+                self.answer_entry(well=True)
+            if self.slot.phase is Phase.ENTERING:
+                self.feed(Ticked(), later_s=100.0)
+
+    def answer_entry(self, *, well: bool, later_s: float = 0.01) -> None:
+        """The worker answers that asked the application, or had the power cycled."""
+        device = self.entering.pop(0)
+        if device is None:
+            self.feed(PowerCycled("1-1") if well else PowerNotCycled("1-1", "uhubctl ended with 1"), later_s)
+        else:
+            refusal = BootloaderNotEntered(device, Problem("test.no_repl", "the camera's REPL does not answer"))
+            self.feed(BootloaderEntered(device) if well else refusal, later_s)
 
     def check_end(self) -> None:
         """After everybody answered: all that was opened is closed and reported, once."""
@@ -184,6 +259,7 @@ class World:
             assert self.reported[run_id] == 1, f"{run_id} was never reported"
         assert self.slot.run is None
         assert self.working is None
+        assert not self.slot.is_awaited, "the line would never end"
 
     def check_usable(self) -> None:
         """An unplugged camera leaves a slot that takes the next one."""
@@ -198,7 +274,9 @@ class World:
         assert self.slot.last.serial == new.serial, "the slot is blocked"
 
 
-_WITHOUT_RUN = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
+_WITHOUT_RUN = (
+    *(Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ENTERING, Phase.ASKING, Phase.HOLDING, Phase.DONE),
+)
 
 
 @dataclass(frozen=True)
@@ -231,22 +309,38 @@ class AnswerClose:
 
 
 @dataclass(frozen=True)
+class AnswerEntry:
+    """A worker answers whether the application took the request, or the power was cycled."""
+
+    well: bool
+
+
+@dataclass(frozen=True)
+class AnswerUnit:
+    """The log answers whose application it was asked about."""
+
+    is_left: bool
+
+
+@dataclass(frozen=True)
 class Forward:
     """What a sound bench does next, some steps of it: arbitrary events alone seldom come as far as a result."""
 
     steps: int
 
 
-Answer = Forward | AnswerLog | AnswerHold | AnswerOpening | AnswerClose
+Answer = Forward | AnswerLog | AnswerHold | AnswerOpening | AnswerClose | AnswerEntry | AnswerUnit
 
 attempts = st.builds(
     lambda key: AttemptRecord(key, 1, Outcome.FAIL, "usb.timeout", "write", START, 1.0), st.text("xyz", min_size=3)
 )
 ends = st.builds(
     RunEnded,
-    st.sampled_from(Outcome),
-    st.sampled_from([None, "usb.disconnected", "boot.timeout"]),
-    st.just(""),
+    st.builds(
+        Verdict,
+        st.sampled_from(Outcome),
+        st.sampled_from([None, Problem("usb.disconnected", ""), Problem("boot.timeout", "")]),
+    ),
     verified=st.booleans(),
     boot_confirmed=st.booleans(),
     left_by_itself=st.booleans(),
@@ -267,18 +361,24 @@ answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(AnswerHold, held=st.sampled_from([True, True, True, False]), gone=st.booleans()),
     st.builds(AnswerOpening, committed=st.sampled_from([True, True, True, False])),
     st.builds(AnswerClose, committed=st.sampled_from([True, True, True, False])),
+    st.builds(AnswerEntry, well=st.booleans()),
+    st.builds(AnswerUnit, is_left=st.booleans()),
 )
 events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, devices),
     st.builds(Arrived, devices),
+    st.builds(Arrived, applications),
+    st.builds(Arrived, applications),
     st.just(Left()),
-    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip("unit.set_aside", "")])),
+    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip(Problem("unit.set_aside", ""))])),
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
     st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
     st.just(MovedAway()),
     st.just(WorkerGiven()),
     st.just(CancelAsked()),
     st.just(RerunAsked()),
+    st.builds(UnitFound, devices, st.sampled_from(["", *SERIALS]), st.booleans()),
+    st.one_of(st.builds(BootloaderEntered, devices), st.just(PowerCycled("1-1"))),
     st.builds(BatchChanged, st.sampled_from([None, "L1"]), st.none()),
     st.just(Ticked()),
     st.sampled_from([TakenOut("three"), Restored(), Restored(), LineStopped(False), LineStopped(True)]),
@@ -304,12 +404,18 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
     elif isinstance(move, AnswerLog):
         if world.asked is not None:
             asked, world.asked = world.asked, None
-            world.feed(LogAnswered(asked, Skip("unit.already_passed", "") if move.skip else Go()), later_s)
+            world.feed(LogAnswered(asked, Skip(Problem("unit.already_passed", "")) if move.skip else Go()), later_s)
     elif isinstance(move, AnswerHold):
         if world.holding:
             device = world.holding.pop(0)
-            not_held = CameraNotHeld(device, Outcome.FAIL, "usb.timeout", "silent", move.gone)
+            not_held = CameraNotHeld(device, ended_by(Outcome.FAIL, "usb.timeout", "silent"), move.gone)
             world.feed(HolderAnswered(CameraHeld(device, "1.0.3", 0.1) if move.held else not_held), later_s)
+    elif isinstance(move, AnswerEntry):
+        if world.entering:
+            world.answer_entry(well=move.well, later_s=later_s)
+    elif isinstance(move, AnswerUnit):
+        if world.looked_up:
+            world.feed(UnitFound(world.looked_up.pop(0), SERIALS[0], move.is_left), later_s)
     elif isinstance(move, AnswerOpening):
         if world.unanswered:
             run = world.unanswered.pop(0)
@@ -326,8 +432,7 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
         world.feed(move, later_s)
 
 
-PASSED = RunEnded(Outcome.PASS, None, "", verified=True, boot_confirmed=True, left_by_itself=False)
-SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
+PASSED = RunEnded(verdicts.PASSED, verified=True, boot_confirmed=True, left_by_itself=False)
 
 
 def forward(world: World, later_s: float) -> None:
@@ -347,3 +452,9 @@ def forward(world: World, later_s: float) -> None:
         world.feed(PASSED, later_s)
     elif world.unclosed:
         world.feed(RunCommitted(world.unclosed.pop(0)), later_s)
+    elif world.entering:
+        world.answer_entry(well=True, later_s=later_s)
+    elif world.looked_up:
+        world.feed(UnitFound(world.looked_up.pop(0), ""), later_s)
+    elif world.slot.phase is Phase.ENTERING:
+        world.feed(Arrived(replace(SOUND, address=9)), later_s)

@@ -21,7 +21,7 @@ PASSED = UnitHistory(
 def code(history: UnitHistory, **options: Any) -> str | None:
     found = interlock(history, RunOptions(**{"already_passed": "skip", **options}), "b1", "full")
     assert not isinstance(found, Check)
-    return found.code if found else None
+    return found.problem.code if found else None
 
 
 def test_a_unit_that_passed_with_this_bundle_and_recipe_is_skipped() -> None:

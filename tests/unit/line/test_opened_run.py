@@ -11,7 +11,8 @@ from station.line.setup import LineSetup
 from station.line.slot import Moment, Slot
 from station.model.devices import Device, DeviceMode
 from station.model.recipes import Recipe
-from station.model.runs import Outcome, Purpose, RunOptions
+from station.model.runs import Purpose, RunOptions
+from station.model.verdicts import PASSED
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 CAMERA = Device("1-1.1", 1, 5, 0x37C5, 0x96E3, "3A0F5C77B1D2E49600112233", 0x0103, DeviceMode.DFU)
@@ -38,6 +39,6 @@ def test_a_clock_that_is_set_meanwhile_does_not_lengthen_a_run(set_by: timedelta
     slot = Slot("1-1.1", "A1")
     begun = opened_run(SETUP, slot, CAMERA, Moment(5.0, START, "r1", "a1"), identified=True)
     slot = replace(slot, run=begun, started_s=5.0)
-    run = closed_run(slot, (), Outcome.PASS, None, "", Moment(30.0, START + set_by, "r2", "a2"))
+    run = closed_run(slot, (), PASSED, Moment(30.0, START + set_by, "r2", "a2"))
     assert run.duration_s == pytest.approx(25.0)
     assert run.finished_at == START + timedelta(seconds=25.0)

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from station.flash.messages import RunEnded
-from station.line import admission, run_end, run_rules, transitions
+from station.line import admission, entry, run_end, run_rules, transitions
 from station.line.line_terms import Terms
 from station.line.slot import Moment, Slot
 from station.line.slot import Phase as SlotPhase
-from station.line.slot_events import Arrived, Effect, Left, WorkerDied, WorkerGiven
+from station.line.slot_events import Arrived, Effect, Left, RerunAsked, Ticked, WorkerDied, WorkerGiven
 from station.model.events import OpeningCommitted, RunCommitted
-from tests.unit.line.slot_world import World, delays_s, moves, play
+from tests.unit.line.slot_world import World, delays_s, moves, play, worlds
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 Fault = tuple[type, SlotPhase, Callable[[Slot, Any, Moment, Terms], Stepped]]
@@ -52,6 +52,18 @@ def blocked_by_the_unplugged(slot: Slot, event: RunCommitted, now: Moment, terms
     return (replace(slot, taken_out=False, in_line=False), effects) if slot.device is None else (slot, effects)
 
 
+def waited_for_without_end(slot: Slot, _event: Ticked, _now: Moment, _terms: Terms) -> Stepped:
+    return slot, ()
+
+
+def taken_again_and_again(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    return admission.received(replace(slot, entry=None, settled=False), event, now, terms)
+
+
+def asked_while_it_runs(slot: Slot, _event: RerunAsked, now: Moment, terms: Terms) -> Stepped:
+    return entry.begun(slot, now, terms)
+
+
 def opening_lost(slot: Slot, _event: OpeningCommitted, _now: Moment, _terms: Terms) -> Stepped:
     return replace(slot, run=None).enters(SlotPhase.EMPTY), ()
 
@@ -63,6 +75,9 @@ FAULTS: dict[str, Fault] = {
     "begun before the opening is on the disk": (WorkerGiven, SlotPhase.OPENING, begun_before_the_disk),
     "closed twice": (WorkerDied, SlotPhase.RUNNING, closed_twice),
     "an unplugged camera blocks its slot": (RunCommitted, SlotPhase.CLOSING, blocked_by_the_unplugged),
+    "a camera is waited for without end": (Ticked, SlotPhase.ENTERING, waited_for_without_end),
+    "a camera is taken again and again": (Arrived, SlotPhase.ENTERING, taken_again_and_again),
+    "a running camera is sent into its bootloader": (RerunAsked, SlotPhase.RUNNING, asked_while_it_runs),
     "an opening is lost": (OpeningCommitted, SlotPhase.OPENING, opening_lost),
 }
 
@@ -81,9 +96,8 @@ def test_a_planted_fault_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(st.tuples(moves, delays_s), max_size=60))
-    def any_sequence(given_moves: list[Any]) -> None:
-        world = World()
+    @given(worlds, st.lists(st.tuples(moves, delays_s), max_size=60))
+    def any_sequence(world: World, given_moves: list[Any]) -> None:
         for move, later_s in given_moves:
             play(world, move, later_s)
         world.settle()

@@ -8,7 +8,7 @@ import pytest
 
 from station.errors import UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, HoldWanted, PortChanged
-from station.line import admission
+from station.line import admission, left_alone
 from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
@@ -41,6 +41,8 @@ from station.model.devices import Device, DeviceMode
 from station.model.events import OpeningNotCommitted, RunCommitted, RunFinished, RunNotCommitted
 from station.model.runs import Outcome, RunOptions
 from station.model.slots import SlotState
+from station.model.verdicts import ended_by
+from station.problem import Problem
 from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, World, forward
 
 OTHER = replace(SOUND, address=7, serial=SERIALS[1])
@@ -104,7 +106,7 @@ def test_a_log_that_is_slow_keeps_nobody_from_being_held() -> None:
 
 def test_a_unit_that_is_to_be_left_alone_by_the_log_is_never_held() -> None:
     world = asking()
-    effects = world.feed(LogAnswered(SOUND, Skip("unit.set_aside", "three times")))
+    effects = world.feed(LogAnswered(SOUND, Skip(Problem("unit.set_aside", "three times"))))
     assert finished(effects) == (Outcome.SKIPPED, "unit.set_aside")
     assert not any(isinstance(effect, Hold) for effect in effects)
 
@@ -121,7 +123,7 @@ def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
 @pytest.mark.parametrize("phase", [Phase.ASKING, Phase.HOLDING])
 def test_one_that_left_before_it_was_held_is_reported_once(phase: Phase) -> None:
     world = asking() if phase is Phase.ASKING else world_at(phase)
-    assert world.feed(Left()) == (GiveNotice("notice.not_held", admission.NOT_HELD),)
+    assert world.feed(Left()) == (GiveNotice("notice.not_held", left_alone.NOT_HELD),)
     assert (world.slot.phase, world.slot.code) == (Phase.EMPTY, "usb.not_held")
 
 
@@ -176,9 +178,9 @@ def test_another_bootloader_ends_the_run_and_gets_its_own(asked_to_leave: bool) 
     effects = world.feed(Arrived(OTHER))
     (cancel,) = told(effects)
     assert isinstance(cancel, CancelRun)
-    assert (cancel.outcome, cancel.code) == (Outcome.ABORTED, "operator.unplugged")
+    assert (cancel.verdict.outcome, cancel.verdict.code) == (Outcome.ABORTED, "operator.unplugged")
     assert Hold(OTHER) in effects, "it is held at once: it waits 1.5 s"
-    world.feed(replace(PASSED, outcome=cancel.outcome, code=cancel.code))
+    world.feed(replace(PASSED, verdict=cancel.verdict))
     world.settle()
     assert world.slot.last is not None
     assert world.slot.last.serial == OTHER.serial
@@ -216,7 +218,7 @@ def test_an_application_after_an_application_is_another_camera_until_its_serial_
     another = replace(APPLICATION, address=8, serial="0829c14000000000")
     assert world.feed(Arrived(another)) == (
         FindUnit(another),
-        GiveNotice("notice.application", admission.APPLICATION),
+        GiveNotice("notice.application", left_alone.APPLICATION),
     )
     assert world.slot.state is SlotState.APPLICATION
 
@@ -267,7 +269,7 @@ def test_a_twin_of_a_running_camera_ends_its_run() -> None:
     world = world_at(Phase.RUNNING)
     (cancel,) = told(world.feed(Doubled(SOUND.serial, "A1 and A2")))
     assert isinstance(cancel, CancelRun)
-    assert (cancel.outcome, cancel.code) == (Outcome.ERROR, "identity.duplicate_serial")
+    assert (cancel.verdict.outcome, cancel.verdict.code) == (Outcome.ERROR, "identity.duplicate_serial")
     assert world.slot.run is not None
     assert not world.slot.run.identified
 
@@ -279,14 +281,14 @@ def test_a_camera_that_moved_to_another_slot_ends_where_it_was_only_while_it_is_
     world.feed(Left())
     (cancel,) = told(world.feed(MovedAway()))
     assert isinstance(cancel, CancelRun)
-    assert cancel.code == "operator.unplugged"
+    assert cancel.verdict.code == "operator.unplugged"
 
 
 def test_a_camera_that_may_not_be_opened_stops_the_line() -> None:
     world = world_at(Phase.HOLDING)
     world.feed(LogAnswered(SOUND, Go()))
     world.holding.clear()
-    denied = CameraNotHeld(SOUND, Outcome.ERROR, "usb.access_denied", "no permission to open it", gone=False)
+    denied = CameraNotHeld(SOUND, ended_by(Outcome.ERROR, "usb.access_denied", "no permission to open it"), gone=False)
     effects = world.feed(HolderAnswered(denied))
     (stop,) = [effect for effect in effects if isinstance(effect, StopLine)]
     assert isinstance(stop.reason, UsbAccessError)
@@ -306,7 +308,7 @@ def test_a_worker_that_dies_costs_its_run_and_one_that_was_cancelled_is_aborted(
 
 def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> None:
     world = world_at(Phase.RUNNING)
-    world.feed(replace(PASSED, outcome=Outcome.FAIL, code="boot.timeout", left_by_itself=True))
+    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", "late"), left_by_itself=True))
     world.settle()
     world.feed(Left())
     (notice,) = world.feed(Arrived(replace(SOUND, address=8)), 1.0)
@@ -320,7 +322,7 @@ def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> 
 def test_a_camera_that_comes_back_while_its_failure_is_written_is_no_new_one() -> None:
     world = world_at(Phase.RUNNING)
     world.feed(Left())
-    world.feed(replace(PASSED, outcome=Outcome.FAIL, code="boot.timeout", left_by_itself=True))
+    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", "late"), left_by_itself=True))
     assert world.feed(Arrived(replace(SOUND, address=8)), 1.0) == ()
 
 
@@ -347,10 +349,6 @@ def test_a_line_that_stops_ends_what_has_not_begun() -> None:
 def test_a_request_to_run_again_asks_and_holds_again() -> None:
     world = world_at(Phase.DONE)
     assert world.feed(RerunAsked()) == (Hold(SOUND), AskLog(SOUND))
-    world = world_at(Phase.DONE)
-    world.feed(Arrived(APPLICATION))
-    assert world.feed(RerunAsked()) == ()
-    assert "plug it in again" in world.slot.message
 
 
 def test_a_twin_of_the_camera_that_waits_behind_a_run_changes_nothing_of_that_run() -> None:

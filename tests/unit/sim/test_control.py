@@ -114,9 +114,10 @@ def test_what_is_wrong_is_an_error_and_changes_nothing(served: Served, command: 
     assert served.control.ask("state", port_path="1-1.1")["connections"] == 1
 
 
-def test_a_line_that_is_no_json_is_an_error(served: Served) -> None:
-    served.control._socket.sendall(b"plug!\n")
-    assert "error" in served.control.read()
+@pytest.mark.parametrize(("line", "found"), [("plug!", "Expecting"), ("[1]", "a JSON object"), ("", "Expecting")])
+def test_a_line_that_is_no_json_object_is_an_error(served: Served, line: str, found: str) -> None:
+    served.control._link.send_typed(line)
+    assert found in served.control.read()["error"]
 
 
 def test_quit_ends_the_bench(served: Served) -> None:

@@ -1,0 +1,62 @@
+"""Whether runs that wait may start: the line may be paused, or its batch may have every planned unit."""
+
+from __future__ import annotations
+
+from station.control.wire import LineStatus
+from station.errors import StationError
+from station.line.open_batch import Batching
+from station.line.stop_policy import PauseForFailures
+from station.line.stop_reasons import Stopping
+from station.model.batches import Batch
+
+
+class StartGate:
+    """For the dispatcher's thread; `status` is for others, too."""
+
+    def __init__(self, batching: Batching, stopping: Stopping, *, attended: bool) -> None:
+        """`attended`: somebody looks at a screen and can end a pause."""
+        self._batching = batching
+        self._stopping = stopping
+        self._attended = attended
+        self._paused = False
+        self._reason: PauseForFailures | None = None
+        self._plan_was_reached = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next run may start."""
+        return not self._paused and not self._batching.asks
+
+    def pause(self, *, paused: bool) -> None:
+        """Start no camera while paused: cameras are held and wait, running ones finish."""
+        self._paused, self._reason = paused, None
+        if not paused:
+            self._stopping.resumed()
+
+    def pause_for(self, reason: PauseForFailures) -> None:
+        """Too many failed alike: pause, or stop where nobody could end the pause."""
+        if not self._attended:
+            self._stopping.stop_because(StationError("line.same_failures", reason.message))
+        else:
+            self._paused, self._reason = True, reason
+
+    def newly_reached(self) -> Batch | None:
+        """The batch, once, when its plan is reached, whichever way that came about: the last unit, a smaller quantity,
+        a batch that goes on."""
+        asks, batch = self._batching.asks, self._batching.batch
+        reached = batch if asks and not self._plan_was_reached else None
+        self._plan_was_reached = asks
+        return reached
+
+    def status(self) -> LineStatus:
+        """How the line stands."""
+        stopped, paused = self._stopping.reason, self._reason
+        return LineStatus(
+            accepting=self._stopping.accepting,
+            paused=self._paused,
+            code=stopped.code if stopped else None,
+            message=stopped.message if stopped else "",
+            plan_reached=self._batching.asks,
+            paused_code=paused.code if paused else None,
+            paused_message=paused.message if paused else "",
+        )

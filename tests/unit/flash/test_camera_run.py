@@ -1,0 +1,243 @@
+"""The attempts on one camera, and the outcome that they come to: over scripted cameras, without a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station.board.openmv_ae3 import BOOT, HE, OPENMV_AE3
+from station.dfu.actions import GONE, Action, Reply
+from station.errors import UsbAccessError, UsbBusyError, UsbError
+from station.flash import camera_run, disconnection
+from station.flash.camera_run import CameraRun
+from station.flash.messages import AttemptEnded, CancelRun, HoldWanted, PortChanged, RunCamera, RunEnded
+from station.flash.pipe import Orphaned
+from station.model.devices import Device
+from station.model.recipes import Recipe, Step, StepKind
+from station.model.runs import AttemptRecord, Outcome, RunOptions, RunPlan
+from station.model.verdicts import ended_by
+from station.usb.access import UsbAccess
+from tests.unit.flash.exchanges import (
+    APPLICATION,
+    BLOCK_BYTES,
+    CAMERA,
+    CameraAtPort,
+    Exchange,
+    bench,
+    block_of,
+    contents,
+    detach,
+    download,
+    full_write,
+    plan_of,
+    read_back,
+    refused,
+    select,
+    sent,
+    sizes,
+    transport,
+    upload,
+)
+
+IMAGE = contents(1, 2)
+BOOTS = [[PortChanged(None), PortChanged(APPLICATION)]]
+GOOD = [*sizes(), *full_write(HE, IMAGE), *read_back(HE, IMAGE), *detach()]
+REFUSED = [*sizes(), *select(HE), *refused(0, block_of(1))]
+LOST = [*sizes(), *select(HE), *download(0, block_of(1)), *sent(1, block_of(2), GONE)]
+OPTIONS = RunOptions(write="all", boot_timeout_s=30, boot_stays_s=0.01, return_window_s=0.01)
+RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
+
+
+@pytest.fixture(autouse=True)
+def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disconnection, "LEAVING_S", 0.02)
+    monkeypatch.setattr(disconnection, "HOLD_S", 0.02)
+
+
+class Bus:
+    """Opens one scripted camera after the other; an exception stands for a device that cannot be opened."""
+
+    def __init__(self, *sessions: list[Exchange] | Exception) -> None:
+        self.sessions = list(sessions)
+        self.opened: list[Device] = []
+        self.transports: list[CameraAtPort] = []
+
+    def open(self, _access: UsbAccess, device: Device) -> CameraAtPort:
+        self.opened.append(device)
+        session = self.sessions.pop(0)
+        if isinstance(session, Exception):
+            raise session
+        made = transport(session)
+        made.line, made.moves = self.line, BOOTS
+        self.transports.append(made)
+        return made
+
+    line: Any = None
+
+
+class Ran:
+    """One run to its end: `ended`, and the attempts that the line heard of."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        folder: Path,
+        bus: Bus,
+        *,
+        options: RunOptions = OPTIONS,
+        port: Sequence[object] = (),
+        check_first: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        monkeypatch.setattr(camera_run, "open_transport", bus.open)
+        plan = RunPlan("r1", CAMERA.serial, RECIPE, (plan_of(folder, HE, IMAGE),), options, check_first, notes)
+        with bench() as at:
+            bus.line = at.line
+            for change in port:
+                at.line.send(change)
+            run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
+            self.ended: RunEnded = run.run()
+            self.facts = at.heard
+        self.attempts: list[AttemptRecord] = [fact.attempt for fact in self.facts if isinstance(fact, AttemptEnded)]
+        assert not bus.sessions
+        assert not any(made.left for made in bus.transports)
+        assert all(made.closed for made in bus.transports)
+
+    @property
+    def how(self) -> tuple[Outcome, str | None, int]:
+        return self.ended.verdict.outcome, self.ended.verdict.code, len(self.attempts)
+
+
+def test_a_camera_that_passes_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = Ran(monkeypatch, tmp_path, Bus(GOOD), notes=("held late",))
+    assert ran.how == (Outcome.PASS, None, 1)
+    assert (ran.ended.verified, ran.ended.boot_confirmed, ran.ended.left_by_itself) == (True, True, False)
+    assert (ran.ended.application_serial, ran.ended.notes) == (APPLICATION.serial, ("held late",))
+    assert ran.facts[0] == HoldWanted(True)
+    assert [image.readback_sha256 for image in ran.attempts[0].images] == [plan_of(tmp_path, HE, IMAGE).sha256]
+
+
+def test_what_helps_at_the_second_attempt_passes_and_both_are_rows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = Ran(monkeypatch, tmp_path, Bus(REFUSED, GOOD))
+    assert ran.how == (Outcome.PASS, None, 2)
+    assert [(each.number, each.outcome, each.code) for each in ran.attempts] == [
+        (1, Outcome.FAIL, "dfu.err_write"),
+        (2, Outcome.PASS, None),
+    ]
+
+
+def test_the_attempts_are_used_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert Ran(monkeypatch, tmp_path, Bus(REFUSED, REFUSED)).how == (Outcome.FAIL, "dfu.err_write", 2)
+    once = replace(OPTIONS, max_attempts=1)
+    assert Ran(monkeypatch, tmp_path, Bus(REFUSED), options=once).how == (Outcome.FAIL, "dfu.err_write", 1)
+
+
+def test_what_another_attempt_cannot_help_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    last = BOOT.size_bytes // BLOCK_BYTES - 1
+    wrong = [*select(BOOT), *upload(last, bytes(7)), *sizes()[2:]]
+    assert Ran(monkeypatch, tmp_path, Bus(wrong)).how == (Outcome.FAIL, "identity.wrong_partitions", 1)
+
+
+def test_a_camera_that_left_and_stays_away_was_unplugged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = Ran(monkeypatch, tmp_path, Bus(LOST), port=[PortChanged(None)])
+    assert ran.how == (Outcome.ABORTED, "operator.unplugged", 1)
+    assert ran.attempts[0].images[0].blocks_written == 1
+
+
+def test_a_camera_that_came_back_by_itself_is_run_again_as_the_device_that_it_is_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    again = replace(CAMERA, address=9)
+    bus = Bus(LOST, GOOD)
+    options = replace(OPTIONS, return_window_s=5)
+    ran = Ran(monkeypatch, tmp_path, bus, options=options, port=[PortChanged(None), PortChanged(again, held=True)])
+    assert ran.how == (Outcome.PASS, None, 2)
+    assert (ran.attempts[0].outcome, ran.attempts[0].code) == (Outcome.FAIL, "usb.disconnected")
+    assert bus.opened == [CAMERA, again]
+
+
+def test_one_that_came_back_as_an_application_cannot_be_run_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = replace(OPTIONS, return_window_s=5)
+    ran = Ran(monkeypatch, tmp_path, Bus(LOST), options=options, port=[PortChanged(None), PortChanged(APPLICATION)])
+    assert ran.how == (Outcome.FAIL, "usb.disconnected", 1)
+    assert ran.ended.left_by_itself
+
+
+def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = Ran(monkeypatch, tmp_path, Bus(UsbError("usb.io", "an I/O error"), GOOD))
+    assert ran.how == (Outcome.PASS, None, 2)
+    assert ran.attempts[0].phase == "hold"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "code"),
+    [
+        (UsbBusyError("usb.busy", "another program has it"), Outcome.ERROR, "usb.busy"),
+        (UsbAccessError("usb.access_denied", "no permission"), Outcome.ERROR, "usb.access_denied"),
+        (FileNotFoundError("HE.img"), Outcome.ERROR, "bundle.unreadable"),
+        (RuntimeError("a defect"), Outcome.ERROR, "station.internal"),
+    ],
+)
+def test_what_is_the_stations_fault_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, outcome: Outcome, code: str
+) -> None:
+    once = replace(OPTIONS, max_attempts=1)
+    ran = Ran(monkeypatch, tmp_path, Bus(error), options=once)
+    assert ran.how == (outcome, code, 1)
+    assert str(error) in ran.ended.verdict.message
+
+
+def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checked = [*sizes(), *read_back(HE, IMAGE), *detach()]
+    ran = Ran(monkeypatch, tmp_path, Bus(checked), check_first=True)
+    assert ran.how == (Outcome.SKIPPED, "unit.already_passed", 0)
+
+
+def test_a_cancellation_ends_the_run_with_its_own_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+    ran = Ran(monkeypatch, tmp_path, Bus([]), port=[cancel])
+    assert ran.how == (Outcome.ABORTED, "operator.cancelled", 1)
+    assert ran.ended.verdict.message == "cancelled by an operator"
+
+
+def test_a_cancellation_is_heard_while_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+
+    def cancelled_when_lost(made: CameraAtPort, action: Action) -> Reply:
+        reply = CameraAtPort.perform(made, action)
+        if reply == GONE:
+            assert made.line is not None
+            made.line.send(PortChanged(None))
+            made.line.send(cancel)
+        return reply
+
+    bus = Bus(LOST)
+    opened = bus.open
+
+    def opening(access: UsbAccess, device: Device) -> CameraAtPort:
+        made = opened(access, device)
+        monkeypatch.setattr(made, "perform", lambda action: cancelled_when_lost(made, action))
+        return made
+
+    monkeypatch.setattr(bus, "open", opening)
+    ran = Ran(monkeypatch, tmp_path, bus, options=replace(OPTIONS, return_window_s=30))
+    assert ran.how == (Outcome.ABORTED, "operator.cancelled", 1)
+
+
+def test_a_worker_whose_station_is_gone_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan = RunPlan("r1", CAMERA.serial, RECIPE, (plan_of(tmp_path, HE, IMAGE),), OPTIONS)
+    with bench() as at:
+        at.line.close()
+        run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
+        with pytest.raises(Orphaned):
+            run.run()
