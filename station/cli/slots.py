@@ -56,7 +56,7 @@ def slots(
 
 def table(slot_map: SlotMap, devices: list[Device]) -> list[dict[str, Any]]:
     """One row a slot of the allow-list, filled or empty, and one for each camera besides."""
-    from station.usb.ports import natural_key
+    from station.model.slots import natural_key
 
     there = {device.port_path: device for device in devices}
     ports = dict.fromkeys([*(port_path for port_path, _ in slot_map.names), *there])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
-from station.model.slots import SlotView
-from station.problem import restored, sentence_from_json
+from station.model.slots import SlotState, SlotView, natural_key
+from station.problem import restored, sentence, sentence_from_json
 from station.yields.counting import YieldReport
 
 LOG_LENGTH = 2000
+AT_WORK = frozenset({SlotState.ENTERING, SlotState.HOLDING, SlotState.WAITING, SlotState.RUNNING, SlotState.RECORDING})
+GONE = sentence("the line's process ended")
 
 
 def utc_now() -> datetime:
@@ -52,7 +53,10 @@ class State:
     @property
     def slots(self) -> tuple[SlotView, ...]:
         """The slots by their names, numbers in them as numbers; ports that are no slots come last."""
-        return tuple(sorted(self.snapshot.slots, key=_place))
+        views = self.snapshot.slots
+        if self.snapshot.status.code == "line.gone":
+            views = tuple(map(_cut_short, views))
+        return tuple(sorted(views, key=_place))
 
     @property
     def selection(self) -> tuple[str | None, datetime | None]:
@@ -67,9 +71,17 @@ class State:
         return self.about.images if self.about else ()
 
 
-def _place(view: SlotView) -> tuple[bool, list[tuple[int, str]]]:
-    parts = re.split(r"(\d+)", view.slot)
-    return view.state == "not_a_slot", [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+def _place(view: SlotView) -> tuple[bool, tuple[tuple[int, int, str], ...]]:
+    return view.state is SlotState.NOT_A_SLOT, natural_key(view.slot)
+
+
+def _cut_short(view: SlotView) -> SlotView:
+    """What a slot shows whose line is gone: what it was at is not done any more, and will be an ERROR in the log."""
+    if view.state not in AT_WORK:
+        return view
+    return replace(
+        view, state=SlotState.ERROR, code="station.interrupted", message=GONE, progress=None, started_at_s=None
+    )
 
 
 def event_of_run(run: Mapping[str, Any]) -> Event:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
+from station.model.slots import natural_key
 from station.model.units import RunFilter
 from station.yields.figures import (
     DEFINITIONS,
@@ -180,7 +181,8 @@ def _failures(counts: Counts) -> tuple[CodeCount, ...]:
 
 
 def _slots(counts: Counts) -> tuple[SlotYield, ...]:
-    names = sorted({slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED})
+    ran = {slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED}
+    names = sorted(ran, key=natural_key)
     p_values = _p_values(counts, names)
     return tuple(_slot(counts, name, p_values.get(name)) for name in names)
 

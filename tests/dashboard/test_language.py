@@ -23,7 +23,7 @@ from station.dashboard.widgets.status_lines import figures
 from station.yields.balance import summary_of
 from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
-from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
+from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
 from tests.dashboard.settling import until_still
 
 ENGLISH = re.compile(r"(?!station )\b[A-Za-z]{3,} [a-z]{3,}")
@@ -158,7 +158,7 @@ def test_bars_stand_below_each_other(language: str) -> None:
         bars = [(line, bar) for line in lines if (bar := re.search("[█·]", line))]
         starts = {cell_len(line[: bar.start()]) for line, bar in bars}
         assert starts == {27}
-        assert figures(summarize(RUNS))
+        assert figures(summarize(RUNS, batch="L42"), ABOUT)
     finally:
         choose("en")
 

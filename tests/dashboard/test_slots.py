@@ -79,7 +79,7 @@ async def test_all_that_failed_and_are_still_in_run_again_and_no_other(make_benc
             bench.line.unplug(serial(3))
             await operator.until_word("1-1.3", "empty")
             await operator.press("R")
-            await operator.until_text("Re-running 2 slots.")
+            await operator.until_text("2 re-run.")
             for slot in ("1-1.1", "1-1.2"):
                 await operator.until_word(slot, "PASS")
         running.interrupt()

@@ -70,7 +70,7 @@ class Desk(Screen[None]):
         """Show the newest state of the line."""
         state = self._state
         self.query_one(StatusLines).show(state.about, state.report, state.now())
-        self.query_one(Banner).show(state.snapshot.status)
+        self.query_one(Banner).show(state.snapshot.status, state.about)
         self.page.show_state()
 
     def facts_changed(self) -> None:
