@@ -101,7 +101,7 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     act = act_for(view)
     face = Face(
         printable(view.slot), look, tr(look.word), printable(view.serial[-6:]), act=tr(act), acts=_spelled(act, act),
-        sign=_spelled(look.word, look.sign) if look.sign else (),
+        sign=_signs(look),
     )  # fmt: skip
     if view.state is SlotState.RUNNING and view.progress is not None:
         return _running(face, view, view.progress, pace, images, now_s)
@@ -110,6 +110,11 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     else:
         face = replace(face, details=_why(view))
     return replace(face, times=_times(view, now_s), attempt=view.attempts)
+
+
+def _signs(look: Look) -> tuple[str, ...]:
+    """The large words of a state. A sign of its own stands alone: TAKEN OUT, a slot, is not to look like TAKE OUT."""
+    return _spelled(look.word, look.sign) if look.sign == look.word else (look.sign,) if look.sign else ()
 
 
 def _spelled(word: str, sign: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
 from station.yields.counting import YieldReport
 
-BAR = 12
+BAR = 8
 DAY_H = 20.0
 """An end that is further away is no time of the day."""
 TELLS_A_RATE = timedelta(minutes=15)
@@ -46,27 +46,29 @@ class StatusLines(Plain):
 
 
 def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime) -> str:
-    """Station, batch with how many of its planned units have a result, and operator."""
+    """Station, batch with how many of its planned units have a result, operator, and the batch's progress."""
     if about is None:
         return ""
     parts = [about.station_id]
     parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
-    if about.planned and report is not None and report.batch == about.batch:
-        parts[-1] += "  " + progress(report, about.planned, now)
+    planned = about.planned if report is not None and report.batch == about.batch else None
+    if report is not None and planned:
+        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)
     parts += [about.operator] if about.operator else []
+    parts += [progress(report, planned, now)] if report is not None and planned else []
     return " · ".join(parts)
 
 
 def progress(report: YieldReport, planned: int, now: datetime) -> str:
-    """How many planned units have a result, as a bar and a count, and about when the last one will."""
+    """How many planned units have a result, as a bar, and about when the last one will."""
     done = report.units_with_result
     filled = BAR * min(done, planned) // planned
-    text = "█" * filled + "─" * (BAR - filled) + " " + tr("{done} of {planned}").format(done=done, planned=planned)
+    bar = "█" * filled + "─" * (BAR - filled)
     if (rate := _rate(report)) and done < planned:
         end = now + timedelta(hours=(planned - done) / rate)
         if end - now < timedelta(hours=DAY_H):
-            text += ", " + tr("done about {time}").format(time=end.astimezone().strftime("%H:%M"))
-    return text
+            return f"{bar} " + tr("done about {time}").format(time=end.astimezone().strftime("%H:%M"))
+    return bar
 
 
 def _rate(report: YieldReport) -> float | None:
