@@ -11,7 +11,8 @@ The tree::
     ├── BusyError                     6   another station holds the data folder or the bus
     └── CameraError                   1   one camera's run, never the station: carries the outcome of that run
         ├── UsbError                      the link: gone, I/O error, time limit
-        │   └── UsbBusyError              another program has the camera: nothing is said about the camera itself
+        │   ├── UsbBusyError              another program has the camera: nothing is said about the camera itself
+        │   └── UsbHostError              this machine has no power, bandwidth or room for it: nor here
         ├── DfuError                      the bootloader refused
         ├── IdentityError                 not a camera that may be written
         ├── VerifyError                   the bytes read back are not the bytes sent
@@ -107,6 +108,12 @@ class UsbBusyError(UsbError):
     outcome = "ERROR"
 
 
+class UsbHostError(UsbError):
+    """This machine cannot serve the camera: `usb.no_power`, `usb.no_bandwidth`, `station.no_descriptors`."""
+
+    outcome = "ERROR"
+
+
 class DfuError(CameraError):
     """The bootloader answered with an error status or in a way that DFU does not allow.
 
@@ -154,10 +161,13 @@ class ApplicationError(CameraError):
 
 HINTS: dict[str, str] = {
     "usb.disconnected": "Try another cable or slot; if it repeats on one slot, change that cable. The camera left the bus by itself.",
+    "usb.hub_lost": "The hub or its power failed, not the camera. Check its supply and its cable; cameras that come back run again.",
     "usb.io": "Replug the camera; if it repeats on one slot, change that cable. The USB link broke during a transfer.",
     "usb.timeout": "Unplug the camera, wait two seconds, plug it in again. The camera stopped answering.",
     "usb.stall": "Unplug the camera and plug it in again. The camera refused a request.",
     "usb.busy": "Close the other program that uses the camera (an IDE, dfu-util), then plug the camera in again.",
+    "usb.no_power": "The hub has too little power for another camera. Use a hub with a power supply of its own, or fewer cameras on it.",
+    "usb.no_bandwidth": "The USB controller cannot serve another camera. Spread the hubs over the machine's ports, or use fewer.",
     "usb.access_denied": "Install deploy/udev/70-openmv-ae3.rules, then add the user to the group plugdev and log in again.",
     "usb.no_libusb": "Install the package libusb-package in this environment.",
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",
@@ -188,6 +198,12 @@ HINTS: dict[str, str] = {
     "identity.default_serial": "Set the camera aside. The camera has no serial of its own (its secure enclave does not answer).",
     "identity.wrong_partitions": "Give the camera to the engineer: nothing was written. The camera's partition table is another one (an old board).",
     "identity.not_an_ae3": "The device calls itself an AE3 bootloader but does not answer as one. Give it to the engineer.",
+    "test.version": "Another firmware runs than the one that was flashed. Re-run the camera; if it repeats, check the bundle.",
+    "test.sensor": "The camera does not find its image sensor. Check the sensor's connector, re-run it; else set it aside.",
+    "test.picture": "The camera's picture is not as it should be. Check lens and light, test it again; else set it aside.",
+    "test.he": "The camera's second core does not answer. Re-run the camera; if it fails again, set it aside.",
+    "test.files": "The camera does not read its ROM as it was flashed. Re-run it; if it fails again, set it aside.",
+    "test.unstable": "The camera restarts by itself, or did not come back, during its test. Replug it; if it repeats, set it aside.",
     "test.no_answer": "Replug the camera and test it again; with firmware 4.x it cannot be tested. The camera started but does not answer.",
     "test.answer_lost": "Test the camera again; if it repeats, set it aside. The camera stopped answering during the test.",
     "test.refused": "Test the camera again; if it repeats, set it aside. The camera could not do what the test asked.",
@@ -208,13 +224,14 @@ HINTS: dict[str, str] = {
     "operator.cancelled": "Plug the camera in again to re-run it. The run was cancelled.",
     "worker.died": "Plug the camera in again. The worker process of this slot ended unexpectedly.",
     "station.interrupted": "Plug the camera in again. The station stopped during the run.",
+    "station.no_descriptors": "The station has too many files open. Stop and start it; if it repeats, raise its limit (ulimit -n).",
     "station.internal": "Plug the camera in again and tell the engineer. The station made a mistake.",
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
     "line.same_failures": "Many cameras failed in one way: that is the bench or the bundle. Call the engineer.",
     "ledger.write_failed": "Check the disk, then re-run the camera. The result could not be written to the log.",
     "ledger.schema_outdated": "Run: station db upgrade",
     "ledger.schema_unknown": "The log was written by a newer station. Install that version.",
-    "ledger.corrupt": "Restore the log from a backup; station db check says what is wrong.",
+    "ledger.corrupt": "Nothing reads or writes a damaged log. The command that is named keeps it aside and puts a backup in its place.",
     "ledger.missing": "Check --data-dir; the log is made when the line runs for the first time.",
     "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",
     "bundle.not_found": "Check the path of the release.",
@@ -251,8 +268,15 @@ HINTS: dict[str, str] = {
     "settings.not_written": "Check the file's owner and the free space of its disk.",
     "usage.slot_name": "Choose another name; --replace forgets the slots that are there.",
     "usage.map": "Write --map PARTITION=FILE, each of HP, HE, ROMFS1 and ROMFS0 once.",
+    "usage.no_backup": "Name a copy that station db backup made.",
     "usage.no_bundle": "Import one: station bundle import PATH, then station bundle use NAME.",
     "usage.unknown_unit": "station slots shows the serials of the cameras that are plugged in; station export lists every run.",
+    "usage.virtual_log": "Give real cameras another folder with --data-dir: their yield is not to be mixed with that of virtual ones.",
+    "usage.real_log": "Give virtual cameras a folder of their own: --data-dir DIR. Without it they have one inside the usual folder.",
+    "usage.empty": "Name one, or leave the option out; a shell variable in it may be empty.",
+    "usage.json": 'Write one JSON object, in single quotes: \'{"do": "state"}\'.',
+    "usage.address": "Write HOST:PORT, the port a whole number from 1 to 65535.",
+    "usage.several_units": "Give more of the serial: so many of its last characters that only one unit has them.",
     "usage.unknown_batch": "Check the spelling; a batch is known once it was begun at the bench or has a run.",
     "usage.unknown_slot": "Check the spelling; station slots shows the slots. A slot is known once a camera ran in it.",
     "usage.unknown_operator": "Check the spelling: the name as it was given at the bench.",
@@ -274,6 +298,7 @@ HINTS: dict[str, str] = {
     "usage.no_terminal": "Run it in a terminal, or use the line without a screen: station run --headless.",
     "request.role": "A connection says once, first, what it may do: look or steer.",
     "request.read_only": "Steer the line at a screen of its bench; browsers steer it with station web --control.",
+    "request.real_cameras": "Plug cameras in and pull them out by hand.",
     "request.unknown": "The screen is of another version than the line. Start it again with the line's version.",
     "request.invalid": "The screen is of another version than the line, or a name is too long.",
     "station.busy": "Stop the other station first.",

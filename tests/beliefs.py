@@ -57,6 +57,11 @@ WHERE = "tests/unit/flash/test_disconnection.py::"
 TWELVE = REAL + "test_twelve_cameras_of_every_form_and_bootloader_pass"
 FAILED_READING = REAL + "test_a_reading_that_fails_before_the_first_write_is_a_note"
 TIED = FAULTY + "test_whatever_serial_the_application_shows_the_port_ties_it_to_its_bootloader"
+ASKED = "tests/unit/flash/test_functional_test.py::"
+DECIDES_NOTHING = (
+    "tests/integration/test_functional_tests.py::test_what_nobody_requires_decides_nothing_and_is_recorded"
+)
+SETTING_TESTS = "tests/unit/test_settings.py::test_of_the_tests_of_a_full_run_only_version_and_sensor_are_made_and_they_decide_nothing"
 
 ROWS = (
     Row("the application's serial is the bootloader's bytes reversed", "-", EVERY, NOTE, TWELVE),
@@ -123,6 +128,15 @@ ROWS = (
     Row("a version label names a build", "H", NOTHING, NOTHING, FIRMWARE + "test_the_version_label"),
     Row("what fails every camera is the cameras' fault", "-", EVERY, WAITS, SET_UP + "test_cameras_that_fail_in_one_way_stop_a_line_without_a_screen"),
     Row("what fails every camera in a slot is the cameras' fault", "-", ONE, WAITS, SET_UP + "test_a_slot_that_fails_unit_after_unit_is_taken_out_and_restored"),
+    Row("an AE3's sensor calls itself 0x7936", "H", NOTHING, NOTE, DECIDES_NOTHING),
+    Row("the application's sys.version ends with the HP image's label", "S", NOTHING, NOTE, DECIDES_NOTHING),
+    Row("PROTO_VERSION knows the bootloader that is there", "S", NOTHING, NOTE, ASKED + "test_nothing_that_a_noted_test_meets_decides"),
+    Row("the application speaks the OpenMV protocol, from firmware 5.0.0 on", "S", NOTHING, NOTE, DECIDES_NOTHING),
+    Row("an application has its serial port within 5 s, and answers within 3 s", "-", NOTHING, NOTE, ASKED + "test_a_mute_camera_is_asked_once_by_tests_that_decide_nothing"),
+    Row("dev_id is the serial of the bootloader", "-", NOTHING, NOTHING, ASKED + "test_a_sensor_is_one_of_those_allowed"),
+    Row("the sensor's ramp can be switched on, and is no even grey", "S", NOTHING, NOTHING, SETTING_TESTS),
+    Row("the second core answers a task that is handed to it", "S", NOTHING, NOTHING, SETTING_TESTS),
+    Row("the ROM's files are those of the ROMFS0 image", "S", NOTHING, NOTHING, SETTING_TESTS),
 )  # fmt: skip
 """One line each, so that it reads as a table."""
 

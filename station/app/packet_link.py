@@ -73,6 +73,7 @@ class OutOfStep(Exception):
 
     def __init__(self, reason: str, *, is_silence: bool) -> None:
         super().__init__(reason)
+        self.message = reason
         self.is_silence = is_silence
 
 
@@ -95,7 +96,7 @@ class PacketLink:
 
     def robustly(self, what: str, body: Callable[[], Turns[Result]]) -> Turns[Result]:
         """Carry `body` out in step with the camera; if it is lost from its beginning again, at most `retries` times."""
-        lost = OutOfStep("nothing was tried", is_silence=True)
+        lost = OutOfStep(sentence("nothing was tried"), is_silence=True)
         for window_s in self.timing.windows_s():
             self._window_s = window_s
             try:
@@ -119,13 +120,15 @@ class PacketLink:
                 return answer
             refusal = answer
             if refusal.reaction is Reaction.SYNCHRONIZE:
-                raise OutOfStep(f"{opcode.name}: {refusal.meaning}", is_silence=False)
+                raise OutOfStep(
+                    sentence("{request}: {what}", request=opcode.name, what=refusal.meaning), is_silence=False
+                )
             if refusal.reaction is Reaction.GIVE_UP:
                 break
             if refusal.reaction is Reaction.SEND_LATER:
                 yield from self.pause(BUSY_PAUSE_S)
         assert refusal is not None
-        raise ApplicationError(refusal.code, f"the camera refused {opcode.name}: {refusal.meaning}")
+        raise _refused(opcode, refusal)
 
     def order(self, opcode: Opcode, leaving_s: float) -> Turns[None]:
         """A request that has no answer but a NAK, for which `leaving_s` is given. OutOfStep; ApplicationError."""
@@ -135,8 +138,8 @@ class PacketLink:
                 continue
             refusal = refusal_of(packet.payload)
             if refusal.reaction is Reaction.GIVE_UP:
-                raise ApplicationError(refusal.code, f"the camera refused {opcode.name}: {refusal.meaning}")
-            raise OutOfStep(f"{opcode.name}: {refusal.meaning}", is_silence=False)
+                raise _refused(opcode, refusal)
+            raise OutOfStep(sentence("{request}: {what}", request=opcode.name, what=refusal.meaning), is_silence=False)
 
     def pause(self, duration_s: float) -> Turns[None]:
         """Wait, and take in what the camera says meanwhile."""
@@ -155,7 +158,7 @@ class PacketLink:
 
     def _send(self, packet: Packet) -> Turns[None]:
         if not (yield from self.port.send(packet.encode())):
-            raise OutOfStep("the camera takes no bytes", is_silence=True)
+            raise OutOfStep(sentence("the camera takes no bytes"), is_silence=True)
 
     def _synchronize(self) -> Turns[None]:
         self._reader.clear()
@@ -181,7 +184,8 @@ class PacketLink:
             parts.append(packet.payload)
             size_bytes += len(packet.payload)
             if size_bytes > MAX_ANSWER_BYTES:
-                raise ApplicationError("test.protocol", f"the camera's answer to {opcode.name} has no end")
+                endless = sentence("the camera's answer to {request} has no end", request=opcode.name)
+                raise ApplicationError("test.protocol", endless)
             if not packet.flags & Flag.FRAGMENT:
                 return b"".join(parts)
 
@@ -237,12 +241,18 @@ class PacketLink:
     def _given_up(self, what: str, lost: OutOfStep) -> ApplicationError:
         if self._has_answered:
             code = "test.answer_lost" if lost.is_silence else "test.protocol"
-            return ApplicationError(code, f"{what} came to nothing: {lost}")
+            return ApplicationError(code, sentence("{what} came to nothing: {error}", what=what, error=lost))
         if self._packets:
-            return ApplicationError("test.protocol", f"the camera answers out of turn: {lost}")
-        heard = self._reader.dropped_bytes
-        noise = f" ({heard} bytes came that are no packet)" if heard else ""
-        return ApplicationError("test.no_answer", f"the camera does not speak the OpenMV protocol{noise}")
+            return ApplicationError("test.protocol", sentence("the camera answers out of turn: {error}", error=lost))
+        text = sentence("the camera does not speak the OpenMV protocol")
+        if heard := self._reader.dropped_bytes:
+            text = sentence("{what} ({count} bytes came that are no packet)", what=text, count=heard)
+        return ApplicationError("test.no_answer", text)
+
+
+def _refused(opcode: Opcode, refusal: Refusal) -> ApplicationError:
+    text = sentence("the camera refused {request}: {what}", request=opcode.name, what=refusal.meaning)
+    return ApplicationError(refusal.code, text)
 
 
 def decoded(decode: Callable[[bytes], Result], raw: bytes) -> Result:
@@ -250,4 +260,5 @@ def decoded(decode: Callable[[bytes], Result], raw: bytes) -> Result:
     try:
         return decode(raw)
     except ValueError as error:
-        raise ApplicationError("test.protocol", f"the camera's answer makes no sense: {error}") from error
+        text = sentence("the camera's answer makes no sense: {error}", error=error)
+        raise ApplicationError("test.protocol", text) from error

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from station.app.omv_protocol import NakStatus
+from station.problem import sentence
 
 
 class Reaction(Enum):
@@ -33,15 +34,15 @@ class Refusal(NamedTuple):
 
 REFUSALS: Final[Mapping[int, Refusal]] = MappingProxyType(
     {
-        NakStatus.FAILED: Refusal(Reaction.GIVE_UP, "test.refused", "it failed"),
-        NakStatus.INVALID: Refusal(Reaction.GIVE_UP, "test.unsupported", "this firmware does not know it"),
-        NakStatus.TIMEOUT: Refusal(Reaction.GIVE_UP, "test.refused", "it took the camera too long"),
-        NakStatus.BUSY: Refusal(Reaction.SEND_LATER, "test.busy", "the camera is busy"),
-        NakStatus.CHECKSUM: Refusal(Reaction.SEND_AGAIN, "test.protocol", "it arrived damaged"),
-        NakStatus.SEQUENCE: Refusal(Reaction.SYNCHRONIZE, "test.protocol", "it arrived out of sequence"),
-        NakStatus.OVERFLOW: Refusal(Reaction.SYNCHRONIZE, "test.protocol", "it was longer than agreed"),
-        NakStatus.FRAGMENT: Refusal(Reaction.SYNCHRONIZE, "test.protocol", "a fragment was missing"),
-        NakStatus.UNKNOWN: Refusal(Reaction.GIVE_UP, "test.refused", "for a reason that it does not know"),
+        NakStatus.FAILED: Refusal(Reaction.GIVE_UP, "test.refused", sentence("it failed")),
+        NakStatus.INVALID: Refusal(Reaction.GIVE_UP, "test.unsupported", sentence("this firmware does not know it")),
+        NakStatus.TIMEOUT: Refusal(Reaction.GIVE_UP, "test.refused", sentence("it took the camera too long")),
+        NakStatus.BUSY: Refusal(Reaction.SEND_LATER, "test.busy", sentence("the camera is busy")),
+        NakStatus.CHECKSUM: Refusal(Reaction.SEND_AGAIN, "test.protocol", sentence("it arrived damaged")),
+        NakStatus.SEQUENCE: Refusal(Reaction.SYNCHRONIZE, "test.protocol", sentence("it arrived out of sequence")),
+        NakStatus.OVERFLOW: Refusal(Reaction.SYNCHRONIZE, "test.protocol", sentence("it was longer than agreed")),
+        NakStatus.FRAGMENT: Refusal(Reaction.SYNCHRONIZE, "test.protocol", sentence("a fragment was missing")),
+        NakStatus.UNKNOWN: Refusal(Reaction.GIVE_UP, "test.refused", sentence("for a reason that it does not know")),
     }
 )
 
@@ -50,5 +51,8 @@ def refusal_of(payload: bytes) -> Refusal:
     """The meaning of a NAK's payload."""
     status = int.from_bytes(payload[:2], "little")
     if len(payload) < 2 or status not in REFUSALS:
-        return Refusal(Reaction.GIVE_UP, "test.protocol", f"with the unknown status {payload[:8].hex() or 'nothing'}")
+        status_hex = payload[:8].hex() or "-"
+        return Refusal(
+            Reaction.GIVE_UP, "test.protocol", sentence("with the unknown status {status}", status=status_hex)
+        )
     return REFUSALS[status]

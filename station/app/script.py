@@ -22,6 +22,7 @@ from station.app.conversation import Turns
 from station.app.omv_protocol import ChannelId, Opcode, StdinEvent, StdinRequest
 from station.app.packet_link import OutOfStep, PacketLink, decoded
 from station.errors import ApplicationError
+from station.problem import sentence
 from station.terminal_text import printable
 
 LOOK_S: Final = 0.05
@@ -78,14 +79,14 @@ class ScriptRun:
         """The whole run."""
         link = self._link
         link.port.begin(link.timing.limit_s)
-        yield from link.robustly("stopping the script before", self._stop_other)
+        yield from link.robustly(sentence("stopping the script before"), self._stop_other)
         # The camera's own answers have their usual time beside the script's.
         link.port.begin(self._limit_s + link.timing.limit_s)
         end_s = link.port.now_s + self._limit_s
         for _ in range(STARTS):
             yield from self._start()
             while link.port.now_s < end_s:
-                more = yield from link.robustly("reading the script's output", self._look)
+                more = yield from link.robustly(sentence("reading the script's output"), self._look)
                 if self._is_whole() or (not more and self._has_stopped()):
                     return self._output()
                 if not more and self._is_unseen():
@@ -102,7 +103,7 @@ class ScriptRun:
         stopped = False
         while (yield from self._is_running()):
             if link.port.now_s >= until_s:
-                raise ApplicationError("test.script_timeout", "the script that ran before cannot be stopped")
+                raise ApplicationError("test.script_timeout", sentence("the script that ran before cannot be stopped"))
             if not stopped:
                 yield from request_of_stdin(link, StdinRequest.STOP)
                 stopped = True
@@ -116,7 +117,7 @@ class ScriptRun:
 
     def _start(self) -> Turns[None]:
         self._link.events.clear()
-        yield from self._link.robustly("the script's start", lambda: start_script(self._link, self._source))
+        yield from self._link.robustly(sentence("the script's start"), lambda: start_script(self._link, self._source))
         self._started_s = self._link.port.now_s
 
     def _look(self) -> Turns[bool]:
@@ -132,10 +133,12 @@ class ScriptRun:
             )
         except OutOfStep as error:
             if error.is_silence:
-                raise ApplicationError("test.answer_lost", "a part of the script's output was lost") from error
+                text = sentence("a part of the script's output was lost")
+                raise ApplicationError("test.answer_lost", text) from error
             raise
         if len(self._heard) > MAX_OUTPUT_BYTES:
-            raise ApplicationError("test.protocol", f"the script printed more than {MAX_OUTPUT_BYTES} bytes")
+            text = sentence("the script printed more than {count} bytes", count=MAX_OUTPUT_BYTES)
+            raise ApplicationError("test.protocol", text)
         return True
 
     def _is_whole(self) -> bool:
@@ -157,16 +160,18 @@ class ScriptRun:
         text = printed.decode(errors="replace").replace("\r\n", "\n").removeprefix("\n")
         if not ended:
             last_line = printable(_last_word(text))
-            raise ApplicationError("test.script_failed", f"the script ended early: {last_line or 'it printed nothing'}")
+            early = sentence("the script ended early: {error}", error=last_line or sentence("it printed nothing"))
+            raise ApplicationError("test.script_failed", early)
         return ScriptOutput(text)
 
     def _timed_out(self) -> Turns[ApplicationError]:
         """Stop the script, whether or not that works, and say so."""
-        failure = ApplicationError("test.script_timeout", f"the script did not end within {self._limit_s:g} s")
+        late = sentence("the script did not end within {seconds} s", seconds=f"{self._limit_s:g}")
+        failure = ApplicationError("test.script_timeout", late)
         self._link.port.begin(STOP_S)
         try:
             yield from self._link.robustly(
-                "stopping the script", lambda: request_of_stdin(self._link, StdinRequest.STOP)
+                sentence("stopping the script"), lambda: request_of_stdin(self._link, StdinRequest.STOP)
             )
         except ApplicationError:
             return failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from station.board.application_rule import ApplicationRule
 from station.board.boot_header import BootHeaderRule
 from station.board.partition import ImageKind, KnownTable, Partition, SizeProbe
 from station.board.serial_rule import SerialRule
@@ -75,6 +76,8 @@ class Board:
     recovery: Recovery | None = None
     filesystem: str | None = None
     wrapping: Wrapping | None = None
+    application: ApplicationRule | None = None
+    """What can be asked of a running camera; None where nothing is known of that."""
 
     def __post_init__(self) -> None:
         if [partition.alt for partition in self.partitions] != list(range(len(self.partitions))):

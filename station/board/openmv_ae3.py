@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from station.board.application_rule import ApplicationRule
 from station.board.board import Board, HoldRule, Recovery, ReleaseNames, Wrapping
 from station.board.boot_header import BootHeaderRule, Quirk
 from station.board.partition import ImageKind, KnownTable, Medium, Partition, PartitionLimits, ReleaseImage
@@ -155,4 +156,12 @@ OPENMV_AE3: Final = Board(
     filesystem="RWFS",
     # H: Everspin's 6B BB 17 says 8 MiB, its family ends at 16.
     wrapping=Wrapping(image="ROMFS0", over="RWFS", chip_sizes_bytes=(8 << 20, 16 << 20)),
+    # H: the PixArt PAG7936. A: where the files are, and which core is started by the other.
+    application=ApplicationRule(
+        sensor_ids=(0x7936,),
+        firmware_image="HP",
+        files_image="ROMFS0",
+        files_folder="/rom",
+        second_core="HE",
+    ),
 )

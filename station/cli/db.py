@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
 from station.cli.output import print_json, say
-
-EXIT_LOG = 4
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
 
@@ -34,9 +32,10 @@ def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json
 
 
 @app.command(epilog="Example: station db check --json")
-def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
+def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Read the whole log and say whether it is sound. Exit code 4 if it is not."""
     folder = data_dir_for(config, data_dir)
+    from station.ledger.damage import corrupt
     from station.ledger.integrity import check as check_log
 
     found = check_log(folder)
@@ -48,13 +47,15 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
             print(f"{found.journals} results wait in the journal; the next start of the station writes them")
         for problem in found.problems:
             print(f"PROBLEM {problem}")
-        print("the log is sound" if found.ok else "the log is damaged: restore it from a backup")
-    return 0 if found.ok else EXIT_LOG
+        if found.ok:
+            print("the log is sound")
+    if not found.ok:
+        raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 
 
 @app.command(epilog="Example: station db backup /mnt/usb/station-2026-11-22.sqlite3")
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="F", help="The copy to write.")],
+    file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The copy to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -68,3 +69,29 @@ def backup(
     if as_json:
         print_json({"backup_file": str(file)})
     say(f"copied the log to {file}")
+
+
+@app.command(epilog="Example: station db restore /mnt/usb/station-2026-11-22.sqlite3")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="F", help="The backup to put in the log's place.")],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a backup in the log's place, once it is known to be sound. The log that was there is kept aside.
+
+    Results that wait in the journal are written into the restored log. No station may work in the data folder.
+    """
+    folder = data_dir_for(config, data_dir)
+    from station.ledger.restore import restore as restore_log
+    from station.wiring.log import data_folder
+
+    with data_folder(folder):
+        done = restore_log(folder, file)
+    if as_json:
+        print_json(done.to_json())
+    if done.kept_aside:
+        say(f"the log that was there is kept as {done.kept_aside}")
+    say(f"restored the log from {file}: {done.runs} runs, {done.journaled_runs} of them from the journal")
+    if done.upgrade_needed:
+        say("its schema is an older one; run: station db upgrade")

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,16 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
     except SettingsError as error:
         return [_wrong("configuration", error), *_machine(root)]
     loads = Finding("configuration", True, f"loads; the data folder is {settings.data_dir}")
-    return [loads, *_machine(root), _log(settings.data_dir), _disk(settings.data_dir), _bundle(settings)]
+    folder = settings.data_dir
+    return [
+        loads,
+        *_machine(root),
+        *_slots(settings, root),
+        _log(folder),
+        *_backup(folder),
+        _disk(folder),
+        _bundle(settings),
+    ]
 
 
 def _machine(root: Path) -> list[Finding]:
@@ -178,12 +188,27 @@ def _camera_nodes(root: Path) -> Iterator[tuple[str, Path]]:
             yield device.name, root / f"dev/bus/usb/{bus:03d}/{address:03d}"
 
 
+def _slots(settings: Settings, root: Path) -> Iterator[Finding]:
+    """Whether every slot's USB controller is in this machine, whatever the kernel calls its bus today."""
+    from station.usb.controllers import controllers, find_slots
+
+    if not settings.slots:
+        return
+    found = find_slots(settings.slots, settings.controllers, controllers(root))
+    if found.absent:
+        fix = "station slots learn (or plug the controller in again and restart)"
+        yield Finding("slots", False, "; ".join(found.absent), fix, UsageError.exit_code)
+        return
+    moved = f"; {len(found.moved)} have another bus number than when they were learned" if found.moved else ""
+    yield Finding("slots", True, f"{len(settings.slots)} are named{moved}")
+
+
 def _log(data_dir: Path) -> Finding:
     from station.ledger import schema_version
 
     try:
         if schema_version.state(data_dir) is not schema_version.SchemaState.MISSING:
-            schema_version.create_or_check(data_dir)
+            schema_version.create_or_check(data_dir, checked_bytes=None)
             return Finding("log", True, f"can be written, schema {schema_version.HEAD}")
     except LedgerError as error:
         return _wrong("log", error)
@@ -191,6 +216,19 @@ def _log(data_dir: Path) -> Finding:
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("log", True, "not there yet; the first run makes it")
     return _wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
+
+
+def _backup(data_dir: Path) -> Iterator[Finding]:
+    """How old the newest copy of a log is. Nobody knows how much a line may lose: it is told and is no fault."""
+    from station.ledger.backup_list import backups
+    from station.ledger.database import log_file
+
+    if log_file(data_dir).exists():
+        found = "none is known; make one with: station db backup FILE"
+        if known := backups(data_dir):
+            age = datetime.now(UTC) - known[0].made_at
+            found = f"{known[0].file}, {age.days} days and {age.seconds // 3600} hours old"
+        yield Finding("backup", True, found)
 
 
 def _disk(data_dir: Path) -> Finding:

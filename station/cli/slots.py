@@ -39,11 +39,15 @@ def slots(
     settings = settings_for(config, data_dir)
     from station.board.chosen import BOARD
     from station.usb.access import UsbAccess
+    from station.usb.controllers import controllers, find_slots
     from station.usb.watcher import list_devices
 
     access = UsbAccess("usbip", tuple(map(str, sim))) if sim else UsbAccess()
     cameras = [device for device in list_devices(access, BOARD.ids) if device.mode is not DeviceMode.OTHER]
-    rows = table(settings.slot_map, cameras)
+    found = find_slots(settings.slots, settings.controllers, {} if sim else controllers())
+    for absent in found.absent:
+        say(absent)
+    rows = table(found.names, cameras)
     if as_json:
         print_json(rows)
         return
@@ -56,7 +60,7 @@ def slots(
 
 def table(slot_map: SlotMap, devices: list[Device]) -> list[dict[str, Any]]:
     """One row a slot of the allow-list, filled or empty, and one for each camera besides."""
-    from station.model.slots import natural_key
+    from station.usb.ports import natural_key
 
     there = {device.port_path: device for device in devices}
     ports = dict.fromkeys([*(port_path for port_path, _ in slot_map.names), *there])

@@ -19,6 +19,7 @@ from station.json_lines import text_line
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceMode
 
 if TYPE_CHECKING:
+    from station.settings import Settings
     from station.usb.access import UsbAccess
 
 Ask = Callable[[Device, str], str]
@@ -49,19 +50,34 @@ def learn(
     file = slots_file(config)
     # A file that is there must be right before it is touched; one that is not is made.
     settings = settings_for(file, data_dir) if file.exists() else None
-    known = {} if settings is None or replace else {name: path for path, name in settings.slot_map.names}
+    known, places, now = _as_they_are_now(None if replace else settings, real=not sim)
     _check_names(names or (), known)
     ask = _asked if not as_json and sys.stdin.isatty() and not names else _taken
     access = UsbAccess("usbip", tuple(map(str, sim))) if sim else UsbAccess()
     wanted = len(names) if names else how_many
     for device, name in _learned(access, known, names or (), prefix, ask):
         known[name] = device.port_path
-        write_slots(file, known)
+        if device.bus in now:
+            places[str(device.bus)] = now[device.bus]
+        write_slots(file, known, places if now else None)
         if as_json:
             print(text_line({"slot": name, "port_path": device.port_path, "serial": device.serial}), end="", flush=True)
         say(f"{name} is {device.port_path}, and in {file}")
         if wanted is not None and (wanted := wanted - 1) < 1:
             return
+
+
+def _as_they_are_now(settings: Settings | None, *, real: bool) -> tuple[dict[str, str], dict[str, str], dict[int, str]]:
+    """The slots that are there and their controllers under the bus numbers of now; and the controllers of all buses."""
+    from station.usb.controllers import controllers, renumbered
+
+    now = controllers() if real else {}
+    if settings is None:
+        return {}, {}, now
+    if not now:
+        return dict(settings.slots), dict(settings.controllers), now
+    known, places = renumbered(settings.slots, settings.controllers, now)
+    return known, places, now
 
 
 def _learned(

@@ -10,7 +10,7 @@ from typing import Any
 
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
-from station.model.slots import SlotState, SlotView, natural_key
+from station.model.slots import SlotState, SlotView, slot_order
 from station.problem import restored, sentence, sentence_from_json
 from station.yields.counting import YieldReport
 
@@ -71,8 +71,8 @@ class State:
         return self.about.images if self.about else ()
 
 
-def _place(view: SlotView) -> tuple[bool, tuple[tuple[int, int, str], ...]]:
-    return view.state is SlotState.NOT_A_SLOT, natural_key(view.slot)
+def _place(view: SlotView) -> tuple[bool, object]:
+    return view.state is SlotState.NOT_A_SLOT, slot_order(view.slot)
 
 
 def _cut_short(view: SlotView) -> SlotView:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from station.dfu.actions import Broken, Gone, Reply, Stalled, TimedOut
 from station.dfu.dfu_protocol import State, StatusCode
 from station.dfu.transition_table import ProtocolMisuse
-from station.errors import DfuError, UsbError
+from station.errors import DfuError, UsbError, UsbHostError
 from station.problem import Sentence, sentence
 
 
@@ -88,6 +89,9 @@ def link_error(reply: Reply, request: str, place: Place) -> UsbError:
         code, what = "usb.timeout", sentence("no answer to {request}", request=request)
     elif isinstance(reply, Stalled):
         code, what = "usb.stall", sentence("{request} was refused", request=request)
+    elif isinstance(reply, Broken) and reply.errno in (errno.ENOMEM, errno.ENOSPC):
+        text = sentence("this machine had no room for {request}", request=request)
+        return UsbHostError("usb.no_bandwidth", place.says(text))
     elif isinstance(reply, Broken):
         code, what = "usb.io", sentence("I/O error {number} at {request}", number=reply.errno, request=request)
     else:

@@ -1,4 +1,4 @@
-"""One attempt: one pass through the phases identify, init, write, verify and boot, in the recipe's order."""
+"""One attempt: one pass through the phases identify, init, write, verify, boot and test, in the recipe's order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from station.board.board import Board
 from station.board.partition import Partition
 from station.errors import DfuError, MramError
 from station.flash.dfu_session import DfuSession
+from station.flash.functional_test import functional_test
 from station.flash.images import ImageJob, Tick, opened
 from station.flash.pipe import Link
 from station.flash.steps.already_passed import holds_images
@@ -18,10 +19,12 @@ from station.flash.steps.boot import BootJob
 from station.flash.steps.identify import identify
 from station.flash.steps.memory_wrap import refuse_wrapped
 from station.model.devices import Device
+from station.model.measurements import Measurement
 from station.model.recipes import StepKind
 from station.model.runs import ImagePlan, ImageRecord, RunPlan
 from station.model.slots import Progress
 from station.problem import sentence
+from station.usb.access import UsbAccess
 
 REUSED = sentence(
     "identity.serial_reused: the log says that it passed, its memory says otherwise: another camera "
@@ -43,11 +46,14 @@ class Attempt:
     phase: str = "hold"
     jobs: list[ImageJob] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     mram_initialized: bool = False
     verified: bool = False
     boot_confirmed: bool = False
     unreadable: set[int] = field(default_factory=set)
     application_serial: str | None = None
+    access: UsbAccess = field(default_factory=UsbAccess)
+    """Where its application's serial port is."""
 
     @property
     def board(self) -> Board:
@@ -78,10 +84,11 @@ class Attempt:
                     self._initialize_mram()
                 elif step.kind is StepKind.ERASE_FILESYSTEM:
                     self._erase_filesystem()
-                else:
+                elif step.kind is StepKind.WRITE:
                     self._write(step.partition, contents[step.partition])
             self._verify()
         self._boot()
+        self._test()
         return True
 
     def _is_there_already(self) -> bool:
@@ -199,7 +206,7 @@ class Attempt:
             wrapping = self.board.wrapping
             if wrapping is not None and job.partition.name == wrapping.image:
                 refuse_wrapped(self.session, wrapping, job.content, self.notes)
-        self.verified = all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
+        self.verified = bool(self.jobs) and all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 
     def _boot(self) -> None:
         self._enter("boot")
@@ -210,6 +217,32 @@ class Attempt:
             self.boot_confirmed = boot.run()
         finally:
             self.application_serial = boot.application_serial
+
+    def _test(self) -> None:
+        """Ask the application what the recipe wants to know."""
+        if all(self.plan.tests.mode(name) == "off" for name in self.plan.recipe.tests):
+            return
+        tick = self._enter("test")
+        test = functional_test(
+            self.plan, self.board, self.access, self.device, self.bootloader, self.link, lambda: tick(0)
+        )
+        if test is None:
+            return
+        if not self.boot_confirmed:
+            if not test.decides:
+                text = sentence("the camera was not tested: its application was not waited for, or not seen")
+                self.notes.append(text)
+                return
+            test.port_s = self.plan.options.boot_timeout_s
+        try:
+            test.run()
+        finally:
+            self.measurements += test.measurements
+            self.notes += test.notes
+
+    def close(self) -> None:
+        """Give the bootloader's device back."""
+        self.session.close()
 
     def _boot_job(self) -> BootJob:
         return BootJob(self.session, self.link, self.device, self.bootloader, self.plan.options, self.notes)

@@ -8,17 +8,21 @@ from datetime import datetime
 from station.board.board import Board
 from station.clock import monotonic_s, now
 from station.errors import CameraError, StationError
+from station.flash.application_attempt import ApplicationAttempt
 from station.flash.attempt import Attempt
 from station.flash.dfu_session import DfuSession
 from station.flash.disconnection import Return, Whereabouts, after_failure
 from station.flash.messages import AttemptEnded, RunCamera, RunEnded
 from station.flash.pipe import Cancelled, Link, Orphaned
+from station.model.devices import DeviceMode
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
 from station.model.verdicts import PASSED, Verdict, ended_by
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
+
+AnyAttempt = Attempt | ApplicationAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +70,16 @@ class CameraRun:
                 self._device = ended.returned.device
                 self._bootloader = ended.returned.bootloader or self._bootloader
 
-    def _attempt(self, number: int) -> tuple[Attempt | None, Ended]:
+    def _attempt(self, number: int) -> tuple[AnyAttempt | None, Ended]:
         started_at, started_s = now(), monotonic_s()
-        attempt: Attempt | None = None
+        attempt: AnyAttempt | None = None
         try:
-            self._link.want_hold(wanted=True)
-            session = DfuSession(open_transport(self._access, self._device), self._board)
-            attempt = Attempt(
-                self._plan, self._device, self._bootloader, self._link, session, number, mram_done=self._mram_done
-            )
+            attempt = self._begun(number)
             try:
                 ended = Ended(PASSED) if attempt.run() else LEFT_AS_IT_IS
             finally:
                 self._mram_done = attempt.mram_done
-                session.close()
+                attempt.close()
         except Orphaned:
             raise
         except Exception as error:
@@ -88,6 +88,25 @@ class CameraRun:
             return attempt, ended
         self._link.tell(AttemptEnded(_record(attempt, number, ended.verdict, started_at, monotonic_s() - started_s)))
         return attempt, ended
+
+    def _begun(self, number: int) -> AnyAttempt:
+        """An attempt on what is there: a bootloader that is held, or an application that is only tested."""
+        link, access, board = self._link, self._access, self._board
+        if self._device.mode is DeviceMode.APPLICATION:
+            link.want_hold(wanted=False)
+            return ApplicationAttempt(self._plan, self._device, link, access, board, number)
+        link.want_hold(wanted=True)
+        session = DfuSession(open_transport(access, self._device), board)
+        return Attempt(
+            self._plan,
+            self._device,
+            self._bootloader,
+            link,
+            session,
+            number,
+            mram_done=self._mram_done,
+            access=access,
+        )
 
     def _ended_by(self, error: Exception) -> Ended:
         """What an attempt's exception means: for the camera, the station, or the person at the bench."""
@@ -119,7 +138,7 @@ class CameraRun:
 
 
 def _record(
-    attempt: Attempt | None, number: int, verdict: Verdict, started_at: datetime, duration_s: float
+    attempt: AnyAttempt | None, number: int, verdict: Verdict, started_at: datetime, duration_s: float
 ) -> AttemptRecord:
     return AttemptRecord(
         attempt_id=new_id(),
@@ -133,15 +152,16 @@ def _record(
         mram_initialized=attempt.mram_initialized if attempt else False,
         images=attempt.images if attempt else (),
         notes=tuple(attempt.notes) if attempt else (),
+        measurements=tuple(attempt.measurements) if attempt else (),
     )
 
 
-def _run_ended(attempt: Attempt | None, verdict: Verdict) -> RunEnded:
+def _run_ended(attempt: AnyAttempt | None, verdict: Verdict) -> RunEnded:
     code = verdict.code or ""
     return RunEnded(
         verdict,
         verified=bool(attempt and attempt.verified),
         boot_confirmed=bool(attempt and attempt.boot_confirmed),
-        left_by_itself=code == "usb.disconnected" or code.startswith("boot."),
+        left_by_itself=code in ("usb.disconnected", "test.unstable") or code.startswith("boot."),
         application_serial=attempt.application_serial if attempt else None,
     )

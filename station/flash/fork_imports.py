@@ -10,6 +10,7 @@ gc.disable()
 import station.flash.holder  # noqa: E402
 import station.flash.worker  # noqa: E402
 import station.usb.libusb  # noqa: E402
+import station.usb.tty  # noqa: E402
 import station.usb.usbip.usbip_backend  # noqa: E402,F401
 
 # A collection writes to every object that it looks at: in a forked child that would copy the memory that it shares.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from station.atomic_write import sync_folder
 from station.errors import LedgerError, UsageError
-from station.ledger import sqlite
+from station.ledger import damage, sqlite, wal_link
+from station.ledger.backup_list import note_backup
 from station.ledger.database import as_ledger_error, log_file
 from station.problem import sentence
 
@@ -17,7 +18,8 @@ from station.problem import sentence
 def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     """Copy the log to `file`, complete and of one moment, while a station goes on writing it.
 
-    The copy is one file without a write-ahead log beside it; it appears under its name only when it is on the disk.
+    The copy is one file without a write-ahead log beside it; it appears under its name only when it is on the disk,
+    and is then noted as the log's last backup.
     Errors: LedgerError ledger.missing, ledger.corrupt, ledger.not_writable; UsageError usage.file_exists.
     """
     source = log_file(data_dir)
@@ -32,7 +34,11 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         _copy(data_dir, partial)
+        if wrong := damage.found_in(partial, None):
+            text = sentence("the log {file} is damaged: {reason}", file=source, reason=wrong)
+            raise damage.corrupt(data_dir, text)
         _put_in_place(partial, file)
+        note_backup(data_dir, file)
     except OSError as error:
         raise LedgerError("ledger.not_writable", f"the copy {file} could not be written: {error.strerror}") from error
     finally:
@@ -41,12 +47,18 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
 
 
 def _copy(data_dir: Path, partial: Path) -> None:
-    """All pages in one step: one read transaction, which no writer waits for and no writer can restart."""
+    """All pages in one step: one read transaction, which no writer waits for and no writer can restart.
+
+    The copy is checked, every page: a backup that is no good would be noticed when it is needed.
+    """
     partial.touch(mode=0o600, exist_ok=False)
     try:
         source = sqlite.connect_read_only(log_file(data_dir))
     except sqlite3.Error as error:
         raise as_ledger_error(data_dir, error) from error
+    if not wal_link.belongs(log_file(data_dir)):
+        text = sentence("the log {file} lies beside the -wal of another one", file=log_file(data_dir))
+        raise damage.corrupt(data_dir, text)
     with closing(source), closing(sqlite3.connect(partial, isolation_level=None)) as target:
         try:
             source.backup(target, pages=-1)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
-from station.ledger import sqlite
+from station.ledger import damage, sqlite
 from station.problem import sentence
 
 FILE_NAME = "station.sqlite3"
@@ -55,8 +55,8 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
     file = log_file(data_dir)
     reason = sqlite.reason_of(error)
     if sqlite.is_corrupt(error):
-        return LedgerError(
-            "ledger.corrupt", sentence("the log {file} is damaged or is no log: {reason}", file=file, reason=reason)
+        return damage.corrupt(
+            data_dir, sentence("the log {file} is damaged or is no log: {reason}", file=file, reason=reason)
         )
     if sqlite.is_busy(error):
         return LedgerError(

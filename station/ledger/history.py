@@ -119,7 +119,13 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) ->
     columns = (RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed)
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
-    return select(*columns, _outlived(), failed).where(_of_unit(), touched()).order_by(*LATEST_FIRST).limit(1)
+    query = select(*columns, _outlived(), failed).where(_of_unit(), touched(), _not_a_mere_test())
+    return query.order_by(*LATEST_FIRST).limit(1)
+
+
+def _not_a_mere_test(runs: Any = RUNS.c) -> ColumnElement[bool]:
+    """A test of the application alone has no bundle and writes nothing: only one that failed says anything new."""
+    return or_(runs.bundle_sha256 != "", runs.outcome == str(Outcome.FAIL))
 
 
 def _outlived() -> ColumnElement[bool]:
@@ -129,6 +135,7 @@ def _outlived() -> ColumnElement[bool]:
         later.c.unit_id == RUNS.c.unit_id,
         later.c.station_id == RUNS.c.station_id,
         touched(later.c),
+        _not_a_mere_test(later.c),
         recorded_at(later) > recorded_at(RUNS),
     )
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, literal, or_, select
 
 from station.ledger.columns import UtcTime
-from station.ledger.tables import ATTEMPTS, HOUR_IMAGES, HOUR_RUNS, IMAGES, RUNS
+from station.ledger.tables import ATTEMPTS, HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
 from station.model.runs import Outcome
 from station.yields.counting import hour_of
+from station.yields.write_rate import ENOUGH_BLOCKS, ENOUGH_PARTS
 
 HOUR = timedelta(hours=1)
 PLACE = ("station_id", "batch", "bundle", "slot", "operator")
@@ -26,7 +27,13 @@ KEYS = (*PLACE, "purpose")
 """What distinguishes a cell, besides the hour."""
 
 _PASSED = ATTEMPTS.c.outcome == str(Outcome.PASS)
+_TELLS_RATE = and_(
+    _PASSED,
+    or_(IMAGES.c.blocks_written >= ENOUGH_BLOCKS, IMAGES.c.blocks_written * ENOUGH_PARTS >= IMAGES.c.blocks_total),
+)
+"""As `tells_write_rate`."""
 _BLOCKS = case((IMAGES.c.blocks_total > 1, IMAGES.c.blocks_total), else_=1)
+_WRITTEN_BYTES = IMAGES.c.size_bytes * 1.0 * IMAGES.c.blocks_written / _BLOCKS
 RUN_SUMS: tuple[ColumnElement[Any], ...] = (
     func.count().label("runs"),
     func.count(case((RUNS.c.outcome == str(Outcome.PASS), RUNS.c.duration_s))).label("timed_runs"),
@@ -37,12 +44,21 @@ RUN_SUMS: tuple[ColumnElement[Any], ...] = (
 IMAGE_SUMS: tuple[ColumnElement[Any], ...] = (
     func.count(case((_PASSED, 1))).label("images"),
     func.coalesce(func.sum(case((_PASSED, IMAGES.c.write_s + IMAGES.c.verify_s))), 0.0).label("total_s"),
-    func.coalesce(func.sum(case((_PASSED, IMAGES.c.write_s))), 0.0).label("write_s"),
-    func.coalesce(func.sum(case((_PASSED, IMAGES.c.size_bytes * 1.0 * IMAGES.c.blocks_written / _BLOCKS))), 0.0).label(
-        "written_bytes"
-    ),
+    func.coalesce(func.sum(case((_TELLS_RATE, IMAGES.c.write_s))), 0.0).label("write_s"),
+    func.coalesce(func.sum(case((_TELLS_RATE, _WRITTEN_BYTES))), 0.0).label("written_bytes"),
     func.count(case((ATTEMPTS.c.number > 1, 1))).label("retries"),
 )
+
+MEASUREMENT_SUMS: tuple[ColumnElement[Any], ...] = (
+    func.count(MEASUREMENTS.c.value).label("measured"),
+    (func.count() - func.count(MEASUREMENTS.c.value)).label("missing"),
+    func.count(case((MEASUREMENTS.c.passed.is_(False), 1))).label("failed"),
+    func.count(MEASUREMENTS.c.number).label("numbers"),
+    func.coalesce(func.sum(MEASUREMENTS.c.number), 0.0).label("total"),
+    func.min(MEASUREMENTS.c.number).label("least"),
+    func.max(MEASUREMENTS.c.number).label("most"),
+)
+_TABLES = (HOUR_RUNS, HOUR_IMAGES, HOUR_MEASUREMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,7 @@ def cell_of(run: Any) -> Cell:
 def refresh(connection: Connection, cells: Iterable[Cell]) -> None:
     """Sum these cells again from the runs."""
     for cell in cells:
-        for table in (HOUR_RUNS, HOUR_IMAGES):
+        for table in _TABLES:
             connection.execute(delete(table).where(table.c.hour_at == cell.hour_at, *_at_place(table.c, cell)))
         place = [*within(cell.hour_at, cell.hour_at + HOUR), *_at_place(RUNS.c, cell)]
         _sum_up(connection, cell.hour_at, place)
@@ -75,7 +91,7 @@ def refresh(connection: Connection, cells: Iterable[Cell]) -> None:
 
 def rebuild(connection: Connection) -> None:
     """Sum everything again, hour by hour."""
-    for table in (HOUR_RUNS, HOUR_IMAGES):
+    for table in _TABLES:
         connection.execute(delete(table))
     moment = connection.scalar(select(func.min(RUNS.c.started_at)))
     while moment is not None:
@@ -103,6 +119,19 @@ def image_sums(keys: Sequence[Any], conditions: Iterable[ColumnElement[bool]]) -
     )
 
 
+def measurement_sums(keys: Sequence[Any], conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
+    """The sums over the measurements of finished runs, by these keys."""
+    return (
+        select(*keys, *MEASUREMENT_SUMS)
+        .select_from(RUNS)
+        .join(ATTEMPTS, ATTEMPTS.c.run_id == RUNS.c.run_id)
+        .join(MEASUREMENTS, MEASUREMENTS.c.attempt_id == ATTEMPTS.c.attempt_id)
+        .where(RUNS.c.outcome.is_not(None), RUNS.c.outcome != str(Outcome.SKIPPED))
+        .where(*conditions)
+        .group_by(*keys)
+    )
+
+
 def within(first: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
     """The conditions for runs that started from `first` until before `end`; None is no limit."""
     conditions: list[ColumnElement[bool]] = []
@@ -115,8 +144,12 @@ def within(first: datetime | None, end: datetime | None) -> list[ColumnElement[b
 
 def _sum_up(connection: Connection, hour_at: datetime, conditions: Sequence[ColumnElement[bool]]) -> None:
     place: list[ColumnElement[Any]] = [RUNS.c[name] for name in KEYS]
-    run_keys, image_keys = [*place, RUNS.c.outcome, RUNS.c.code], [*place, IMAGES.c.partition]
-    for table, sums in ((HOUR_RUNS, run_sums(run_keys, conditions)), (HOUR_IMAGES, image_sums(image_keys, conditions))):
+    all_sums = (
+        run_sums([*place, RUNS.c.outcome, RUNS.c.code], conditions),
+        image_sums([*place, IMAGES.c.partition], conditions),
+        measurement_sums([*place, MEASUREMENTS.c.name, MEASUREMENTS.c.unit], conditions),
+    )
+    for table, sums in zip(_TABLES, all_sums, strict=True):
         rows = sums.subquery()
         query = select(literal(hour_at, UtcTime), *rows.c)
         connection.execute(insert(table).from_select([column.name for column in table.c], query))

@@ -53,9 +53,10 @@ class LedgerCheck:
 def check(data_dir: Path) -> LedgerCheck:
     """Read the whole log and compare its schema with what this version expects.
 
-    Errors: LedgerError where there is no log, where it is no log, or where its schema is not this version's.
+    Errors: LedgerError where there is no log, where it is no log or lies beside the -wal of another one, or where its
+    schema is not this version's.
     """
-    schema_version.require_current(data_dir)
+    schema_version.require_current(data_dir, checked_bytes=0)
     engine = open_reader(data_dir)
     try:
         with translated(data_dir), engine.connect() as connection:

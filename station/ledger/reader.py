@@ -93,6 +93,14 @@ class Reader:
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
 
+    def unit_named(self, text: str) -> str:
+        """The serial of the unit that a text names: a serial, an application's, or the end of one that only one has.
+
+        UsageError usage.several_units, usage.unknown_unit.
+        """
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return names.unit_named(connection, text)
+
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
         with translated(self._data_dir):
@@ -155,6 +163,11 @@ class Reader:
         """How fast the runs of a selection were (`serial` is not asked)."""
         with translated(self._data_dir), self._engine.connect() as connection:
             return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
+
+    def run_count(self) -> int:
+        """How many runs are in the log, open ones too."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(RUNS)).scalar_one()
 
     def open_runs(self, station_id: str | None = None) -> int:
         """How many runs are open, of one station or of all."""

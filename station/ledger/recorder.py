@@ -22,8 +22,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from station.errors import LedgerError
-from station.ledger import schema_version, sqlite, transactions
-from station.ledger.database import BUSY_TIMEOUT_S, is_refused, open_writer, translated
+from station.ledger import damage, schema_version, sqlite, transactions, wal_link
+from station.ledger.database import BUSY_TIMEOUT_S, is_refused, log_file, open_writer, translated
 from station.ledger.journal import Journal, journal_files, read, settle
 from station.model.batches import Batch
 from station.model.events import (
@@ -86,6 +86,7 @@ class Recorder:
         self._engine = open_writer(data_dir, min(_TRY_S, write_limit_s))
         self._journal = Journal(data_dir)
         self._stuck = False
+        self._place: wal_link.Place | None = None
         self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -196,8 +197,7 @@ class Recorder:
         deadline_s = time.monotonic() + (0.0 if self._stuck else self._write_limit_s)
         while True:
             try:
-                with self._engine.begin() as connection:
-                    result = work(connection)
+                result = self._commit(work)
             except Exception as error:
                 if sqlite.is_busy(error) and time.monotonic() < deadline_s:
                     continue
@@ -208,7 +208,27 @@ class Recorder:
             self._stuck = False
             return result
 
+    def _commit(self, work: Callable[[Connection], _T]) -> _T:
+        """One try. A log that was replaced or taken away under the station must not swallow a result."""
+        file = log_file(self._data_dir)
+        self._place = self._place or wal_link.place_of(file)
+        self._refuse_another_log(file)
+        with self._engine.begin() as connection:
+            result = work(connection)
+        # Again: where the -wal was used up, this transaction began it anew, and only now does it not fit.
+        self._refuse_another_log(file)
+        if not wal_link.is_in_place(file, self._place):
+            text = sentence("the log {file} was taken away while the station worked", file=file)
+            raise LedgerError("ledger.not_writable", text)
+        return result
+
+    def _refuse_another_log(self, file: Path) -> None:
+        if not wal_link.belongs(file):
+            text = sentence("the log {file} was replaced while the station worked", file=file)
+            raise damage.corrupt(self._data_dir, text)
+
     def _recover(self) -> Recovery:
+        self._journal.reserve()
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
         interrupted = self._transact(transactions.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)

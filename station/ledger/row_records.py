@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from station.model.batches import Batch
+from station.model.measurements import Measurement
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import Release
@@ -55,6 +56,7 @@ _IMAGE_FIELDS = (
     "write_s",
     "verify_s",
 )
+_MEASUREMENT_FIELDS = ("name", "value", "unit", "low", "high", "passed")
 _BATCH_FIELDS = ("station_id", "name", "planned", "operator", "begun_at", "continued_at", "ended_at")
 
 Values = dict[str, Any]
@@ -85,7 +87,7 @@ def run_values(run: RunRecord) -> Values:
 
 
 def attempt_values(run_id: str, attempt: AttemptRecord) -> Values:
-    """An attempt of a run, without its images."""
+    """An attempt of a run, without its images and measurements."""
     outcome, notes = str(attempt.outcome), list(attempt.notes)
     message = message_values(attempt.message)
     return {**_values(attempt, _ATTEMPT_FIELDS), **message, "run_id": run_id, "outcome": outcome, "notes": notes}
@@ -97,6 +99,15 @@ def image_values(attempt: AttemptRecord) -> list[Values]:
     return [
         {**_values(image, _IMAGE_FIELDS), "attempt_id": key, "position": position}
         for position, image in enumerate(attempt.images)
+    ]
+
+
+def measurement_values(attempt: AttemptRecord) -> list[Values]:
+    """The measurements of an attempt."""
+    key = attempt.attempt_id
+    return [
+        {**_values(one, _MEASUREMENT_FIELDS), "number": one.number, "attempt_id": key, "position": position}
+        for position, one in enumerate(attempt.measurements)
     ]
 
 
@@ -113,13 +124,14 @@ def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
     )
 
 
-def attempt_record(row: Any, images: Sequence[ImageRecord]) -> AttemptRecord:
-    """The record of an attempt and its images."""
+def attempt_record(row: Any, images: Sequence[ImageRecord], measurements: Sequence[Measurement]) -> AttemptRecord:
+    """The record of an attempt, its images and its measurements."""
     return AttemptRecord(
         outcome=Outcome(row.outcome),
         message=message_of(row),
         images=tuple(images),
         notes=tuple(row.notes),
+        measurements=tuple(measurements),
         **_values(row, _ATTEMPT_FIELDS),
     )
 
@@ -127,6 +139,11 @@ def attempt_record(row: Any, images: Sequence[ImageRecord]) -> AttemptRecord:
 def image_record(row: Any) -> ImageRecord:
     """The record of an image."""
     return ImageRecord(**_values(row, _IMAGE_FIELDS))
+
+
+def measurement_record(row: Any) -> Measurement:
+    """The record of a measurement."""
+    return Measurement(**_values(row, _MEASUREMENT_FIELDS))
 
 
 def release_record(row: Any) -> Release:

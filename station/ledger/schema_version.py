@@ -16,15 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from station.errors import LedgerError
-from station.ledger import backup, sqlite
+from station.ledger import backup, damage, sqlite
+from station.ledger.backup_list import BACKUP_FOLDER
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 from station.problem import sentence
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]
-BACKUP_FOLDER = "backups"
 
 
 class SchemaState(StrEnum):
@@ -56,20 +56,29 @@ def state(data_dir: Path) -> SchemaState:
     return _look(data_dir)[0]
 
 
-def require_current(data_dir: Path) -> None:
-    """Raise the LedgerError that fits, unless the log is there and its schema is this version's."""
-    found, revision = _look(data_dir)
+def state_of_file(file: Path) -> SchemaState:
+    """What a sound database is. Errors: sqlite3.Error."""
+    return _judge(file)[0]
+
+
+def require_current(data_dir: Path, checked_bytes: int | None = damage.READ_BYTES) -> None:
+    """Raise the LedgerError that fits, unless the log is there, sound and its schema is this version's.
+
+    Every page is read of a log of at most `checked_bytes`, of any where that is None.
+    """
+    found, revision = _look(data_dir, checked_bytes)
     if found is SchemaState.MISSING:
         raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
     _refuse(data_dir, found, revision)
 
 
-def create_or_check(data_dir: Path) -> None:
-    """Make the log where there is none, and be sure that it can be written.
+def create_or_check(data_dir: Path, checked_bytes: int | None = damage.WRITE_BYTES) -> None:
+    """Make the log where there is none, and be sure that it is sound and can be written.
 
+    Every page is read of a log of at most `checked_bytes`, of any where that is None.
     Errors: LedgerError ledger.schema_outdated, ledger.schema_unknown, ledger.corrupt, ledger.not_writable.
     """
-    found, revision = _look(data_dir)
+    found, revision = _look(data_dir, checked_bytes)
     if found is SchemaState.MISSING:
         _migrate(data_dir)
         return
@@ -95,8 +104,8 @@ def upgrade(data_dir: Path) -> Upgrade:
     return Upgrade(before, HEAD, copy)
 
 
-def _look(data_dir: Path) -> tuple[SchemaState, str | None]:
-    """The state, and the revision that the file says it has."""
+def _look(data_dir: Path, checked_bytes: int | None = damage.READ_BYTES) -> tuple[SchemaState, str | None]:
+    """The state, and the revision that the file says it has; of a damaged one what is wrong with it."""
     file = log_file(data_dir)
     try:
         # A file of no bytes is what a first start leaves that was cut short before it wrote anything.
@@ -107,10 +116,12 @@ def _look(data_dir: Path) -> tuple[SchemaState, str | None]:
     except OSError as error:
         raise as_ledger_error(data_dir, error) from error
     try:
+        if wrong := damage.found_in(file, checked_bytes):
+            return SchemaState.CORRUPT, wrong
         return _judge(file)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         if sqlite.is_corrupt(error):
-            return SchemaState.CORRUPT, None
+            return SchemaState.CORRUPT, sqlite.reason_of(error)
         raise as_ledger_error(data_dir, error) from error
 
 
@@ -153,7 +164,9 @@ def _refuse(data_dir: Path, found: SchemaState, revision: str | None) -> None:
     if found is SchemaState.FOREIGN:
         raise LedgerError("ledger.corrupt", sentence("{file} is a database, but not a station's log", file=file))
     if found is SchemaState.CORRUPT:
-        raise LedgerError("ledger.corrupt", sentence("the log {file} is damaged or is no database", file=file))
+        raise damage.corrupt(
+            data_dir, sentence("the log {file} is damaged or is no database: {reason}", file=file, reason=revision)
+        )
 
 
 def _migrate(data_dir: Path) -> None:

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, c
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from station.ledger.wal_link import mark_after
+
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY_CODE = 0xFF
 """The low byte of an extended SQLite result code."""
@@ -19,7 +21,8 @@ def writer_engine(file: Path, busy_timeout_s: float, *, foreign_keys: bool = Tru
     """An engine whose every commit is on the disk when it returns: write-ahead log, synchronous FULL.
 
     Each transaction begins IMMEDIATE: it takes the write lock first, so it can wait for it, and no reader that wants to
-    become a writer can be refused half-way. Without `foreign_keys` a migration may rebuild tables.
+    become a writer can be refused half-way. It is marked (`wal_link`). Without `foreign_keys` a migration may rebuild
+    tables.
     """
     pragmas = (
         f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}",
@@ -27,7 +30,15 @@ def writer_engine(file: Path, busy_timeout_s: float, *, foreign_keys: bool = Tru
         "PRAGMA synchronous = FULL",
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
     )
-    return _engine(lambda: _connect(file, "rwc"), pragmas, "BEGIN IMMEDIATE")
+    engine = _engine(lambda: _connect(file, "rwc"), pragmas, "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "begin")
+    def mark(connection: Connection) -> None:
+        before = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        for statement in mark_after(before):
+            connection.exec_driver_sql(statement)
+
+    return engine
 
 
 def reader_engine(file: Path, busy_timeout_s: float) -> Engine:
@@ -38,6 +49,11 @@ def reader_engine(file: Path, busy_timeout_s: float) -> Engine:
 def connect_read_only(file: Path) -> sqlite3.Connection:
     """A plain connection for the few questions that need no SQLAlchemy."""
     return _connect(file, "ro")
+
+
+def connect_immutable(file: Path) -> sqlite3.Connection:
+    """The same for a file that nobody writes and that has no -wal: no lock is taken and no file is made beside it."""
+    return sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:

@@ -4,13 +4,15 @@
     runs      one row per insertion, from the moment that the camera is held; `outcome` is null while it is open
     attempts  one row per pass through the phases
     images    one row per image of an attempt, in the order in which they were written
+    measurements  one row per value that a test of an attempt measured
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
 
-Two more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
+Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
     hour_runs    runs by hour, place (station, batch, bundle, slot, operator), purpose, outcome and code
     hour_images  images by hour, place, purpose and partition
+    hour_measurements  measurements by hour, place, purpose, name and unit
 
 Keys are time-ordered UUIDs, so rows of many stations can meet in one database.
 """
@@ -177,6 +179,21 @@ IMAGES = Table(
 )
 """Images of an attempt; `position` counts from 0 in the order of writing."""
 
+MEASUREMENTS = Table(
+    "measurements",
+    METADATA,
+    Column("attempt_id", Key, ForeignKey("attempts.attempt_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("value", JSON(none_as_null=True)),
+    Column("number", Double),
+    Column("unit", Words),
+    Column("low", Double),
+    Column("high", Double),
+    Column("passed", Boolean),
+)
+"""Measured values, in the order in which they were measured; `number` is the value again where it is one."""
+
 RELEASES = Table(
     "releases",
     METADATA,
@@ -249,6 +266,24 @@ HOUR_IMAGES = Table(
     Index("ix_hour_images_batch_hour_at", "batch", "hour_at"),
 )
 """Images of which blocks were written in an attempt that passed; `retries` counts those after a first attempt."""
+
+HOUR_MEASUREMENTS = Table(
+    "hour_measurements",
+    METADATA,
+    *_place_columns(),
+    Column("name", Words, nullable=False),
+    Column("unit", Words),
+    Column("measured", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("numbers", Integer, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("least", Double),
+    Column("most", Double),
+    Index("ix_hour_measurements_hour_at", "hour_at"),
+    Index("ix_hour_measurements_batch_hour_at", "batch", "hour_at"),
+)
+"""Measurements of every attempt; `total`, `least` and `most` are over those whose value is a number."""
 
 LATEST_FIRST = (RUNS.c.ordered_at.desc(), RUNS.c.run_id.desc())
 """Of one unit's runs; the others are for lists, by the time that people know."""

@@ -15,12 +15,20 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exi
 
 from station.ledger import hourly_sums
 from station.ledger.hourly_sums import Cell
-from station.ledger.row_records import Values, attempt_values, batch_values, image_values, message_values, run_values
+from station.ledger.row_records import (
+    Values,
+    attempt_values,
+    batch_values,
+    image_values,
+    measurement_values,
+    message_values,
+    run_values,
+)
 from station.ledger.run_loading import attempts_of
 from station.ledger.selection import is_identified_unit
-from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, RELEASES, RUNS, UNITS
+from station.ledger.tables import ATTEMPTS, BATCHES, HOUR_RUNS, IMAGES, MEASUREMENTS, RELEASES, RUNS, UNITS
 from station.model.batches import Batch
-from station.model.done import BEFORE_WRITING, UNWITNESSED
+from station.model.done import NOT_WRITING, UNWITNESSED
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
@@ -164,11 +172,13 @@ def _update_run(connection: Connection, run_id: str, values: Values) -> None:
 
 
 def _add_attempts(connection: Connection, run_id: str, attempts: list[AttemptRecord]) -> None:
-    """Add attempts with their images, and keep what follows from them beside the run."""
+    """Add attempts with their images and measurements, and keep what follows from them beside the run."""
     if attempts:
         connection.execute(insert(ATTEMPTS), [attempt_values(run_id, attempt) for attempt in attempts])
     if images := [image for attempt in attempts for image in image_values(attempt)]:
         connection.execute(insert(IMAGES), images)
+    if measured := [values for attempt in attempts for values in measurement_values(attempt)]:
+        connection.execute(insert(MEASUREMENTS), measured)
     _update_run(connection, run_id, {"passed_at_once": _passed_at_once(run_id), "may_have_written": _wrote(run_id)})
 
 
@@ -182,7 +192,7 @@ def _wrote(run_id: str) -> ColumnElement[bool]:
     """`station.model.done.may_have_written` of a run whose attempts are in the log."""
     mine = ATTEMPTS.c.run_id == run_id
     written = exists().where(IMAGES.c.attempt_id == ATTEMPTS.c.attempt_id, IMAGES.c.blocks_written > 0)
-    on_its_way = and_(ATTEMPTS.c.outcome != _PASS, ATTEMPTS.c.phase.not_in(BEFORE_WRITING))
+    on_its_way = and_(ATTEMPTS.c.outcome != _PASS, ATTEMPTS.c.phase.not_in(NOT_WRITING))
     writing = exists().where(mine, or_(ATTEMPTS.c.mram_initialized, on_its_way, written.correlate(ATTEMPTS)))
     return case(
         (RUNS.c.outcome == str(Outcome.SKIPPED), False),

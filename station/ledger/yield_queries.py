@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, and_, case, func, select
 
-from station.ledger.hourly_sums import image_sums, run_sums
+from station.ledger.hourly_sums import image_sums, measurement_sums, run_sums
 from station.ledger.row_records import message_of
 from station.ledger.selection import (
     at_places,
@@ -26,7 +26,7 @@ from station.ledger.selection import (
     touched,
     whole_hours,
 )
-from station.ledger.tables import HOUR_IMAGES, HOUR_RUNS, IMAGES, RUNS
+from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
 from station.model.done import ALREADY_PASSED
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
@@ -50,6 +50,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
     selection = counting(selection)
     counts = count_rates(connection, selection)
     _add_hours(connection, selection, counts)
+    _add_measurements(connection, selection, counts)
     walk = _walk(connection, selection)
     _add_units(walk, counts)
     counts.open_details += [_open_unit(one, rows) for one, rows in _told(connection, walk.waiting)]
@@ -111,6 +112,18 @@ def _add_images(connection: Connection, selection: RunFilter, counts: Counts) ->
     rest = [image_sums((IMAGES.c.partition, RUNS.c.slot), conditions_of(part)) for part in broken_hours(selection)]
     for partition, slot, *values in _rows(connection, [*whole, *rest]):
         counts.images[partition, slot].add(*values)
+
+
+def _add_measurements(connection: Connection, selection: RunFilter, counts: Counts) -> None:
+    sums = HOUR_MEASUREMENTS.c
+    keys = (sums.name, sums.unit, sums.slot)
+    added = [func.sum(each) for each in (sums.measured, sums.missing, sums.failed, sums.numbers, sums.total)]
+    query = select(*keys, *added, func.min(sums.least), func.max(sums.most)).group_by(*keys)
+    whole = _of_whole_hours(selection, HOUR_MEASUREMENTS, query)
+    row_keys = (MEASUREMENTS.c.name, MEASUREMENTS.c.unit, RUNS.c.slot)
+    rest = [measurement_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
+    for name, unit, slot, *values in _rows(connection, [*whole, *rest]):
+        counts.measurements[name, unit or "", slot].add(*values)
 
 
 def _of_whole_hours(selection: RunFilter, table: Table, query: Select[Any]) -> list[Select[Any]]:

@@ -354,6 +354,7 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
         fickle=False,
         settled=True,
         moved=False,
+        hub_lost=None,
         noticed="",
         check=check,
     )

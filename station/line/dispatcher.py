@@ -23,6 +23,7 @@ from station.errors import LedgerError, StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
 from station.line.errands import Errands
 from station.line.holds import Holds
+from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
@@ -45,6 +46,7 @@ from station.line.slot_events import (
     GiveNotice,
     Hold,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     LogAnswered,
@@ -82,8 +84,10 @@ from station.model.slots import RerunWay, SlotView
 from station.problem import sentence
 
 TICK_S = 0.25
+TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
+"""What a slot waits for here ends also by time alone."""
 ASKING_TICK_S = 0.05
-"""How often to look while the log is asked: a camera is held first where the log is slow."""
+"""How often to look while a slot waits so: a camera is held first where the log is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Dispatcher:
         self.batching = Batching(setup, log)
         self._gate = StartGate(self.batching, self.stopping, attended=setup.attended)
         self._setup = self.batching.applied_to(setup)
+        self._hub_losses = HubLosses()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
@@ -149,7 +154,7 @@ class Dispatcher:
 
     @property
     def _patience_s(self) -> float:
-        asking = any(slot.phase is Phase.ASKING for slot in self._slots.values())
+        asking = any(slot.phase in TICKED for slot in self._slots.values())
         return ASKING_TICK_S if asking else TICK_S
 
     def _take_in(self) -> None:
@@ -162,7 +167,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase in (Phase.ASKING, Phase.ENTERING):
+            if slot.phase in TICKED:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -235,6 +240,9 @@ class Dispatcher:
             setup.options,
             check_first=effect.check,
             hold_notes=run.notes,
+            tests=setup.tests,
+            label=setup.label,
+            files_image=setup.files_image,
         )
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 
@@ -256,11 +264,18 @@ class Dispatcher:
         if isinstance(event, DeviceLeft):
             self.holds.forget(event.port_path)
             if event.port_path in self._slots:
-                self._feed(event.port_path, Left())
+                self._left(self._slots[event.port_path])
         elif isinstance(event, DeviceArrived):
             self._feed(event.device.port_path, Arrived(event.device))
             if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
                 self._compare_serials(event.device)
+
+    def _left(self, before: Slot) -> None:
+        self._feed(before.path, Left())
+        loss = self._hub_losses.left(before, self._slots.values(), monotonic_s())
+        if loss is not None:
+            for path in loss.ports:
+                self._feed(path, HubLost(loss.hub, len(loss.ports)))
 
     def _compare_serials(self, device: Device) -> None:
         """The same serial elsewhere: the camera was moved in the middle of its run, or there are two of them."""

@@ -19,6 +19,7 @@ from station.line.slot_events import (
     FreeWorker,
     Hold,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     MovedAway,
@@ -26,6 +27,7 @@ from station.line.slot_events import (
     StartWorker,
     Submit,
     TellWorker,
+    Ticked,
     WorkerDied,
     WorkerGiven,
 )
@@ -47,6 +49,10 @@ from station.problem import sentence
 Effects = tuple[Effect, ...]
 Stepped = tuple[Slot, Effects]
 
+HUB_DECISION_S = 0.5
+"""How long a camera that left before its run may turn out to have left with its hub."""
+BLAMED_ON_CAMERA = ("usb.", "boot.", "operator.unplugged")
+"""Beginnings of the codes of what a lost hub looks like to one camera."""
 ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
 MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
 CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the run was cancelled")))
@@ -71,8 +77,30 @@ def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms:
 
 
 def left_before_worker(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
-    """The camera was pulled out before its run."""
+    """The camera is gone before its run: pulled out, or its hub left."""
     slot = replace(slot, device=None, left_at_s=now.at_s, left_mode=admission.mode_of(slot))
+    return slot.enters(Phase.PULLED), ()
+
+
+def pulled_ticked(slot: Slot, _event: Ticked, now: Moment, terms: Terms) -> Stepped:
+    """No hub was lost meanwhile."""
+    return pulled_out(slot, _event, now, terms) if now.at_s - slot.left_at_s >= HUB_DECISION_S else (slot, ())
+
+
+def came_after_pulled(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
+    """A device is back where a camera left before its run."""
+    slot, ended_run = pulled_out(slot, event, now, terms)
+    slot, held = admission.received_early(slot, event, now, terms)
+    return slot, ended_run + held
+
+
+def hub_lost_before_worker(slot: Slot, event: HubLost, now: Moment, _terms: Terms) -> Stepped:
+    """Nobody pulled the camera out: its hub left."""
+    return closed_unrun(slot, _lost_with(event), now)
+
+
+def pulled_out(slot: Slot, _event: object, now: Moment, _terms: Terms) -> Stepped:
+    """The camera was pulled out before its run."""
     text = sentence("the camera was unplugged before its run")
     return closed_unrun(slot, ended_by(Outcome.ABORTED, "operator.unplugged", text), now)
 
@@ -129,6 +157,8 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
     """A device is on the port of a running camera."""
     device = event.device
     slot = replace(slot, device=device)
+    if slot.hub_lost:
+        return admission.held_at_once(slot, device, now, terms)
     if is_another(slot, device):
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
@@ -175,6 +205,19 @@ def moved_away(slot: Slot, _event: MovedAway, _now: Moment, _terms: Terms) -> St
     return replace(slot, moved=True), (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", MOVED))),)
 
 
+def hub_lost_working(slot: Slot, event: HubLost, _now: Moment, _terms: Terms) -> Stepped:
+    """The camera's hub left. The run ends, whatever it would have come to; the camera gets a new one."""
+    verdict = _lost_with(event)
+    return replace(slot, hub_lost=verdict), (TellWorker(CancelRun(verdict)),)
+
+
+def _lost_with(event: HubLost) -> Verdict:
+    text = sentence(
+        "the hub at {hub} left the bus with {count} cameras at one moment", hub=event.hub, count=event.count
+    )
+    return ended_by(Outcome.ERROR, "usb.hub_lost", text)
+
+
 def progressed(slot: Slot, event: Progressed, _now: Moment, _terms: Terms) -> Stepped:
     """The newest progress."""
     return replace(slot, progress=event.progress), ()
@@ -204,8 +247,12 @@ def ended(slot: Slot, event: RunEnded, now: Moment, _terms: Terms) -> Stepped:
         application_serial=event.application_serial,
         notes=(*slot.run.notes, *event.notes),
     )
-    slot = replace(slot, run=run, fickle=event.left_by_itself)
-    slot, effects = closed(slot, slot.attempts, event.verdict, now)
+    slot = replace(slot, run=run, fickle=event.left_by_itself and not slot.hub_lost)
+    verdict = event.verdict
+    if slot.hub_lost and (verdict.code or "").startswith(BLAMED_ON_CAMERA):
+        # The worker had come to its verdict before it heard.
+        verdict = slot.hub_lost
+    slot, effects = closed(slot, slot.attempts, verdict, now)
     return slot, (FreeWorker(), *effects)
 
 

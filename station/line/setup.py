@@ -10,6 +10,7 @@ from station.errors import StationError
 from station.model.batches import Batch
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
+from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
@@ -55,6 +56,11 @@ class LineSetup:
     images: tuple[ImagePlan, ...]
     options: RunOptions
     bundle_version: str = ""
+    tests: FunctionalTests = field(default_factory=FunctionalTests)
+    label: str = ""
+    """What the application calls itself after a run, "" where nobody knows."""
+    files_image: ImagePlan | None = None
+    """The image whose files the application shows after a run, None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What every record of this line is to say."""
     purpose: Purpose = Purpose.PRODUCTION

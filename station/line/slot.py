@@ -16,6 +16,7 @@ from station.model.devices import Device, DeviceMode
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial, is_identity
 from station.model.slots import Progress, SlotState, SlotView
+from station.model.verdicts import Verdict
 
 
 class Phase(Enum):
@@ -36,6 +37,8 @@ class Phase(Enum):
     """The run was handed to the log, which has not answered yet."""
     QUEUED = auto()
     """The opening is on the disk: the run waits for a worker."""
+    PULLED = auto()
+    """The camera left before its run: whether it was pulled out, or its hub left, shows in a moment."""
     RUNNING = auto()
     AWAY = auto()
     """The worker asked the camera to leave its bootloader: it may come and go."""
@@ -69,6 +72,7 @@ _STATE_OF_PHASE = {
     Phase.HOLDING: SlotState.HOLDING,
     Phase.OPENING: SlotState.WAITING,
     Phase.QUEUED: SlotState.WAITING,
+    Phase.PULLED: SlotState.WAITING,
     Phase.RUNNING: SlotState.RUNNING,
     Phase.AWAY: SlotState.RUNNING,
     Phase.GONE: SlotState.RUNNING,
@@ -151,6 +155,8 @@ class Slot:
     started_s: float | None = None
     progress: Progress | None = None
     cancelled: bool = False
+    hub_lost: Verdict | None = None
+    """How the run ends whose hub left; what comes back is run anew."""
     moved: bool = False
     """The run's camera was lost, and one with its serial is in another slot."""
     taken_out: bool = False
@@ -220,7 +226,7 @@ class Slot:
     @property
     def lost(self) -> bool:
         """Whether the run's camera is nowhere: it left, and may be in another slot by now."""
-        return self.phase in (Phase.AWAY, Phase.GONE) and self.device is None
+        return self.phase in (Phase.PULLED, Phase.AWAY, Phase.GONE) and self.device is None
 
     def enters(self, phase: Phase, state: SlotState | None = None, code: str | None = None, message: str = "") -> Slot:
         """The slot in another phase; `state` where the phase alone does not say what is shown."""

@@ -88,6 +88,14 @@ class MovedAway:
 
 
 @dataclass(frozen=True, slots=True)
+class HubLost:
+    """The camera left with `count` - 1 others at one moment: the hub at the port `hub` left."""
+
+    hub: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerGiven:
     """A worker is free for this slot's run."""
 
@@ -152,6 +160,7 @@ SlotEvent = (
     | HolderAnswered
     | Doubled
     | MovedAway
+    | HubLost
     | OpeningCommitted
     | OpeningNotCommitted
     | RunCommitted

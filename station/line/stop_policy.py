@@ -1,6 +1,7 @@
 """When failures speak of the set-up and not of the cameras: the line stops or pauses, or a slot is taken out. Pure.
 
-1. Station errors in a row, over all slots, stop the line. Cameras whose serial names no unit are not among them.
+1. Station errors in a row, over all slots, stop the line. Cameras whose serial names no unit are not among them; all
+   cameras that left with one hub are one error.
 2. Cameras in a row, over all slots, that fail with one code pause the line: a wrong set-up fails every camera alike. A
    PASS, or a failure with another code, starts the count over. A unit that fails again counts once.
 3. Different units in a row that fail in one slot, while another slot passes one, take that slot out.
@@ -17,6 +18,9 @@ from station.problem import sentence
 
 UNIDENTIFIED = ("identity.default_serial", "identity.duplicate_serial")
 """Codes of cameras that are refused for their serial: ERROR, and yet about what was plugged in."""
+
+
+HUB_LOST = "usb.hub_lost"
 
 
 WHAT_TO_CHECK = {
@@ -88,6 +92,7 @@ class StopPolicy:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._errors = 0
+        self._lost_with_hub: set[str] = set()
         self._code = ""
         self._units: list[str] = []
         self._slots: dict[str, _SlotCount] = {}
@@ -110,14 +115,22 @@ class StopPolicy:
 
     def _count_error(self, run: RunRecord) -> Consequence | None:
         if run.outcome is Outcome.ERROR and run.code not in UNIDENTIFIED:
-            self._errors += 1
+            self._errors += self._is_another_error(run)
         elif run.outcome in (Outcome.PASS, Outcome.FAIL):
-            self._errors = 0
+            self._errors, self._lost_with_hub = 0, set()
         limit = self._limits.errors
         if run.outcome is not Outcome.ERROR or not limit or self._errors < limit:
             return None
         last = sentence("{code}: {what}", code=run.code, what=run.message)
         return StopForErrors(sentence("{count} station errors in a row, the last one {error}", count=limit, error=last))
+
+    def _is_another_error(self, run: RunRecord) -> bool:
+        """A hub was lost again when one of the ports that it took along is reported a second time."""
+        if run.code != HUB_LOST:
+            return True
+        first = not self._lost_with_hub or run.port_path in self._lost_with_hub
+        self._lost_with_hub = {run.port_path} | (set() if first else self._lost_with_hub)
+        return first
 
     def _count_failure(self, run: RunRecord) -> Consequence | None:
         failed = run.outcome is Outcome.FAIL or run.code in UNIDENTIFIED

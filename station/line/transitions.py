@@ -19,8 +19,10 @@ Pure: no I/O, no clock, no thread. The rules, by the names of
     once, and gets its own run when the old one is in the log. A slot never has two runs.
 9.  Two cameras with one serial at once are not identified: refused or run by their ports, as the setting says.
 10. A camera that left the bus blocks nothing: the slot is empty, or waits only for a worker or the log to answer.
-11. A slot that was taken out, or a line that has stopped, leaves new cameras alone.
-12. A camera that runs its application is asked into its bootloader where somebody wants it run again; by itself once
+11. Cameras that left with their hub have runs that end ERROR `usb.hub_lost`; each is a new arrival when it comes back.
+    A camera that leaves before its run is taken for pulled out when `HUB_DECISION_S` brought no such news.
+12. A slot that was taken out, or a line that has stopped, leaves new cameras alone.
+13. A camera that runs its application is asked into its bootloader where somebody wants it run again; by itself once
     an insertion, where the setting says so and it has not passed. It is waited for within limits.
 
 What the table does not name changes nothing: late answers, facts of a run that is over, requests that come too late.
@@ -51,6 +53,7 @@ from station.line.slot_events import (
     Doubled,
     Effect,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     LogAnswered,
@@ -72,6 +75,7 @@ Rule = Callable[[Slot, Any, Moment, Terms], tuple[Slot, Effects]]
 TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     Arrived: {
         **dict.fromkeys(IDLE, admission.received),
+        Phase.PULLED: run_rules.came_after_pulled,
         **dict.fromkeys(WORKING, run_rules.came_back),
         Phase.ENTERING: entering.arrived,
         Phase.CLOSING: admission.received_early,
@@ -95,14 +99,23 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     BootloaderNotEntered: {Phase.ENTERING: entering.not_entered},
     PowerCycled: {Phase.ENTERING: entering.power_cycled},
     PowerNotCycled: {Phase.ENTERING: entering.power_not_cycled},
-    Ticked: {Phase.ASKING: admission.ticked, Phase.ENTERING: entering.ticked},
+    Ticked: {
+        Phase.ASKING: admission.ticked,
+        Phase.ENTERING: entering.ticked,
+        Phase.PULLED: run_rules.pulled_ticked,
+    },
     Doubled: {
         **dict.fromkeys(IDLE, admission.doubled),
-        **dict.fromkeys(WAITING, run_rules.doubled_before_worker),
+        **dict.fromkeys((*WAITING, Phase.PULLED), run_rules.doubled_before_worker),
         **dict.fromkeys(WORKING, run_rules.doubled_working),
         Phase.CLOSING: admission.doubled,
     },
-    MovedAway: {Phase.AWAY: run_rules.moved_away, Phase.GONE: run_rules.moved_away},
+    MovedAway: {
+        Phase.PULLED: run_rules.pulled_out,
+        Phase.AWAY: run_rules.moved_away,
+        Phase.GONE: run_rules.moved_away,
+    },
+    HubLost: {Phase.PULLED: run_rules.hub_lost_before_worker, **dict.fromkeys(WORKING, run_rules.hub_lost_working)},
     OpeningCommitted: {Phase.OPENING: run_rules.opening_committed},
     OpeningNotCommitted: {Phase.OPENING: run_rules.opening_refused},
     RunCommitted: {Phase.CLOSING: run_rules.committed},
@@ -114,7 +127,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     RunEnded: dict.fromkeys(WORKING, run_rules.ended),
     WorkerDied: dict.fromkeys(WORKING, run_rules.worker_died),
     CancelAsked: {
-        **dict.fromkeys(WAITING, run_rules.cancelled_before_worker),
+        **dict.fromkeys((*WAITING, Phase.PULLED), run_rules.cancelled_before_worker),
         **dict.fromkeys(WORKING, run_rules.cancelled_working),
     },
     RerunAsked: dict.fromkeys(IDLE, slot_requests.rerun_asked),
@@ -122,7 +135,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     LineStopped: {
         **dict.fromkeys(IDLE, slot_requests.line_stopped),
         Phase.ENTERING: entering.stopped,
-        **dict.fromkeys(WAITING, run_rules.stopped_before_worker),
+        **dict.fromkeys((*WAITING, Phase.PULLED), run_rules.stopped_before_worker),
         **dict.fromkeys(WORKING, run_rules.stopped_working),
         Phase.CLOSING: admission.forgotten,
     },

@@ -5,9 +5,9 @@
 2. PASS and FAIL speak of the camera and always decide, whatever was written.
 3. A run that is open may be writing now. A run whose end nobody saw (the station or its worker was killed) may have
    written anything. Both take "done" away.
-4. A run that ended ERROR or ABORTED wrote nothing only where each of its attempts ended before the first write, with no
-   block written and no MRAM initialized. Then it leaves the unit as it was. A block that was on its way when the camera
-   left is counted by nobody: so the phase decides too.
+4. A run that ended ERROR or ABORTED wrote nothing only where each of its attempts ended before the first write or after
+   the last, with no block written and no MRAM initialized. Then it leaves the unit as it was. A block that was on its
+   way when the camera left is counted by nobody: so the phase decides too.
 5. A unit that is skipped because it passed earlier is done: the line has just made sure of it.
 6. A run for another purpose never makes a unit done. It takes "done" away where it wrote, even if it passed: what the
    camera holds now is not what was produced.
@@ -25,8 +25,8 @@ COUNTED_OUTCOMES = (Outcome.PASS, Outcome.FAIL)
 COUNTED_PURPOSES = (Purpose.PRODUCTION, Purpose.REWORK)
 """What counts in yields, lists and quantities, unless another purpose is asked for."""
 ALREADY_PASSED = "unit.already_passed"
-BEFORE_WRITING = ("hold", "identify", "check")
-"""The phases that come before an attempt's first write."""
+NOT_WRITING = ("hold", "identify", "check", "test")
+"""The phases in which nothing is written and nothing is on its way: before an attempt's first write, and the test."""
 UNWITNESSED = ("station.interrupted", "worker.died")
 """Codes of runs whose end nobody saw."""
 
@@ -44,7 +44,7 @@ def _attempt_may_have_written(attempt: AttemptRecord) -> bool:
     if attempt.mram_initialized or any(image.blocks_written for image in attempt.images):
         return True
     # An attempt that passed was seen to its end: what it counted is all that it wrote.
-    return attempt.outcome is not Outcome.PASS and attempt.phase not in BEFORE_WRITING
+    return attempt.outcome is not Outcome.PASS and attempt.phase not in NOT_WRITING
 
 
 def leaves_done(run: RunRecord, purposes: tuple[Purpose, ...] = COUNTED_PURPOSES) -> bool | None:

@@ -12,14 +12,16 @@ class StepKind(StrEnum):
     WRITE = "write"
     INITIALIZE_MRAM = "initialize_mram"
     ERASE_FILESYSTEM = "erase_filesystem"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; `partition` is set for WRITE only, one of those that the board has images for."""
+    """One step; `partition` is set for WRITE only, one of those that the board has images for; `test` for TEST only."""
 
     kind: StepKind
     partition: str = ""
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,8 @@ class Recipe:
     def partitions(self) -> tuple[str, ...]:
         """The partitions that need an image from the bundle, in order."""
         return tuple(step.partition for step in self.steps if step.kind is StepKind.WRITE)
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests of the running application that come after everything else, in order."""
+        return tuple(step.test for step in self.steps if step.kind is StepKind.TEST)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from station.model.measurements import measurement_from_json
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.problem import restored
 
@@ -71,6 +72,7 @@ def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
         mram_initialized=bool(data.get("mram_initialized", False)),
         images=tuple(_image(image) for image in data["images"]),
         notes=tuple(str(note) for note in data.get("notes", ())),
+        measurements=tuple(measurement_from_json(each) for each in data.get("measurements", ())),
     )
 
 

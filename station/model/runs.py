@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from station.model.functional_tests import FunctionalTests
+from station.model.measurements import Measurement
 from station.model.recipes import Recipe
 from station.problem import stored_parts
 
@@ -71,6 +73,12 @@ class RunPlan:
     """The log says that the unit passed with this bundle: leave it as it is where its memory says so too."""
     hold_notes: tuple[str, ...] = ()
     """What was noted of the camera when it was held."""
+    tests: FunctionalTests = field(default_factory=FunctionalTests)
+    """How the recipe's tests are made."""
+    label: str = ""
+    """What the application calls itself after this run, "" where nobody knows."""
+    files_image: ImagePlan | None = None
+    """The image whose files the application shows after this run, None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,7 @@ class AttemptRecord:
     mram_initialized: bool = False
     images: tuple[ImageRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as an element of a run's `attempts`."""
@@ -139,6 +148,7 @@ class AttemptRecord:
             "mram_initialized": self.mram_initialized,
             "notes": list(self.notes),
             "images": [image.to_json() for image in self.images],
+            "measurements": [measurement.to_json() for measurement in self.measurements],
         }
 
 

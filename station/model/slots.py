@@ -6,14 +6,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_DIGITS = re.compile(r"([0-9]+)")
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key for port paths and slot names under which 2 comes before 10."""
-    parts = (part for part in _DIGITS.split(text) if part)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
-
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -21,6 +13,12 @@ class Slot:
 
     name: str
     port_path: str
+
+
+def slot_order(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """Orders slots as people count: 1-1.2 before 1-1.10, A2 before A10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts if part), name
 
 
 class SlotState(StrEnum):

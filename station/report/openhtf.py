@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from station.json_lines import text_line
+from station.model.measurements import Measurement
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 
 _FIGURES = (
@@ -65,6 +66,8 @@ def _phase(attempt: AttemptRecord) -> dict[str, Any]:
     measurements: dict[str, Any] = {}
     for image in attempt.images:
         measurements |= _measurements(image)
+    for one in attempt.measurements:
+        measurements[one.name] = _tested(one)
     for name, value in (("last_phase", attempt.phase), ("code", attempt.code), ("message", attempt.message)):
         measurements[name] = _measurement(name, value)
     return {
@@ -94,6 +97,12 @@ def _measurements(image: ImageRecord) -> dict[str, Any]:
     equal = None if image.readback_sha256 is None else image.readback_sha256 == image.sha256
     figures[proof] = {**_measurement(proof, equal), "outcome": {None: "UNSET", True: "PASS", False: "FAIL"}[equal]}
     return figures
+
+
+def _tested(one: Measurement) -> dict[str, Any]:
+    """What a test measured; where nothing was measured or there is nothing to compare with, it is not judged."""
+    outcome = "PASS" if one.passed else "UNSET" if one.passed is None else "FAIL"
+    return {**_measurement(one.name, one.value, one.unit), "outcome": outcome, "validators": list(one.limits)}
 
 
 def _measurement(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:

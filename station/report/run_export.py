@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from station.errors import UsageError
 from station.json_lines import text_line
+from station.model.measurements import measurement_line
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import csv_cell
 from station.report.openhtf import openhtf_lines
@@ -67,8 +68,8 @@ IMAGE_COLUMNS = (
     "verify_s",
 )
 _ATTEMPT_HEADER = tuple(name if name.startswith("attempt") else f"attempt_{name}" for name in ATTEMPT_COLUMNS)
-CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS)
-"""Run columns, attempt columns (`attempt_number` …), image columns."""
+CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS, "measurements")
+"""Run columns, attempt columns (`attempt_number` …), image columns, and what the attempt's tests measured."""
 
 
 def check_export_format(name: str) -> None:
@@ -105,6 +106,7 @@ def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
             cells += _cells(attempt, ATTEMPT_COLUMNS)
             cells.append("; ".join(attempt.notes) if attempt else None)
             cells += _cells(image, IMAGE_COLUMNS)
+            cells.append("; ".join(map(measurement_line, attempt.measurements)) if attempt else None)
             yield _csv_line(csv_cell(cell) for cell in cells)
 
 

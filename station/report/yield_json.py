@@ -73,6 +73,9 @@ def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
     for image in report.images:
         for name in ("count", "mean_s", "mib_per_s", "retries"):
             yield "image", image.partition, name, getattr(image, name)
+    for spread in report.measurements:
+        for name in ("unit", "measured", "missing", "failed", "least", "mean", "most"):
+            yield "measurement", f"{spread.name} {spread.slot}", name, getattr(spread, name)
     for unit in report.open_details:
         yield "open unit", unit.serial, unit.code or "", f"{unit.why}. {unit.hint}".strip()
     for name, meaning in DEFINITIONS.items():

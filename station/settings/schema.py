@@ -8,23 +8,24 @@ import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from station.board.chosen import BOARD
+from station.config_file import APPLICATION
 from station.errors import UsageError
+from station.local_time import zone_of
 from station.model.batches import NAME_LIMIT
+from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step
 from station.model.runs import RunOptions
 from station.model.slots import SlotMap
-from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, recipes_of, steps_of
+from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
-
-APPLICATION = "openmv-ae3-station"
-"""The folder name of this program under the XDG base folders and /etc."""
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -34,6 +35,7 @@ BUILT_IN_RECIPES: Mapping[str, tuple[str, ...]] = recipes_of(BOARD)
 
 ENTRIES: Mapping[str, str] = {
     "slots": 'a port path, for example "1-1.4.2"',
+    "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
 }
 """What a name in a table without fixed keys may be set to."""
@@ -42,8 +44,11 @@ PREFIX = "STATION_"
 DELIMITER = "__"
 
 _PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
+_BUS = re.compile(r"[1-9][0-9]{0,4}")
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
+_TESTS = FunctionalTests()
+_SENSOR_IDS = list(BOARD.application.sensor_ids) if BOARD.application else []
 _A_NAME = f"text of at most {NAME_LIMIT} characters"
 
 
@@ -69,6 +74,18 @@ def _port_path(value: str) -> str:
     return value
 
 
+def _bus_number(value: str) -> str:
+    if not _BUS.fullmatch(value):
+        raise ValueError("a bus is a number from 1")
+    return value
+
+
+def _place(value: str) -> str:
+    if not 1 <= len(_text(value)) <= 300:
+        raise ValueError("a controller's place has 1 to 300 characters")
+    return value
+
+
 def _recipe_name(value: str) -> str:
     if not _RECIPE_NAME.fullmatch(value):
         raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
@@ -88,7 +105,7 @@ def _power_cycle(command: str) -> str:
 
 
 def _steps(steps: list[str]) -> list[str]:
-    """Refuse what no camera can do: unknown or doubled steps, and a chip erased after it was written."""
+    """Refuse what cannot be done: unknown or doubled steps, a chip erased after a write to it, a write after a test."""
     if not steps:
         raise ValueError(f"a recipe has at least one step; allowed: {', '.join(STEPS)}")
     for step in steps:
@@ -101,13 +118,16 @@ def _steps(steps: list[str]) -> list[str]:
         if INIT_MRAM in steps and step in steps and steps.index(INIT_MRAM) > steps.index(step):
             what = image if step == image else "the filesystem"
             raise ValueError(f"'init-mram' erases the chip that holds {what}, so it must stand before '{step}'")
+    for before, step in pairwise(steps):
+        if before in TESTS and step not in TESTS:
+            raise ValueError(f"'{before}' asks the application, so it must stand behind '{step}'")
     return steps
 
 
 def _folder(value: object) -> object:
     """An absolute folder, the usual one for empty text; what is no text stays, for validation to refuse."""
     if value in ("", Path()):
-        return _usual_data_dir()
+        return usual_data_dir()
     if not isinstance(value, str):
         return value
     folder = os.path.expanduser(_text(value))
@@ -116,11 +136,17 @@ def _folder(value: object) -> object:
     return Path(folder)
 
 
-def _usual_data_dir() -> Path:
+def usual_data_dir() -> Path:
+    """The data folder where nobody names one."""
     base = os.environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):  # the XDG specification wants relative ones ignored
         base = os.path.expanduser("~/.local/share")
     return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
+
+
+def _time_zone(name: str) -> str:
+    zone_of(name)
+    return name
 
 
 Text = Annotated[str, AfterValidator(_text)]
@@ -133,7 +159,8 @@ class _Section(BaseModel):
 
 
 class StationSection(_Section):
-    """`[station]`: its name, its folder and its screen's language. Empty text: the host's name, the usual folder."""
+    """`[station]`: its name, folder, screen's language and time zone. Empty text: the host's name, the usual folder,
+    the machine's zone."""
 
     id: Text = Field(default="", max_length=64, validate_default=True, description="text of at most 64 characters")
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
@@ -141,6 +168,9 @@ class StationSection(_Section):
     )
 
     language: Literal["en", "zh_CN", "es"] = Field(default="en", description='"en", "zh_CN" or "es"')
+    time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
+        default="", description="the IANA name of a time zone, or empty"
+    )
 
     @field_validator("id")
     @classmethod
@@ -188,6 +218,42 @@ class RunSection(_Section):
         return value or None
 
 
+_Mode = Literal["off", "note", "required"]
+_A_MODE = '"off", "note" or "required"'
+
+
+class FunctionalTestSection(_Section):
+    """`[test]`: which tests of a recipe are made, whether they decide, and their limits. Durations are seconds."""
+
+    version: _Mode = Field(default=_TESTS.version, description=_A_MODE)
+    sensor: _Mode = Field(default=_TESTS.sensor, description=_A_MODE)
+    picture: _Mode = Field(default=_TESTS.picture, description=_A_MODE)
+    he: _Mode = Field(default=_TESTS.he, description=_A_MODE)
+    files: _Mode = Field(default=_TESTS.files, description=_A_MODE)
+    stays: _Mode = Field(default=_TESTS.stays, description=_A_MODE)
+    sensor_ids: list[Annotated[int, Field(ge=1, le=0xFFFF_FFFF)]] = Field(
+        default=_SENSOR_IDS, max_length=32, description="a list of whole numbers, for example [0x7936]"
+    )
+    picture_of: Literal["ramp", "light"] = Field(default=_TESTS.picture_of, description='"ramp" or "light"')
+    brightness_low: float = Field(default=_TESTS.brightness_low, ge=0, le=255, description="a number from 0 to 255")
+    brightness_high: float = Field(default=_TESTS.brightness_high, ge=0, le=255, description="a number from 0 to 255")
+    he_answer_s: float = Field(
+        default=_TESTS.he_answer_s, gt=0, le=60, description="seconds, more than 0 and at most 60"
+    )
+    stays_s: float = Field(default=_TESTS.stays_s, ge=0, le=600, description="seconds from 0 to 600")
+    port_s: float = Field(default=_TESTS.port_s, gt=0, le=60, description="seconds, more than 0 and at most 60")
+    answer_s: float = Field(default=_TESTS.answer_s, ge=0.5, le=60, description="seconds from 0.5 to 60")
+    limit_s: float = Field(default=_TESTS.limit_s, ge=1, le=600, description="seconds from 1 to 600")
+    tries: int = Field(default=_TESTS.tries, ge=1, le=5, description="a whole number from 1 to 5")
+
+    @field_validator("brightness_high")
+    @classmethod
+    def _not_below_the_other(cls, value: float, others: ValidationInfo) -> float:
+        if value < others.data.get("brightness_low", 0.0):
+            raise ValueError("brightness_high must not be below brightness_low")
+        return value
+
+
 class LineSection(_Section):
     """`[line]`: when the line stops, and how many workers wait in advance."""
 
@@ -230,11 +296,15 @@ class Settings(BaseModel):
 
     station: StationSection = Field(default_factory=StationSection, description="a table")
     run: RunSection = Field(default_factory=RunSection, description="a table")
+    test: FunctionalTestSection = Field(default_factory=FunctionalTestSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
+    )
+    controllers: dict[Annotated[str, AfterValidator(_bus_number)], Annotated[str, AfterValidator(_place)]] = Field(
+        default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
     recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
@@ -267,6 +337,12 @@ class Settings(BaseModel):
     def run_options(self) -> RunOptions:
         """The settings that change what a run means."""
         return RunOptions(**{field.name: getattr(self.run, field.name) for field in fields(RunOptions)})
+
+    @property
+    def functional_tests(self) -> FunctionalTests:
+        """How the tests of a recipe are made."""
+        values = {field.name: getattr(self.test, field.name) for field in fields(FunctionalTests)}
+        return FunctionalTests(**values | {"sensor_ids": tuple(self.test.sensor_ids)})
 
     @property
     def slot_map(self) -> SlotMap:

@@ -1,4 +1,4 @@
-"""Writing the `[slots]` table into a configuration file. Everything else in it, comments included, stays as it is."""
+"""Writing `[slots]` and `[controllers]` into a configuration file. All else in it, comments too, stays as it is."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from station.atomic_write import write_durably
+from station.config_file import usual_files
 from station.errors import SettingsError
-from station.settings.document import usual_files
 from station.settings.schema import slot_name
 
 if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
     from tomlkit.items import Item, Key, Table
 
 SLOTS = "slots"
+CONTROLLERS = "controllers"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -42,8 +44,10 @@ def name_problem(name: str, taken: Iterable[str]) -> str | None:
     return None if alike is None else f"there is a slot {alike} already"
 
 
-def write_slots(file: Path, slots: Mapping[str, str]) -> None:
-    """Make `[slots]` of a file say this, name to port path; the file is made where there is none.
+def write_slots(file: Path, slots: Mapping[str, str], controllers: Mapping[str, str] | None = None) -> None:
+    """Make `[slots]` of a file say this, name to port path, and `[controllers]`, bus to place, where that is given.
+
+    The file is made where there is none.
 
     Written whole or not at all. SettingsError: `settings.unreadable`, `settings.not_written`, or `settings.invalid`
     where the table is written in a way that cannot be kept.
@@ -55,37 +59,47 @@ def write_slots(file: Path, slots: Mapping[str, str]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("settings.unreadable", f"{file}: {getattr(error, 'strerror', None) or error}") from error
     mark = _BYTE_ORDER_MARK if old.startswith(_BYTE_ORDER_MARK) else ""
-    text = with_slots(old.removeprefix(mark), slots, str(file))
+    text = with_slots(old.removeprefix(mark), slots, str(file), controllers)
     try:
         _replace(target, mark + text)
     except OSError as error:
         raise SettingsError("settings.not_written", f"{file}: {error.strerror}") from error
 
 
-def with_slots(text: str, slots: Mapping[str, str], file: str) -> str:
+def with_slots(text: str, slots: Mapping[str, str], file: str, controllers: Mapping[str, str] | None = None) -> str:
     """A configuration's text with these slots. SettingsError where nothing but the slots would not stay as it is."""
     # Half a second of imports on a slow machine, and only this needs it.
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
-    from tomlkit.items import Table
 
+    wanted: dict[str, Mapping[str, str]] = {SLOTS: slots}
+    if controllers is not None:
+        wanted[CONTROLLERS] = controllers
     before: dict[str, Any] = {}
     try:
         before = tomllib.loads(text)
         document = tomlkit.parse(text)
-        if SLOTS not in document:
-            document[SLOTS] = tomlkit.table()
-        table = document[SLOTS]
-        if not isinstance(table, Table):
-            table = document[SLOTS] = tomlkit.table()
-        _fill(table, slots)
+        for name, entries in wanted.items():
+            _fill(_table(document, name), entries)
         after = tomlkit.dumps(document)
         changed = tomllib.loads(after)
     except (ValueError, TOMLKitError, TypeError, KeyError) as error:
         raise SettingsError("settings.invalid", f"{file}: {error}") from error
-    if changed != {**before, SLOTS: dict(slots)}:
+    if changed != {**before, **{name: dict(entries) for name, entries in wanted.items()}}:
         raise SettingsError("settings.invalid", f"{file}: [slots] is written in a way that cannot be kept")
     return after
+
+
+def _table(document: TOMLDocument, name: str) -> Table:
+    """The table of this name; an empty one in its place where it was written inline or is not there."""
+    import tomlkit
+    from tomlkit.items import Table
+
+    if not isinstance(document.get(name), Table):
+        document[name] = tomlkit.table()
+    table = document[name]
+    assert isinstance(table, Table)
+    return table
 
 
 def _fill(table: Table, slots: Mapping[str, str]) -> None:

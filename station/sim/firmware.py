@@ -89,6 +89,7 @@ class Firmware:
     def _built_in(self) -> Iterator[KnownScript]:
         """What the examples of the firmware would print; the sizes as `os.ilistdir` gives them."""
         entries = [(name, 0x8000, 0, size) for name, size in self.rom.items()]
+        yield from self._of_the_station()
         yield KnownScript("sys.version", "3.4.0; {label}\n")
         yield KnownScript("os.ilistdir('/rom')", f"{entries}\n")
         yield KnownScript("os.listdir('/rom')", "{rom}\n")
@@ -97,6 +98,15 @@ class Firmware:
         yield KnownScript("openamp.RemoteProc", "the HE core answers\n" * self.spec.he_answers, timeout)
         failed = "" if self.spec.sensor_id else "RuntimeError: No sensor detected"
         yield KnownScript("csi.CSI", "{sensor_id}\n" if self.spec.sensor_id else "", failed)
+
+    def _of_the_station(self) -> Iterator[KnownScript]:
+        """The station's own test scripts, told by a line that no other has."""
+        listed = "".join(f"file {size} {name}\n" for name, size in self.rom.items())
+        yield KnownScript("print('disk', s[0] * s[2])", f"disk {4096 * 2048}\n{listed}")
+        core = "core 40\n" if self.spec.he_answers else "core -1\n"
+        yield KnownScript("print('core', ", core, seconds=0.04)
+        failed = "" if self.spec.sensor_id else "RuntimeError: No sensor detected"
+        yield KnownScript("p.get_statistics()", "320 240 127.5 0 255 ramp\n" if self.spec.sensor_id else "", failed)
 
     def _filled(self, text: str) -> str:
         words = {"{label}": self.label, "{sensor_id}": str(self.spec.sensor_id), "{rom}": str(list(self.rom))}

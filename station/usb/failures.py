@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError
+from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError, UsbHostError
 from station.problem import sentence
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
 
 _GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESHUTDOWN})
+_NO_ROOM = frozenset({errno.ENOMEM, errno.ENOSPC})
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _REPLIES: dict[int, Reply] = {errno.EPIPE: STALLED, errno.ETIMEDOUT: TIMED_OUT, **dict.fromkeys(_GONE, GONE)}
 _CODES = {errno.EPIPE: "usb.stall", errno.ETIMEDOUT: "usb.timeout", **dict.fromkeys(_GONE, "usb.disconnected")}
@@ -48,6 +50,9 @@ def set_interface_reply(error: OSError | NotImplementedError, waited_s: float) -
 
 def transfer_failure(number: int, what: str, error: Exception) -> UsbError:
     """The error for a transfer outside the DFU engine; `what` begins the message."""
+    if number in _NO_ROOM:
+        text = sentence("{what}: this machine had no room for it ({reason})", what=what, reason=error)
+        return UsbHostError("usb.no_bandwidth", text)
     return UsbError(_CODES.get(number, "usb.io"), sentence("{what}: {error}", what=what, error=error))
 
 
@@ -60,14 +65,35 @@ def open_failure(error: OSError, node: str) -> StationError:
         return UsbError(
             "usb.disconnected", sentence("the camera left the bus before it could be opened ({node})", node=node)
         )
+    if number in _NO_DESCRIPTORS:
+        text = sentence("{node} cannot be opened: too many files are open", node=node)
+        return UsbHostError("station.no_descriptors", text)
+    if number in _NO_ROOM:
+        text = sentence("this machine has no room for another device ({node}): {reason}", node=node, reason=error)
+        return UsbHostError("usb.no_bandwidth", text)
     return UsbError("usb.io", sentence("{node} cannot be opened: {error}", node=node, error=error))
 
 
-def claim_failure(error: OSError, node: str) -> StationError:
-    """The error for a device whose interface 0 cannot be claimed. ENOENT: the kernel has not configured it (yet)."""
+def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
+    """The error for a device whose interface 0 cannot be claimed.
+
+    ENOENT: the kernel has not configured it. It may do so in a moment; where it does not, it found that the hub has not
+    the power that the camera asks for (choose_configuration in drivers/usb/core/generic.c), or no bandwidth for it.
+    """
     number = errno_of(error)
+    place = _hub_of(port_path)
     if number == errno.ENOENT:
-        return UsbError("usb.io", sentence("the camera is not configured ({node})", node=node))
+        text = sentence("{place} has not the power for the camera ({node})", place=place, node=node)
+        return UsbHostError("usb.no_power", text)
+    if number in _NO_ROOM:
+        text = sentence("{place} has no bandwidth for the camera ({node})", place=place, node=node)
+        return UsbHostError("usb.no_bandwidth", text)
     if number == errno.EBUSY:
         return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
     return open_failure(error, node)
+
+
+def _hub_of(port_path: str) -> str:
+    """What a port belongs to, for messages."""
+    hub = port_path.rpartition(".")[0]
+    return sentence("the hub at {hub}", hub=hub) if hub else sentence("this machine's port {port}", port=port_path)

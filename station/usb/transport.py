@@ -203,7 +203,8 @@ def open_transport(access: UsbAccess, device: Device) -> Transport:
     """Open the device that the watcher announced, and claim its DFU interface.
 
     UsbAccessError `usb.access_denied` or `usb.no_libusb`; UsbError `usb.disconnected` where the device is gone or
-    another one has its place, `usb.io` where it is not configured yet, in use elsewhere, or broken.
+    another one has its place, `usb.io` where it is broken; UsbBusyError where it is in use elsewhere; UsbHostError
+    where it is not configured (yet), or this machine has no room for it.
     """
     return _open_virtual(access, device) if access.kind == "usbip" else _open_real(device)
 
@@ -219,7 +220,7 @@ def _open_real(device: Device) -> Transport:
         bus.backend.claim_interface(handle, INTERFACE)
     except OSError as error:
         bus.close(handle)
-        raise claim_failure(error, node) from error
+        raise claim_failure(error, node, device.port_path) from error
     return Transport(bus.backend, handle, bus.close)
 
 

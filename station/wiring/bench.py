@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.board.board import Board
 from station.board.chosen import BOARD
+from station.control.requests import Hands
 from station.errors import UsageError
 from station.line.setup import Watcher
 from station.usb.access import UsbAccess
@@ -24,34 +25,42 @@ class Bench:
     """What kind of cameras they are."""
     ready: Callable[[], None] = lambda: None
     """Called once the line is up: plugs virtual cameras in."""
+    hands: Hands | None = None
+    """What moves its cameras at the request of a screen; only the demo has it."""
     check: Callable[[], object] = lambda: None
     """Raises UsbAccessError where this machine cannot do it; takes its time on a slow one."""
+    controllers: Mapping[int, str] = field(default_factory=dict)
+    """The USB controller of each bus; none for virtual cameras."""
 
 
 @contextmanager
 def real_bench() -> Iterator[Bench]:
     """The machine's own USB, for this station alone."""
     from station.usb.bus_lock import BusLock
+    from station.usb.controllers import controllers
     from station.usb.libusb import libusb_backend
     from station.usb.watcher import UdevWatcher
 
     with BusLock():
-        yield Bench(UsbAccess(), UdevWatcher(BOARD.ids), check=libusb_backend)
+        yield Bench(UsbAccess(), UdevWatcher(BOARD.ids), check=libusb_backend, controllers=controllers())
 
 
 @contextmanager
-def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
+def simulated_bench(cameras: int, *, sound: bool = False, movable: bool = False) -> Iterator[Bench]:
     """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready.
 
-    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`.
+    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`. `movable`: screens may plug
+    them in and pull them out.
     """
     from station.sim.demo_cameras import demo_specs
     from station.sim.virtual_line import VirtualLine
     from station.usb.watcher import VirtualWatcher
+    from station.wiring.virtual_hands import VirtualHands
 
-    with VirtualLine(demo_specs(cameras, sound=sound)) as line:
+    with VirtualLine(demo_specs(cameras, plugged=False, sound=sound)) as line:
         access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
-        yield Bench(access, VirtualWatcher(access, BOARD.ids), ready=line.plug_all)
+        hands = VirtualHands(line) if movable else None
+        yield Bench(access, VirtualWatcher(access, BOARD.ids), ready=line.plug_all, hands=hands)
 
 
 @contextmanager

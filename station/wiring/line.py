@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from station.board.board import Board
+from station.board.firmware_image import version_label
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import child_processes
@@ -22,10 +25,13 @@ from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
 from station.model.runs import ImagePlan, Purpose, RunRecord
+from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
+from station.usb.controllers import find_slots
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
+from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -62,6 +68,8 @@ def line_setup(
         images=images,
         options=settings.run_options,
         bundle_version=bundle.version,
+        tests=settings.functional_tests,
+        **flashed_application(store.board, images),
         purpose=purpose or Purpose(settings.run.purpose),
         slots=settings.slot_map,
         batch=settings.run.batch,
@@ -79,6 +87,24 @@ def line_setup(
         power_cycle=settings.line.power_cycle,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+class _Application(TypedDict):
+    label: str
+    files_image: ImagePlan | None
+
+
+def flashed_application(board: Board, images: Sequence[ImagePlan]) -> _Application:
+    """What the application says of itself once these images are in a camera, as far as they tell.
+
+    The firmware's label is looked up in its own image: a bundle's version may be that of another core.
+    """
+    rule, by_partition = board.application, {image.partition: image for image in images}
+    if rule is None:
+        return {"label": "", "files_image": None}
+    firmware = by_partition.get(rule.firmware_image)
+    label = firmware and version_label(Path(firmware.path).read_bytes())
+    return {"label": label or "", "files_image": by_partition.get(rule.files_image)}
 
 
 def about_line(setup: LineSetup) -> LineAbout:
@@ -106,14 +132,23 @@ def mixed_release(board: Board) -> str:
     return sentence("{cores} are of two releases", cores=" and ".join(core.name for core in board.cores))
 
 
+def slots_of(bench: Bench, settings: Settings) -> SlotMap:
+    """The configured slots where their USB controllers are now. Those that are nowhere take no camera: it is told."""
+    found = find_slots(settings.slots, settings.controllers, bench.controllers)
+    for absent in found.absent:
+        logging.getLogger(__name__).warning("%s; name the slots anew: station slots learn", absent)
+    return found.names
+
+
 @contextmanager
 def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
-    about = about_line(setup)
-    service = LineService(settings.station.data_dir, about)
+    setup = replace(setup, slots=slots_of(bench, settings))
+    about = replace(about_line(setup), movable=bench.hands is not None)
+    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -128,6 +163,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     with ExitStack() as opened:
         bench.check()
+        claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

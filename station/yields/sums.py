@@ -9,6 +9,7 @@ from datetime import datetime
 
 from station.model.runs import Outcome
 from station.yields.figures import BundleCount, OpenUnit
+from station.yields.measurement_spread import MeasurementSum, Place
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class RunSum:
 
 @dataclass(slots=True)
 class ImageSum:
-    """Written images of one partition in one slot."""
+    """Written images of one partition in one slot; `write_s` and `written_bytes` of those that tell a write rate."""
 
     images: int = 0
     total_s: float = 0.0
@@ -60,6 +61,7 @@ class Counts:
     runs: defaultdict[tuple[str, Outcome, str], RunSum] = field(default_factory=lambda: defaultdict(RunSum))
     code_units: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     images: defaultdict[tuple[str, str], ImageSum] = field(default_factory=lambda: defaultdict(ImageSum))
+    measurements: defaultdict[Place, MeasurementSum] = field(default_factory=lambda: defaultdict(MeasurementSum))
     firsts: Counter[tuple[str, bool]] = field(default_factory=Counter)
     hours: Counter[tuple[datetime, bool]] = field(default_factory=Counter)
     units_started: int = 0

@@ -15,6 +15,7 @@ import pytest
 
 from station.control.client import ask
 from station.control.requests import Rerun, TakeSnapshot
+from station.problem import sentence_from_json
 from station.sim.application_spec import ApplicationSpec
 from station.sim.faults import Fault
 from station.sim.virtual_line import ControlClient
@@ -68,7 +69,7 @@ def arrive_unheld(bench: Bench, line: Station, number: int) -> None:
 def views(bench: Bench) -> dict[str, dict[str, Any]]:
     """Every slot as screens see it, by port path."""
     slots = ask(bench.data_dir, TakeSnapshot())["snapshot"]["slots"]
-    return {slot["port_path"]: slot for slot in slots}
+    return {slot["port_path"]: {**slot, "message": str(sentence_from_json(slot["message"]))} for slot in slots}
 
 
 def rerun(bench: Bench, *numbers: int) -> dict[str, list[str]]:

@@ -35,4 +35,7 @@ CASES = (
     "cdc_acm_makes_a_tty_that_speaks_the_protocol",
     "sys_boot_over_the_tty_enters_the_bootloader_on_the_same_port",
     "eight_cameras_in_their_applications_run_again_without_a_replug",
+    "sixteen_cameras_pass_with_all_tests_required",
+    "bad_cameras_fail_by_their_own_test_and_their_neighbours_pass",
+    "what_version_and_sensor_add_to_a_run",
 )

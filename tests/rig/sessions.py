@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.harness import FILES, wait_for
 from tests.rig import trace
+from tests.rig.camera_tests import camera_tests
 from tests.rig.disks import disks
 from tests.rig.image import ORDINARY_USER
 from tests.rig.serial_ports import run_again, serial_ports
@@ -415,4 +416,16 @@ def serial_forms(bench: Workbench) -> None:
         assert facts["bootloaders"] == ["1.0.3", "1.0.4", "1.1.0", "<1.0.1"]
 
 
-SESSIONS = (hotplug, serial_forms, present, faults, odd, ordinary_user, dfu_util_first, disks, serial_ports, run_again)
+SESSIONS = (
+    hotplug,
+    serial_forms,
+    present,
+    faults,
+    odd,
+    ordinary_user,
+    dfu_util_first,
+    disks,
+    serial_ports,
+    run_again,
+    camera_tests,
+)

@@ -122,18 +122,43 @@ def test_settings_are_frozen() -> None:
 def test_the_built_in_recipes() -> None:
     write = {name: Step(StepKind.WRITE, name) for name in ("HP", "HE", "ROMFS1", "ROMFS0")}
     mram, erase = Step(StepKind.INITIALIZE_MRAM), Step(StepKind.ERASE_FILESYSTEM)
+    names = ("version", "sensor", "picture", "files", "he", "stays")
+    tests = tuple(Step(StepKind.TEST, test=name) for name in names)
     settings = Settings()
     assert {name: settings.recipe(name).steps for name in settings.recipe_names} == {
-        "full": tuple(write.values()),
+        "full": (*write.values(), *tests),
         "hp": (write["HP"],),
         "he": (write["HE"],),
         "romfs0": (write["ROMFS0"],),
         "romfs1": (write["ROMFS1"],),
         "mram-init": (mram, write["ROMFS0"]),
-        "full-mram": (mram, *write.values()),
+        "full-mram": (mram, *write.values(), *tests),
         "erase-filesystem": (erase,),
     }
     assert settings.recipe("full").name == "full"
+
+
+def test_of_the_tests_of_a_full_run_only_version_and_sensor_are_made_and_they_decide_nothing() -> None:
+    tests = Settings().functional_tests
+    modes = {name: tests.mode(name) for name in Settings().recipe("full").tests}
+    assert modes == dict.fromkeys(modes, "off") | {"version": "note", "sensor": "note"}
+    assert tests.sensor_ids == (0x7936,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('recipes.mine = ["test-version", "HP"]', "'test-version' asks the application, so it must stand behind 'HP'"),
+        ('test.sensor = "on"', '"off", "note" or "required"'),
+        ("test.sensor_ids = [0]", "whole numbers"),
+        ("test.brightness_low = 200\ntest.brightness_high = 100", "brightness_high"),
+    ],
+)
+def test_a_test_that_cannot_be_is_refused(file: Path, text: str, said: str) -> None:
+    file.write_text(text + "\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert said in str(caught.value)
 
 
 def test_a_file_adds_and_overrides_recipes(file: Path) -> None:
@@ -156,7 +181,8 @@ def test_an_unknown_recipe_names_the_known() -> None:
 REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
-        'rum: unknown key, did you mean "run"?; allowed: station, run, line, web, scanner, slots, recipes',
+        'rum: unknown key, did you mean "run"?; '
+        "allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -171,7 +197,7 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, line, web, scanner, slots, recipes",
+        "verify: unknown key; allowed: station, run, test, line, web, scanner, slots, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -403,7 +429,11 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         ("SLOTS__A1", "1:1", 'slots.A1: found "1:1"'),
         ("RECIPES__MINE", '["HX"]', 'recipes.mine: found ["HX"]; unknown step "HX"'),
         ("RUN__RECIPE", "ful", 'run.recipe: found "ful"'),
-        ("RNU__VERIFY", "true", "unknown section; allowed: STATION, RUN, LINE, WEB, SCANNER, SLOTS, RECIPES"),
+        (
+            "RNU__VERIFY",
+            "true",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
+        ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),
     ],

@@ -42,6 +42,15 @@ def test_the_slots_are_as_told_and_all_else_is_as_it_was(text: str) -> None:
         assert (comment in after) == (comment in text)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[slots]\nA1 = '1-1'\n[controllers]\n# mine\n1 = 'a'\n2 = 'b'\n[run]\nverify = true\n"]
+)
+def test_controllers_are_written_beside_them(text: str) -> None:
+    after = with_slots(text, SLOTS, "x", {"2": "c", "3": "d"})
+    assert tomllib.loads(after) == {**tomllib.loads(text), "slots": SLOTS, "controllers": {"2": "c", "3": "d"}}
+    assert ("# mine" in after) == ("# mine" in text)
+
+
 def test_what_is_no_toml_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "station.toml"
     file.write_text("[slots\n")

@@ -18,6 +18,7 @@ from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
 
@@ -77,7 +78,7 @@ class FailuresPage(Page):
         self._show_hint()
 
     def _cells(self, unit: FailedUnit) -> tuple[str | int, ...]:
-        at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
+        at = time_text(unit.failed_at, "%m-%d %H:%M") if unit.failed_at else ""
         here = self._slot_of(unit)
         return (
             unit.serial,

@@ -34,10 +34,14 @@ class LinePage(Page):
         Binding("enter", "rerun", "Re-run", show=False),
         Binding("R", "rerun_all", "All failed"),
         Binding("u", "restore", "Use slot again", show=False),
+        Binding("n", "move_camera('new')", "New cameras"),
+        Binding("x", "move_camera('unplug')", "Pull out"),
+        Binding("i", "move_camera('replug')", "Plug in again"),
     ]
 
     def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
         super().__init__(name, state, line, log)
+        self._movable = False
         self._seen: dict[str, str] | None = None
         """The newest finished run of each port that was shown; None before the line has reported any port."""
 
@@ -73,6 +77,28 @@ class LinePage(Page):
     def select(self, number: int) -> None:
         """Select the slot of this tile."""
         self.query_one(SlotGrid).select(number)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the demo's cameras are moved by keys; nobody is shown keys that do nothing."""
+        about = self.state.about
+        if action == "move_camera" and not (about is not None and about.movable):
+            return False
+        return super().check_action(action, parameters)
+
+    def facts_changed(self) -> None:
+        """What the line works on says which keys there are."""
+        about = self.state.about
+        movable = about is not None and about.movable
+        if movable != self._movable:
+            self._movable = movable
+            self.refresh_bindings()
+
+    def action_move_camera(self, move: str) -> None:
+        """Do with the demo's cameras what hands do: with that in the selected slot, or "new" ones in all that wait."""
+        if move == "new":
+            self.line.ask("move_camera", move=move)
+        elif self.selected is not None:
+            self.line.ask("move_camera", move=move, port_path=self.selected.port_path)
 
     def action_pause(self) -> None:
         """Pause the line, or let it go on."""

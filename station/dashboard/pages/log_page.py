@@ -12,6 +12,7 @@ from station.dashboard.pages.page import Page
 from station.dashboard.state import Event, State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 
 
 class LogPage(Page):
@@ -66,4 +67,4 @@ class LogPage(Page):
 
 def _cells(event: Event) -> tuple[str, ...]:
     kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {translated(event.message)}"
-    return (event.at.astimezone().strftime("%H:%M:%S"), kind, event.slot, event.serial, text.strip())
+    return (time_text(event.at, "%H:%M:%S"), kind, event.slot, event.serial, text.strip())

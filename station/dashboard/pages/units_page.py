@@ -17,6 +17,7 @@ from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES, PHASES
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 from station.model.runs import AttemptRecord
 from station.model.units import RunLine, UnitStory
 
@@ -133,7 +134,7 @@ class UnitsPage(Page):
 
 
 def _cells(run: RunLine) -> tuple[str, ...]:
-    at = run.started_at.astimezone().strftime("%m-%d %H:%M:%S")
+    at = time_text(run.started_at, "%m-%d %H:%M:%S")
     return run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at
 
 
@@ -150,7 +151,7 @@ def story_lines(story: UnitStory) -> Iterator[str]:
         yield tr("its application: {serials}").format(serials=", ".join(story.application_serials))
     for run in reversed(story.runs):
         took = f"{run.duration_s:.1f} s" if run.duration_s is not None else ""
-        at = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        at = time_text(run.started_at)
         outcome = tr(OUTCOMES[run.outcome or "OPEN"])
         yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
         if run.message:

@@ -15,6 +15,7 @@ from station.dashboard.pages.page import Page
 from station.dashboard.state import State
 from station.dashboard.text_wrap import pad
 from station.dashboard.widgets.plain_text import Plain
+from station.local_time import time_text
 from station.yields.counting import HourCount, YieldReport
 
 BAR = 24
@@ -117,7 +118,7 @@ def newest_hours(hours: Sequence[HourCount]) -> list[HourCount]:
 
 
 def _clock(hour_at: datetime) -> str:
-    return hour_at.astimezone().strftime("%m-%d %H:%M")
+    return time_text(hour_at, "%m-%d %H:%M")
 
 
 def _of(part: int, report: YieldReport) -> str:

@@ -53,6 +53,7 @@ PHASES: Mapping[str, str] = {
     "write": mark("WRITING"),
     "verify": mark("READING BACK"),
     "boot": mark("STARTING"),
+    "test": mark("TESTING"),
 }
 OUTCOMES: Mapping[str, str] = {
     "PASS": mark("PASS"),

@@ -11,6 +11,7 @@ from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
+from station.local_time import time_text
 from station.yields.counting import YieldReport
 
 BAR = 8
@@ -34,7 +35,7 @@ class StatusLines(Plain):
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
         width = max(20, self.size.width - 2)
-        clock = now.astimezone().strftime("%H:%M:%S")
+        clock = time_text(now, "%H:%M:%S")
         text = (
             _ends(what_runs(about, report, now), clock, width)
             + "\n"
@@ -67,7 +68,7 @@ def progress(report: YieldReport, planned: int, now: datetime) -> str:
     if (rate := _rate(report)) and done < planned:
         end = now + timedelta(hours=(planned - done) / rate)
         if end - now < timedelta(hours=DAY_H):
-            return f"{bar} " + tr("done about {time}").format(time=end.astimezone().strftime("%H:%M"))
+            return f"{bar} " + tr("done about {time}").format(time=time_text(end, "%H:%M"))
     return bar
 
 

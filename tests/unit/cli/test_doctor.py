@@ -65,6 +65,7 @@ def test_all_is_well(machine: Path, well: Path) -> None:
         "udev rule",
         "camera at 1-1.4",
         "log",
+        "backup",
         "disk",
         "bundle",
     ]
@@ -238,3 +239,16 @@ def test_the_rule_is_one_that_udev_can_read() -> None:
     verify = shutil.which("udevadm")
     if verify is not None and "verify" in subprocess.run([verify, "--help"], capture_output=True, text=True).stdout:
         subprocess.run([verify, "verify", "--no-summary", RULE], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("place", "ok"), [("a", True), ("b", False)])
+def test_slots_whose_controller_is_not_there(machine: Path, well: Path, tmp_path: Path, place: str, ok: bool) -> None:
+    hub = machine / f"sys/devices/pci0/{place}/usb3"
+    hub.mkdir(parents=True)
+    (machine / "sys/bus/usb/devices/usb3").symlink_to(hub)
+    config = tmp_path / "station.toml"
+    config.write_text('[slots]\nA1 = "1-1.4"\n[controllers]\n1 = "pci0/a"\n')
+    found = by_name(examine(config, well, machine))["slots"]
+    assert found.ok is ok
+    assert ("another bus number" in found.found) is ok
+    assert ("slot A1 (1-1.4) takes no camera" in found.found) is not ok

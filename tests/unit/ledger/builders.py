@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from station.model.ids import new_id
+from station.model.measurements import Measurement, within
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.yields.counting import YieldReport
 
@@ -39,8 +40,19 @@ def an_attempt(number: int = 1, outcome: Outcome = Outcome.PASS, **changes: Any)
         mram_initialized=number == 2,
         images=(an_image("HP"), an_image("ROMFS0", written=0)),
         notes=("the reset was retried", "ünïcode ✓"),
+        measurements=MEASUREMENTS,
     )
     return replace(attempt, **changes)
+
+
+MEASUREMENTS = (
+    Measurement("version", "OpenMV v5; MicroPython ünï", passed=True),
+    Measurement("sensor_id", 0x7936, passed=True),
+    within("he_answer_s", 0.25, "s", high=5.0),
+    within("picture_mean", 3.0, low=10.0, high=250.0),
+    Measurement("disk_bytes", None, "byte"),
+)
+"""A text, a whole number, one within its limit, one outside, and one that was not measured."""
 
 
 def a_run(outcome: Outcome | None = Outcome.PASS, minute: float = 0, **changes: Any) -> RunRecord:

@@ -507,7 +507,17 @@ def test_any_history_comes_back_as_it_went_in(
 
 def _empty(data_dir: Path) -> None:
     with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection, connection:
-        for table in ("hour_runs", "hour_images", "releases", "images", "attempts", "runs", "units"):
+        for table in (
+            "hour_runs",
+            "hour_images",
+            "hour_measurements",
+            "releases",
+            "images",
+            "measurements",
+            "attempts",
+            "runs",
+            "units",
+        ):
             connection.execute(f"DELETE FROM {table}")
 
 

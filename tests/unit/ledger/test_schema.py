@@ -15,6 +15,7 @@ from sqlalchemy import text
 from station.errors import LedgerError, UsageError
 from station.ledger import migrate, schema_version
 from station.ledger.backup import backup
+from station.ledger.backup_list import BACKUP_FOLDER
 from station.ledger.database import FILE_NAME, open_reader, open_writer
 from station.ledger.integrity import check
 from station.ledger.reader import Reader
@@ -134,7 +135,7 @@ def test_upgrade_keeps_a_copy_first(data_dir: Path, monkeypatch: pytest.MonkeyPa
 def test_upgrade_makes_a_log_and_leaves_a_current_one(tmp_path: Path) -> None:
     assert schema_version.upgrade(tmp_path) == schema_version.Upgrade(None, schema_version.HEAD, None)
     assert schema_version.upgrade(tmp_path) == schema_version.Upgrade(schema_version.HEAD, schema_version.HEAD, None)
-    assert not (tmp_path / schema_version.BACKUP_FOLDER).exists()
+    assert not (tmp_path / BACKUP_FOLDER).exists()
 
 
 def test_a_newer_log_is_refused_and_not_touched(data_dir: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_newer_log_is_refused_and_not_touched(data_dir: Path) -> None:
     assert schema_version.state(data_dir) is SchemaState.NEWER
     assert code_of(schema_version.create_or_check, data_dir) == "ledger.schema_unknown"
     assert code_of(schema_version.upgrade, data_dir) == "ledger.schema_unknown"
-    assert not (data_dir / schema_version.BACKUP_FOLDER).exists()
+    assert not (data_dir / BACKUP_FOLDER).exists()
 
 
 def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.done import COUNTED_PURPOSES, may_have_written
 from station.model.events import AttemptFinished, RunCommitted, RunFinished, RunOpened
+from station.model.measurements import Measurement
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
@@ -29,7 +30,17 @@ from station.yields.counting import YieldReport, summarize
 from tests.unit.ledger.builders import START, a_run, an_attempt, an_image, opened, rounded
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
-TABLES = ("hour_runs", "hour_images", "releases", "images", "attempts", "runs", "units")
+TABLES = (
+    "hour_runs",
+    "hour_images",
+    "hour_measurements",
+    "releases",
+    "images",
+    "measurements",
+    "attempts",
+    "runs",
+    "units",
+)
 TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.ABORTED]
 
 
@@ -37,10 +48,17 @@ TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.ABORTED]
 def any_image(draw: st.DrawFn) -> ImageRecord:
     image = an_image(
         draw(st.sampled_from(["HP", "ROMFS0"])),
-        written=draw(st.sampled_from([0, 1, 640])),
+        written=draw(st.sampled_from([0, 1, 3, 63, 64, 159, 160, 640])),
         seconds=draw(st.floats(0, 9)),
     )
-    return replace(image, blocks_total=draw(st.sampled_from([0, 1, 640])))
+    return replace(image, blocks_total=draw(st.sampled_from([0, 1, 12, 255, 640])))
+
+
+@st.composite
+def any_measurement(draw: st.DrawFn) -> Measurement:
+    value = draw(st.none() | st.sampled_from(["a", "b"]) | st.integers(-9, 9) | st.floats(0, 9))
+    name, unit = draw(st.sampled_from(["one", "two"])), draw(st.sampled_from([None, "s"]))
+    return Measurement(name, value, unit, passed=draw(st.sampled_from([None, True, False])))
 
 
 @st.composite
@@ -50,6 +68,7 @@ def any_run(draw: st.DrawFn) -> RunRecord:
             number,
             draw(st.sampled_from(TOUCHING)),
             images=tuple(draw(st.lists(any_image(), max_size=2))),
+            measurements=tuple(draw(st.lists(any_measurement(), max_size=3))),
             phase=draw(st.sampled_from(["hold", "identify", "write", "boot"])),
             mram_initialized=draw(st.sampled_from([False, False, True])),
         )
@@ -148,6 +167,15 @@ def test_the_database_knows_what_may_have_been_written(data_dir: Path, runs: lis
     assert written_in(data_dir) == expected
 
 
+@pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.ABORTED])
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_test_writes_nothing_itself(data_dir: Path, outcome: Outcome, written: int) -> None:
+    attempt = an_attempt(1, outcome, phase="test", images=(an_image(written=written),))
+    run = a_run(outcome, code="usb.busy", attempts=(attempt,))
+    put(data_dir, (run,))
+    assert written_in(data_dir) == {run.run_id: may_have_written(run)} == {run.run_id: bool(written)}
+
+
 def written_in(data_dir: Path) -> dict[str, bool]:
     with closing(sqlite3.connect(data_dir / FILE_NAME)) as connection:
         rows = connection.execute("SELECT run_id, may_have_written OR outcome IS NULL FROM runs").fetchall()
@@ -204,10 +232,12 @@ def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: 
     assert rounded(report) == rounded(summarize(reader.runs()))
 
 
-@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004", "0005"])
 def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: str) -> None:
     runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
     runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
+    runs += [a_run(minute=65, attempts=(an_attempt(images=(an_image("HP", written=3),)),))]
+    runs = [replace(run, attempts=tuple(replace(each, measurements=()) for each in run.attempts)) for run in runs]
     put(data_dir, tuple(runs))
     kept = sums_in(data_dir)
     migrate.to(data_dir, older)

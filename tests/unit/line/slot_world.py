@@ -23,8 +23,9 @@ from station.flash.messages import (
 from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
+from station.line.run_rules import HUB_DECISION_S
 from station.line.setup import LineSetup
-from station.line.slot import Moment, Phase, Slot
+from station.line.slot import WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
     AskApplication,
@@ -38,6 +39,7 @@ from station.line.slot_events import (
     FreeWorker,
     Hold,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     LogAnswered,
@@ -129,6 +131,7 @@ class World:
     looked_up: list[Device] = field(default_factory=list)
     unanswered: list[RunRecord] = field(default_factory=list)
     unclosed: list[RunRecord] = field(default_factory=list)
+    lost_with_hub: set[str] = field(default_factory=set)
 
     def feed(self, event: SlotEvent, later_s: float = 0.01) -> tuple[Effect, ...]:
         """One event; its effects are taken in and everything that must hold is checked."""
@@ -146,6 +149,9 @@ class World:
         if isinstance(event, Arrived | Left) and self.slot.device is not None:
             self.left_at_s = self.at_s
         before = self.slot
+        if isinstance(event, HubLost) and before.phase in (Phase.PULLED, *WORKING):
+            assert before.run is not None
+            self.lost_with_hub.add(before.run.run_id)
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
@@ -195,6 +201,10 @@ class World:
             self.opened[fact.run.run_id] += 1
             assert not self.closed[fact.run.run_id], "opened again after it was closed"
         elif isinstance(fact, RunFinished):
+            assert fact.run.run_id not in self.lost_with_hub or fact.run.code not in (
+                "usb.disconnected",
+                "boot.timeout",
+            )
             skipped = fact.run.outcome is Outcome.SKIPPED
             assert skipped or self.opened[fact.run.run_id], "closed and never opened"
             self.closed[fact.run.run_id] += 1
@@ -232,6 +242,8 @@ class World:
                 self.feed(OpeningCommitted(self.unanswered.pop(0)))
             if self.slot.phase is Phase.QUEUED:
                 self.feed(WorkerGiven())
+            if self.slot.phase is Phase.PULLED:
+                self.feed(Ticked(), later_s=HUB_DECISION_S)
             if self.working is not None:
                 self.feed(WorkerDied())
             while self.unclosed:
@@ -374,6 +386,8 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
     st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
     st.just(MovedAway()),
+    st.just(HubLost("1-1", 4)),
+    st.just(HubLost("1-1", 4)),
     st.just(WorkerGiven()),
     st.just(CancelAsked()),
     st.just(RerunAsked()),

@@ -8,7 +8,7 @@ import pytest
 
 from station.errors import UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, HoldWanted, PortChanged
-from station.line import admission, left_alone
+from station.line import admission, left_alone, run_rules
 from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
@@ -23,6 +23,7 @@ from station.line.slot_events import (
     GiveNotice,
     Hold,
     HolderAnswered,
+    HubLost,
     Left,
     LineStopped,
     LogAnswered,
@@ -129,7 +130,53 @@ def test_one_that_left_before_it_was_held_is_reported_once(phase: Phase) -> None
 
 @pytest.mark.parametrize("phase", [Phase.OPENING, Phase.QUEUED])
 def test_one_that_is_pulled_out_before_its_run_ends_it(phase: Phase) -> None:
-    assert finished(world_at(phase).feed(Left())) == (Outcome.ABORTED, "operator.unplugged")
+    world = world_at(phase)
+    assert world.feed(Left()) == ()
+    assert world.feed(Ticked(), 0.1) == (), "its hub may have left with it"
+    assert finished(world.feed(Ticked(), run_rules.HUB_DECISION_S)) == (Outcome.ABORTED, "operator.unplugged")
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.QUEUED])
+def test_one_that_is_back_before_anybody_knows_why_it_left_gets_a_run_of_its_own(phase: Phase) -> None:
+    world = world_at(phase)
+    world.feed(Left())
+    effects = world.feed(Arrived(replace(SOUND, address=9)), 0.1)
+    assert finished(effects) == (Outcome.ABORTED, "operator.unplugged")
+    assert effects[-1] == Hold(replace(SOUND, address=9))
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.QUEUED])
+def test_one_whose_hub_left_before_its_run(phase: Phase) -> None:
+    world = world_at(phase)
+    world.feed(Left())
+    assert finished(world.feed(HubLost("1-1", 4))) == (Outcome.ERROR, "usb.hub_lost")
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_one_whose_hub_left_in_its_run_is_run_anew_when_it_comes_back(away: bool) -> None:
+    world = world_at(Phase.RUNNING)
+    if away:
+        world.feed(HoldWanted(False))
+    world.feed(Left())
+    (cancel,) = told(world.feed(HubLost("1-1", 4)))
+    assert isinstance(cancel, CancelRun)
+    assert (cancel.verdict.outcome, cancel.verdict.code) == (Outcome.ERROR, "usb.hub_lost")
+    back = replace(SOUND, address=9)
+    assert world.feed(Arrived(back)) == (Hold(back),), "the run that was lost hears nothing of it"
+    # The worker had decided before it heard.
+    late = replace(PASSED, verdict=ended_by(Outcome.FAIL, "usb.disconnected", "it left"), left_by_itself=True)
+    assert finished(world.feed(late)) == (Outcome.ERROR, "usb.hub_lost")
+    world.settle()
+    assert world.slot.last is not None
+    assert len(world.reported) == 2, "the camera that came back has a run of its own"
+
+
+def test_a_run_that_was_done_before_its_hub_left_keeps_its_result() -> None:
+    world = world_at(Phase.RUNNING)
+    world.feed(HoldWanted(False))
+    world.feed(Left())
+    world.feed(HubLost("1-1", 4))
+    assert finished(world.feed(PASSED)) == (Outcome.PASS, None)
 
 
 def test_an_opening_that_the_log_refuses_leaves_the_camera_untouched() -> None:

@@ -54,6 +54,15 @@ def test_a_camera_between_them_begins_the_count_of_errors_anew() -> None:
     assert counted(policy, *errors(2), passed("A1"), *errors(2), *fails(1), *errors(2)) == []
 
 
+def test_a_hub_that_is_lost_is_one_error_however_many_cameras_it_took_along() -> None:
+    policy = StopPolicy(Limits(errors=3))
+    lost: list[tuple[Outcome, str | None, str, str]] = [
+        (Outcome.ERROR, "usb.hub_lost", f"S{number}", f"A{number}") for number in range(8)
+    ]
+    assert counted(policy, *lost, *lost) == []
+    assert len(counted(policy, *lost[:1])) == 1
+
+
 def test_what_the_operator_did_neither_counts_nor_clears() -> None:
     policy = StopPolicy(Limits(errors=3))
     left: tuple[Outcome, str | None, str, str] = (Outcome.ABORTED, "operator.unplugged", "S", "A1")

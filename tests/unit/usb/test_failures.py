@@ -6,7 +6,8 @@ import pytest
 from usb.core import USBError, USBTimeoutError
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import UsbAccessError, UsbError
+from station.dfu.dfu_failures import Place, link_error
+from station.errors import StationError, UsbAccessError, UsbError, UsbHostError
 from station.usb.failures import (
     KERNEL_TIMEOUT_S,
     claim_failure,
@@ -14,6 +15,7 @@ from station.usb.failures import (
     failure_reply,
     open_failure,
     set_interface_reply,
+    transfer_failure,
 )
 
 NODE = "/dev/bus/usb/001/005"
@@ -77,13 +79,37 @@ def test_any_other_failure_to_open_is_an_io_error() -> None:
 @pytest.mark.parametrize(
     ("number", "code", "text"),
     [
-        (errno.ENOENT, "usb.io", "not configured"),
+        (errno.ENOENT, "usb.no_power", "the hub at 1-1.4 "),
+        (errno.ENOSPC, "usb.no_bandwidth", "the hub at 1-1.4 "),
+        (errno.ENOMEM, "usb.no_bandwidth", "the hub at 1-1.4 "),
         (errno.EBUSY, "usb.busy", "another program"),
         (errno.ENODEV, "usb.disconnected", "left the bus"),
         (errno.EACCES, "usb.access_denied", "no permission"),
     ],
 )
 def test_an_interface_that_cannot_be_claimed(number: int, code: str, text: str) -> None:
-    failure = claim_failure(OSError(number, "why"), NODE)
+    failure = claim_failure(OSError(number, "why"), NODE, "1-1.4.2")
     assert failure.code == code
     assert text in failure.message
+
+
+def test_a_camera_in_the_machine_itself_has_no_hub() -> None:
+    assert "this machine's port 1-4 " in claim_failure(OSError(errno.ENOENT, "why"), NODE, "1-4").message
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        claim_failure(OSError(errno.ENOENT, "why"), NODE, "1-4"),
+        claim_failure(OSError(errno.ENOSPC, "why"), NODE, "1-4"),
+        open_failure(OSError(errno.EMFILE, "why"), NODE),
+        open_failure(OSError(errno.ENFILE, "why"), NODE),
+        open_failure(OSError(errno.ENOMEM, "why"), NODE),
+        transfer_failure(errno.ENOMEM, "a descriptor", OSError(errno.ENOMEM, "why")),
+        link_error(Broken(errno.ENOMEM), "DNLOAD", Place(6)),
+    ],
+)
+def test_what_this_machine_lacks_is_not_the_cameras_fault(failure: StationError) -> None:
+    assert isinstance(failure, UsbHostError)
+    assert failure.outcome == "ERROR"
+    assert failure.hint

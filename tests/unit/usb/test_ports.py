@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from station.model.slots import natural_key
-from station.usb.ports import PortPath, parse_port_path, port_path
+from station.usb.ports import PortPath, natural_key, parse_port_path, port_path
 
 
 @pytest.mark.parametrize(

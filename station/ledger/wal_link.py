@@ -1,0 +1,125 @@
+"""Whether the write-ahead log beside the log's file was written for that file.
+
+SQLite does not know: it lays a -wal over any database of that name, and a log that was put back by `cp` beside the -wal
+of another day is malformed from then on. So every transaction of the station leaves a mark in the database's header:
+
+1. `user_version` is a random number, new in each transaction; `application_id` is the `user_version` before it.
+2. The main file has the mark of the last transaction that was brought into it (a checkpoint), or an older one that is
+   still in the -wal.
+3. So its mark is one of those in the -wal, or the one that the first of them came after. Any other file is a stranger.
+
+The header is on page 1, and a frame of the -wal is a page (https://www.sqlite.org/walformat.html). The main file is
+read by SQLite itself, as an immutable one (that is, without its -wal): to open and close it by hand would drop the
+locks that this process has on it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+_MAGIC = (0x377F0682, 0x377F0683)
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
+_SALT = slice(16, 24)
+_USER_VERSION_AT = 60
+_APPLICATION_ID_AT = 68
+_LARGEST = (1 << 31) - 1
+_LOOKS = 20
+"""A checkpoint may come between two looks; so many in a row show that the log is at work."""
+
+
+class Mark(NamedTuple):
+    """What a transaction left in the header: the number of the one before it, and its own."""
+
+    before: int
+    own: int
+
+
+def mark_after(before: int) -> tuple[str, str]:
+    """The statements that mark a transaction; `before` is the `user_version` that it finds."""
+    return f"PRAGMA application_id = {before}", f"PRAGMA user_version = {random.randint(1, _LARGEST)}"
+
+
+class Place(NamedTuple):
+    """Which file bears the log's name, however its content changes."""
+
+    device: int
+    inode: int
+
+
+def place_of(file: Path) -> Place:
+    """Errors: OSError where there is none."""
+    found = file.stat()
+    return Place(found.st_dev, found.st_ino)
+
+
+def is_in_place(file: Path, place: Place) -> bool:
+    """Whether what was just committed can be found again: neither the log nor its -wal was taken away meanwhile."""
+    return place_of(file) == place and _wal_of(file).exists()
+
+
+def belongs(file: Path) -> bool:
+    """Whether the -wal beside the log is its own; True where there is none. Errors: sqlite3.Error, OSError."""
+    for _ in range(_LOOKS):
+        seen = _seen(file)
+        if seen is None or _fits(seen[0], _wal_of(file)):
+            return True
+        if _seen(file) == seen:
+            return False
+    return True
+
+
+def _seen(file: Path) -> tuple[int, bytes] | None:
+    """The main file's mark and the header of the -wal, in this order; None without a -wal that SQLite would use."""
+    wal = _wal_of(file)
+    if not wal.exists() or wal.stat().st_size <= _WAL_HEADER_BYTES:
+        return None
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as main:
+        (own,) = main.execute("PRAGMA user_version").fetchone()
+    try:
+        with wal.open("rb") as stream:
+            header = stream.read(_WAL_HEADER_BYTES)
+    except FileNotFoundError:
+        return None
+    whole = len(header) == _WAL_HEADER_BYTES and int.from_bytes(header[:4], "big") in _MAGIC
+    return (int(own), header) if whole else None
+
+
+def _fits(own: int, wal: Path) -> bool:
+    try:
+        marks = list(_marks_in(wal))
+    except FileNotFoundError:
+        return True
+    return not marks or own == marks[0].before or any(own == mark.own for mark in marks)
+
+
+def _marks_in(wal: Path) -> Iterator[Mark]:
+    """The marks of the transactions in a -wal, oldest first. Frames of an older use behind them have another salt."""
+    with wal.open("rb", buffering=0) as stream:
+        descriptor = stream.fileno()
+        header = os.pread(descriptor, _WAL_HEADER_BYTES, 0)
+        page_bytes = int.from_bytes(header[8:12], "big")
+        at = _WAL_HEADER_BYTES
+        while len(frame := os.pread(descriptor, _FRAME_HEADER_BYTES, at)) == _FRAME_HEADER_BYTES:
+            if frame[8:16] != header[_SALT]:
+                return
+            if int.from_bytes(frame[:4], "big") == 1:
+                page = os.pread(descriptor, 100, at + _FRAME_HEADER_BYTES)
+                yield Mark(_number(page, _APPLICATION_ID_AT), _number(page, _USER_VERSION_AT))
+            at += _FRAME_HEADER_BYTES + page_bytes
+
+
+def _number(page: bytes, at: int) -> int:
+    found: tuple[int] = struct.unpack_from(">i", page.ljust(100, b"\0"), at)
+    return found[0]
+
+
+def _wal_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")

@@ -1,0 +1,57 @@
+"""Defects that are planted into a copy of the station: the torture test has to find each."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+_COMMIT = "            self._transact(partial(transactions.put_run, run=run))\n        except Exception as error:  # "
+
+DEFECTS = {
+    "verify off": (
+        "flash/images.py",
+        "            if wrong:\n                self._refuse(wrong)\n",
+        "            self.readback_sha256 = self._plan.sha256\n",
+    ),
+    "green before commit": (
+        "ledger/recorder.py",
+        _COMMIT + "every",
+        "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n"
+        "        except Exception as error:  # every",
+    ),
+    "a pull is forgotten": (
+        "line/run_rules.py",
+        "    return replace(slot, phase=phase), (TellWorker(PortChanged(None)),)",
+        "    return slot, ()",
+    ),
+    "the opening is not logged": (
+        "ledger/recorder.py",
+        _COMMIT + "as for",
+        "            pass\n        except Exception as error:  # as for",
+    ),
+    "already passed from the log alone": (
+        "flash/attempt.py",
+        "        holds = holds_images(self.session, self.plan.images, self.notes)",
+        "        holds = True",
+    ),
+    "open runs stay open": (
+        "ledger/transactions.py",
+        "    if not rows:\n        return 0",
+        "    return 0",
+    ),
+}
+"""What each changes: a file of `station`, a text in it, what stands there instead."""
+
+
+def plant(name: str, folder: Path) -> Path:
+    """A copy of the station with this defect; the folder to put first on the path."""
+    file, sound, broken = DEFECTS[name]
+    shutil.copytree(ROOT / "station", folder / "station", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    target = folder / "station" / file
+    text = target.read_text()
+    assert text.count(sound) == 1, f"{file} has the text {text.count(sound)} times: {sound!r}"
+    target.write_text(text.replace(sound, broken))
+    return folder

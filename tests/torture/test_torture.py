@@ -1,0 +1,76 @@
+"""The torture test for a minute, and whether its auditor would notice. For hours: `python -m tests.torture`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station.sim.spec import CameraSpec
+from tests.releases import make_demo_release
+from tests.torture.__main__ import SIZES
+from tests.torture.auditor import violations
+from tests.torture.bench import Tortured
+from tests.torture.planted import DEFECTS, plant
+from tests.torture.tray import Treated
+
+PLUGGED = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+SHA256 = {"HP": "aa", "ROMFS0": "bb"}
+GOOD = Treated(CameraSpec("C1", "1-1.1"), "none", PLUGGED, memory=SHA256, blocks_written=7)
+PASS = {
+    "run_id": "r1",
+    "serial": "C1",
+    "port_path": "1-1.1",
+    "outcome": "PASS",
+    "code": None,
+    "started_at": "2026-11-28T12:00:01+00:00",
+    "finished_at": "2026-11-28T12:00:09+00:00",
+}
+SKIPPED = {**PASS, "outcome": "SKIPPED", "code": "unit.already_passed"}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    folder = tmp_path / "release"
+    folder.mkdir()
+    make_demo_release(folder, version="4.7.0", **SIZES)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_and_nothing_is_false(tmp_path: Path, release: Path) -> None:
+    result = Tortured(tmp_path, release, slots=16, seed=20261128).run(60.0)
+    assert result.violations == [], result.text()
+    assert result.outcomes.get("PASS", 0) >= 16, result.text()
+    assert result.acts.get("kill the station"), "the dice never killed it: choose another seed"
+
+
+@pytest.mark.parametrize(
+    ("camera", "logged", "printed", "found"),
+    [
+        (GOOD, [PASS], [PASS], None),
+        (replace(GOOD, memory={"HP": "aa", "ROMFS0": "cc"}), [PASS], [], "green, and ROMFS0 are not the bundle's"),
+        (replace(GOOD, memory={}), [SKIPPED], [], "green, and HP, ROMFS0"),
+        (replace(GOOD, memory={}, superseded=True), [PASS], [], None),
+        (GOOD, [], [], "7 blocks written, no run in the log"),
+        (GOOD, [{**PASS, "outcome": None, "finished_at": None}], [], "is open"),
+        (GOOD, [PASS, PASS], [], "is in the log 2 times"),
+        (GOOD, [PASS], [PASS, PASS], "was printed 2 times"),
+        (GOOD, [{**PASS, "outcome": "ERROR", "code": "station.interrupted"}], [PASS], "green before the log had it"),
+    ],
+)
+def test_the_auditor_notices(
+    camera: Treated, logged: list[dict[str, Any]], printed: list[dict[str, Any]], found: str | None
+) -> None:
+    lines = violations([camera], logged, printed, SHA256)
+    assert lines == [] if found is None else any(found in line for line in lines), lines
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_every_planted_defect_still_fits_the_code(tmp_path: Path, name: str) -> None:
+    changed = plant(name, tmp_path) / "station" / DEFECTS[name][0]
+    compile(changed.read_text(), str(changed), "exec")
