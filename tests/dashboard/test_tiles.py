@@ -161,7 +161,7 @@ def test_what_a_line_that_is_gone_was_at_is_not_shown_as_running() -> None:
 def test_slots_sort_as_people_count() -> None:
     slots = tuple(replace(view(1, SlotState.EMPTY), slot=name) for name in ("1-1.10", "1-1.2", "B1", "A10", "A2"))
     names = [slot.slot for slot in State(snapshot=Snapshot(LineStatus(), slots)).slots]
-    assert names == ["1-1.2", "1-1.10", "A2", "A10", "B1"]
+    assert names == ["A2", "A10", "B1", "1-1.2", "1-1.10"]
 
 
 def test_the_header_says_whose_figures_they_are_and_no_rate_of_a_few_minutes() -> None:
