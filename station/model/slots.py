@@ -99,4 +99,8 @@ class SlotView:
     message: str = ""
     progress: Progress | None = None
     started_at_s: float | None = None
-    """`time.monotonic()` seconds of the run's start, for elapsed time."""
+    """`time.monotonic()` seconds of the run's start, for elapsed time; None where none is open."""
+    duration_s: float | None = None
+    """Of the finished run that is shown."""
+    attempts: int = 0
+    """Of the finished run that is shown."""

@@ -37,16 +37,9 @@ def view(number: int, state: SlotState, code: str | None = None, message: str = 
     """Slot A1, A2, … in a state."""
     empty = state is SlotState.EMPTY
     return SlotView(
-        f"A{number}",
-        f"1-1.{number}",
-        state,
-        "" if empty else serial(number),
-        "",
-        code,
-        message,
-        more.get("progress"),
-        more.get("started_at_s"),
-    )
+        f"A{number}", f"1-1.{number}", state, "" if empty else serial(number), "", code, message, more.get("progress"),
+        more.get("started_at_s"), more.get("duration_s"), more.get("attempts", 0),
+    )  # fmt: skip
 
 
 def running(number: int, phase: str, partition: str, share: float, elapsed_s: float, attempt: int = 1) -> SlotView:
@@ -69,9 +62,9 @@ SAID = {
     ),
 }
 EVERY_STATE = (
-    view(1, SlotState.PASSED),
+    view(1, SlotState.PASSED, duration_s=28.4, attempts=1),
     running(2, "write", "ROMFS0", 0.4, 12.4),
-    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"]),
+    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"], duration_s=118.0, attempts=2),
     running(4, "verify", "HP", 0.8, 25.4, attempt=2),
     view(5, SlotState.WAITING, started_at_s=-3.4),
     view(6, SlotState.SKIPPED, "unit.already_passed", sentence("this unit already passed with this bundle and recipe")),
