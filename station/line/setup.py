@@ -63,6 +63,8 @@ class LineSetup:
     """The image whose files the application shows after a run, None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What every record of this line is to say."""
+    qualifies: bool = False
+    """The runs measure the bench, too."""
     purpose: Purpose = Purpose.PRODUCTION
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
