@@ -69,6 +69,8 @@ class LineSetup:
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
     operator: str | None = None
+    outside_batches: bool = False
+    """The runs belong to no batch, also where one was begun at the bench."""
     errors_in_a_row: int = 5
     same_failures_in_a_row: int = 5
     slot_failures_in_a_row: int = 3

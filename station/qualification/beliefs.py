@@ -274,8 +274,16 @@ def _sensors_wanted(wanted: Expectations) -> str:
 
 
 def _device_id(seen: Seen) -> Answer | None:
-    serials = {serial.upper() for serial in seen.cycles.serials}
-    return _all(seen.cycles.values("device_id"), lambda found: str(found).upper() in serials)
+    """In whichever order of its bytes or words: which one it is nobody has published."""
+    same = {order for serial in seen.cycles.serials for order in _orders(serial.upper())}
+    return _all(seen.cycles.values("device_id"), lambda found: str(found).upper() in same)
+
+
+def _orders(serial: str) -> tuple[str, ...]:
+    """A serial of hex digits as it stands, its words from the end, and its bytes from the end, in words or in all."""
+    words = [serial[start : start + 8] for start in range(0, len(serial), 8)]
+    turned = ["".join(reversed([word[i : i + 2] for i in range(0, len(word), 2)])) for word in words]
+    return serial, "".join(reversed(words)), "".join(turned), "".join(reversed(turned))
 
 
 def _protocol(seen: Seen) -> Answer | None:
@@ -381,7 +389,7 @@ BELIEFS: Final = (
         _passed_test("bootloader_version"),
     ),
     Belief("sensor", "the image sensor's id", _sensors_wanted, _sensor),
-    Belief("device_id", "the device's id (dev_id)", _text("the bootloader's serial"), _device_id),
+    Belief("device_id", "the device's id (dev_id)", _text("the bootloader's serial, in any order"), _device_id),
     Belief("picture", "a picture of the sensor's ramp", _text("is no even grey"), _passed_test("picture_contrast")),
     Belief("files", "the files in the ROM", _text("those of the ROMFS0 image"), _passed_test("rom_files_wrong")),
     Belief("second_core", "the second core answers", _text("always"), _second_core),

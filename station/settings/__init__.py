@@ -17,6 +17,7 @@ from station.settings.schema import (
     WebSection,
 )
 from station.settings.slots_file import name_problem, slots_file, write_slots
+from station.settings.values_file import write_values
 
 __all__ = [
     "BUILT_IN_RECIPES",
@@ -31,4 +32,5 @@ __all__ = [
     "slots_file",
     "usual_files",
     "write_slots",
+    "write_values",
 ]
