@@ -282,6 +282,7 @@ HINTS: dict[str, str] = {
     "usage.unknown_operator": "Check the spelling: the name as it was given at the bench.",
     "usage.unknown_bundle": "Check the spelling: the bundle's name as it was when it was flashed.",
     "usage.no_sim": "Start the virtual cameras first: station sim serve DIR",
+    "usage.no_camera": "Plug known-good cameras into the slots, then start it again; station slots shows what is there.",
     "usage.which_camera": "Name one with --serial or --port, or take --all.",
     "usage.import": "The file must be what station export --format jsonl wrote; nothing of a file with a wrong line is taken.",
     "usage.time": 'Examples: 2026-11-22, "2026-11-22 14:30", 2h (ago), today.',

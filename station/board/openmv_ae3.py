@@ -149,7 +149,10 @@ OPENMV_AE3: Final = Board(
             (1, 0, 2), "DETACH alone is not obeyed at once, after a software entry not at all: a port reset must follow"
         ),
     ),
-    serial=SerialRule((SerialForm.EQUAL, SerialForm.REVERSED, SerialForm.ALIF_EUI)),
+    serial=SerialRule(
+        (SerialForm.EQUAL, SerialForm.REVERSED, SerialForm.ALIF_EUI),
+        sourced=(SerialForm.ALIF_EUI,),  # the only one that a public source names
+    ),
     recovery=Recovery(
         "RECOVERY", bytes.fromhex("159e7d42961a71eb73a326292b08090e").ljust(_BLOCK_BYTES, b"\0"), image="ROMFS0"
     ),

@@ -39,13 +39,24 @@ class SerialForm(StrEnum):
     EQUAL = "equal"
     REVERSED = "reversed"
     ALIF_EUI = "alif_eui"
+    ANY = "any"
+    """Whatever it shows: a bench whose cameras show a form that has no name here."""
 
 
 @dataclass(frozen=True, slots=True)
 class SerialRule:
-    """The forms that are expected. Another form is a hint for a note, never a verdict."""
+    """The forms that are known. Another form is a hint for a note, never a verdict.
+
+    `sourced` are those that a public source or a bench has seen; none: all alike.
+    """
 
     forms: tuple[SerialForm, ...]
+    sourced: tuple[SerialForm, ...] = ()
+
+    @property
+    def expected(self) -> tuple[SerialForm, ...]:
+        """What a bench is to find."""
+        return self.sourced or self.forms
 
     def known(self, bootloader_serial: str) -> frozenset[str]:
         """The application serials, lower case, that a camera with that bootloader serial may show."""
@@ -54,13 +65,20 @@ class SerialRule:
 
     def has_known_form(self, application_serial: str, bootloader_serial: str) -> bool:
         """Whether the application's serial is one that is expected beside the bootloader's."""
-        return application_serial.strip().lower() in self.known(bootloader_serial)
+        return SerialForm.ANY in self.forms or application_serial.strip().lower() in self.known(bootloader_serial)
+
+    def forms_of(self, application_serial: str, bootloader_serial: str) -> tuple[SerialForm, ...]:
+        """Every form with a name that the application's serial has beside the bootloader's."""
+        shown, asked = application_serial.strip().lower(), bootloader_serial.strip().lower()
+        return tuple(form for form in SerialForm if _made(form, asked) == shown)
 
 
 def _made(form: SerialForm, asked: str) -> str | None:
     """A serial in a form; None where the bootloader's is not of the kind that it is made of."""
     if form is SerialForm.EQUAL:
         return asked
+    if form is SerialForm.ANY:
+        return None
     try:
         chip = bytes.fromhex(asked)
     except ValueError:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "web": Command("station.cli.web", "the dashboard of a line that runs, in a browser"),
     "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
     "test": Command("station.cli.test", "test the cameras that run their application; write nothing"),
+    "qualify": Command("station.cli.qualify", "measure the bench with known-good cameras"),
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
@@ -54,7 +55,7 @@ COMMANDS: dict[str, Command] = {
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
 
-LINE_COMMANDS = frozenset({"run", "flash", "demo"})
+LINE_COMMANDS = frozenset({"run", "flash", "demo", "qualify"})
 """The commands that have worker processes."""
 
 OVERVIEW = """\

@@ -115,7 +115,7 @@ def interruptions(line: Line) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _ready(bench: Bench) -> None:
+def say_ready(bench: Bench) -> None:
     """Cameras may come from now on: one that is plugged in earlier may have left its bootloader unheld."""
     say("ready for cameras")
     bench.ready()
@@ -144,7 +144,7 @@ def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPri
     listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
-        reason = line.run(on_ready=partial(_ready, bench))
+        reason = line.run(on_ready=partial(say_ready, bench))
     if reason is not None:
         raise reason
     if heard:

@@ -15,6 +15,7 @@ from station.flash.functional_test import functional_test
 from station.flash.images import ImageJob, Tick, opened
 from station.flash.pipe import Link
 from station.flash.steps.already_passed import holds_images
+from station.flash.steps.bench_facts_measured import at_boot, at_identify
 from station.flash.steps.boot import BootJob
 from station.flash.steps.identify import identify
 from station.flash.steps.memory_wrap import refuse_wrapped
@@ -74,6 +75,8 @@ class Attempt:
         found = identify(self.session)
         self.notes += found.notes
         self.unreadable = found.unreadable
+        if self.plan.qualifies:
+            self.measurements += at_identify(self.plan, self.device, found, first=self.number == 1)
         if self.plan.check_first and self.number == 1 and self._is_there_already():
             return False
         with ExitStack() as files:
@@ -217,6 +220,8 @@ class Attempt:
             self.boot_confirmed = boot.run()
         finally:
             self.application_serial = boot.application_serial
+            if self.plan.qualifies:
+                self.measurements += at_boot(boot, self.access)
 
     def _test(self) -> None:
         """Ask the application what the recipe wants to know."""

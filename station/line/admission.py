@@ -329,7 +329,8 @@ def _concluded(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     if isinstance(answer, CameraNotHeld) and answer.gone:
         slot = replace(slot, arrival=None, last=None)
         return noticed(slot.enters(Phase.EMPTY, None, "usb.not_held", NOT_HELD), "notice.not_held", NOT_HELD)
-    slot = replace(slot, bootloader=answer.bootloader if isinstance(answer, CameraHeld) else "")
+    held = answer if isinstance(answer, CameraHeld) else None
+    slot = replace(slot, bootloader=held.bootloader if held else "", hold_s=held.hold_s if held else None)
     slot = _begun(slot, arrival, now, terms, identified=arrival.identified)
     assert slot.run is not None
     opening = Submit(RunOpened(slot.run))

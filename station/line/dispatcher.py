@@ -229,6 +229,8 @@ class Dispatcher:
             tests=setup.tests,
             label=setup.label,
             files_image=setup.files_image,
+            qualifies=setup.qualifies,
+            hold_s=effect.hold_s,
         )
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 

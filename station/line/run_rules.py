@@ -139,7 +139,7 @@ def started(slot: Slot, _event: WorkerGiven, _now: Moment, _terms: Terms) -> Ste
     """A worker takes the run."""
     assert slot.run is not None
     assert slot.device is not None
-    start = StartWorker(slot.run, slot.device, slot.bootloader, slot.check)
+    start = StartWorker(slot.run, slot.device, slot.bootloader, slot.check, slot.hold_s)
     return slot.enters(Phase.RUNNING), (start,)
 
 

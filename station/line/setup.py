@@ -63,10 +63,14 @@ class LineSetup:
     """The image whose files the application shows after a run, None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What every record of this line is to say."""
+    qualifies: bool = False
+    """The runs measure the bench, too."""
     purpose: Purpose = Purpose.PRODUCTION
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
     operator: str | None = None
+    outside_batches: bool = False
+    """The runs belong to no batch, also where one was begun at the bench."""
     errors_in_a_row: int = 5
     same_failures_in_a_row: int = 5
     slot_failures_in_a_row: int = 3

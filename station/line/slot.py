@@ -150,6 +150,8 @@ class Slot:
     run: RunRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     bootloader: str = ""
+    hold_s: float | None = None
+    """How long it took to hold the run's camera the first time."""
     check: bool = False
     """The log says that the unit passed: the worker looks at its memory first."""
     started_s: float | None = None

@@ -230,6 +230,7 @@ class StartWorker:
     device: Device
     bootloader: str
     check: bool
+    hold_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

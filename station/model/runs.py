@@ -83,6 +83,10 @@ class RunPlan:
     """What the application calls itself after this run, "" where nobody knows."""
     files_image: ImagePlan | None = None
     """The image whose files the application shows after this run, None where nobody knows."""
+    qualifies: bool = False
+    """Measure the bench too (`station.model.bench_facts`)."""
+    hold_s: float | None = None
+    """How long it took to hold the camera, where that is to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def report_html(report: YieldReport) -> str:
     value), so that a program can read the page too.
     """
     return (
-        _environment()
+        environment()
         .get_template(TEMPLATE)
         .render(
             report=report,
@@ -42,15 +42,16 @@ def report_html(report: YieldReport) -> str:
     )
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What a page is made with: every text is escaped, and the filters are those of `cells`."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         {
             "share": cells.share,
             "seconds": cells.seconds,
@@ -65,7 +66,7 @@ def _environment() -> Environment:
             "plain": _plain,
         }
     )
-    return environment
+    return made
 
 
 def _plain(value: Any) -> str:

@@ -18,6 +18,7 @@ from station.settings.schema import (
     usual_data_dir,
 )
 from station.settings.slots_file import name_problem, slots_file, write_slots
+from station.settings.values_file import write_values
 
 __all__ = [
     "BUILT_IN_RECIPES",
@@ -33,4 +34,5 @@ __all__ = [
     "usual_data_dir",
     "usual_files",
     "write_slots",
+    "write_values",
 ]

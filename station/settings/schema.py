@@ -7,7 +7,7 @@ import re
 import shlex
 import socket
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +15,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
+from station.board.board import Board
 from station.board.chosen import BOARD
+from station.board.serial_rule import SerialForm, SerialRule
 from station.config_file import APPLICATION
 from station.errors import UsageError
 from station.local_time import zone_of
@@ -49,6 +51,8 @@ _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
 _TESTS = FunctionalTests()
 _SENSOR_IDS = list(BOARD.application.sensor_ids) if BOARD.application else []
+_Form = Literal["equal", "reversed", "alif_eui", "any"]
+_SERIAL_FORMS: list[_Form] = [form.value for form in BOARD.serial.forms]
 _A_NAME = f"text of at most {NAME_LIMIT} characters"
 
 
@@ -204,6 +208,12 @@ class RunSection(_Section):
     unidentified: Literal["refuse", "flash"] = Field(default=_OPTIONS.unidentified, description='"refuse" or "flash"')
     application: Literal["leave", "take"] = Field(default="leave", description='"leave" or "take"')
     bootloader_timeout_s: float = Field(default=15.0, gt=0, le=600, description="seconds, more than 0 and at most 600")
+    serial_forms: list[_Form] = Field(
+        default=_SERIAL_FORMS,
+        min_length=1,
+        max_length=4,
+        description='a list of "equal", "reversed", "alif_eui" and "any"',
+    )
     purpose: Literal["production", "rework", "engineering", "verification"] = Field(
         default="production", description='"production", "rework", "engineering" or "verification"'
     )
@@ -337,6 +347,13 @@ class Settings(BaseModel):
     def run_options(self) -> RunOptions:
         """The settings that change what a run means."""
         return RunOptions(**{field.name: getattr(self.run, field.name) for field in fields(RunOptions)})
+
+    @property
+    def board(self) -> Board:
+        """The kind of camera, with what this bench was taught about it."""
+        forms = tuple(map(SerialForm, self.run.serial_forms))
+        # A bench that was taught nothing expects what a public source names, and knows other forms besides.
+        return BOARD if forms == BOARD.serial.forms else replace(BOARD, serial=SerialRule(forms, sourced=forms))
 
     @property
     def functional_tests(self) -> FunctionalTests:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SLOTS = "slots"
 CONTROLLERS = "controllers"
-_BYTE_ORDER_MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def slots_file(config: Path | None) -> Path:
@@ -54,14 +54,24 @@ def write_slots(file: Path, slots: Mapping[str, str], controllers: Mapping[str, 
     """
     # A link stays a link: the file behind it is replaced.
     target = Path(os.path.realpath(file))
+    old = text_of(target, file)
+    mark = BYTE_ORDER_MARK if old.startswith(BYTE_ORDER_MARK) else ""
+    text = with_slots(old.removeprefix(mark), slots, str(file), controllers)
+    replace_text(target, mark + text, file)
+
+
+def text_of(target: Path, file: Path) -> str:
+    """What a configuration file says, "" where there is none; SettingsError `settings.unreadable` names `file`."""
     try:
-        old = target.read_bytes().decode() if target.exists() else ""
+        return target.read_bytes().decode() if target.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("settings.unreadable", f"{file}: {getattr(error, 'strerror', None) or error}") from error
-    mark = _BYTE_ORDER_MARK if old.startswith(_BYTE_ORDER_MARK) else ""
-    text = with_slots(old.removeprefix(mark), slots, str(file), controllers)
+
+
+def replace_text(target: Path, text: str, file: Path) -> None:
+    """Write it whole or not at all; SettingsError `settings.not_written` names `file`."""
     try:
-        _replace(target, mark + text)
+        _replace(target, text)
     except OSError as error:
         raise SettingsError("settings.not_written", f"{file}: {error.strerror}") from error
 
@@ -109,6 +119,11 @@ def _fill(table: Table, slots: Mapping[str, str]) -> None:
     for name, port_path in slots.items():
         if name in table and table[name] != port_path:
             table[name] = port_path
+    append_entries(table, {name: port_path for name, port_path in slots.items() if name not in table})
+
+
+def append_entries(table: Table, entries: Mapping[str, Any]) -> None:
+    """New names behind the old ones, before what is said of the next table."""
     body = table.value.body
     behind: list[tuple[Key | None, Item]] = []
     while body and body[-1][0] is None:
@@ -116,9 +131,8 @@ def _fill(table: Table, slots: Mapping[str, str]) -> None:
     # Comments right below the heading are about the slots; those behind an empty line are about what follows.
     own = next((i for i, (_, item) in enumerate(behind) if not item.as_string().strip()), len(behind))
     body.extend(behind[:own])
-    for name, port_path in slots.items():
-        if name not in table:
-            table.append(name, port_path)
+    for name, value in entries.items():
+        table.append(name, value)
     body.extend(behind[own:])
 
 

@@ -167,13 +167,18 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
-        line = Line(setup, log, programs_for(bench.access, bench.board), bench.watcher, heard)
+        line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
         if log.begun is not None:
             on_batch(log.begun, log.begun.operator)
         line.start()
         opened.enter_context(service.serving(line))
         yield line
+
+
+def taught(board: Board, settings: Settings) -> Board:
+    """The bench's kind of camera, with the serial forms that the configuration names."""
+    return replace(board, serial=settings.board.serial) if board.name == settings.board.name else board
 
 
 def programs_for(access: UsbAccess, board: Board) -> Programs:

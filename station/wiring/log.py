@@ -120,9 +120,9 @@ def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitSta
 
 
 def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
-    """The batch that was begun at the bench and not ended, unless another one is named or the line flashes only what
-    is plugged in. An operator who is named takes it over."""
-    if begun is None or setup.only_present or setup.batch not in (None, begun.name):
+    """The batch that was begun at the bench and not ended, unless another one is named, or the line flashes only what
+    is plugged in or stays outside. An operator who is named takes it over."""
+    if begun is None or setup.only_present or setup.outside_batches or setup.batch not in (None, begun.name):
         return None
     return replace(begun, operator=setup.operator or begun.operator)
 

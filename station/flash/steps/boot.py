@@ -43,6 +43,14 @@ class BootJob:
     options: RunOptions
     notes: list[str] = field(default_factory=list)
     returned_in_dfu: int = 0
+    application: Device | None = None
+    """What came, None while nothing has."""
+    boot_s: float | None = None
+    """From the first request to leave until the application came."""
+    window_s: float | None = None
+    """How long the bootloader stayed where it came back meanwhile."""
+    repeats: int = 0
+    resets: int = 0
     others: list[str] = field(default_factory=list)
     application_serial: str | None = None
 
@@ -52,6 +60,7 @@ class BootJob:
         Raises BootError `boot.timeout` or `boot.unstable` where the confirmation is required.
         """
         self.link.forget_changes()
+        asked_s = monotonic_s()
         self.session.detach()
         if self.options.confirm_boot == "off":
             self._see_it_leave()
@@ -59,6 +68,7 @@ class BootJob:
         application = self._wait_for_application()
         if application is None:
             return self._unconfirmed("boot.timeout", self._timeout_message(), sentence("the application was not seen"))
+        self.application, self.boot_s = application, monotonic_s() - asked_s
         self._note_serial(application)
         if (left_after_s := self._leaves_after_s()) is None:
             return True
@@ -99,6 +109,7 @@ class BootJob:
         until_s = monotonic_s() + self.options.boot_timeout_s
         steps, left = self._steps(), False
         ask_again_s = monotonic_s() + self._patience_s
+        returned_s: float | None = None
         while monotonic_s() < until_s:
             limit_s = until_s if left or not steps else min(until_s, ask_again_s)
             change = self.link.wait_change(max(0.0, limit_s - monotonic_s()))
@@ -108,11 +119,14 @@ class BootJob:
                     ask_again_s = monotonic_s() + self._patience_s
             elif change.device is None:
                 left = True
+                if returned_s is not None:
+                    self.window_s, returned_s = monotonic_s() - returned_s, None
             elif change.device.mode is DeviceMode.APPLICATION:
                 return change.device
             elif change.device.mode is DeviceMode.DFU:
                 # In its window again: it will try to boot once more by itself. Holding it now would prevent that.
                 self.returned_in_dfu += 1
+                returned_s = monotonic_s()
                 left = True
             else:
                 self.others.append(f"{change.device.vendor_id:04X}:{change.device.product_id:04X}")
@@ -141,10 +155,12 @@ class BootJob:
 
     def _detach_again(self) -> None:
         self.notes.append(sentence("the reset was asked for again"))
+        self.repeats += 1
         self.session.detach()
 
     def _reset_port(self) -> None:
         self.notes.append(sentence("the port was reset"))
+        self.resets += 1
         with contextlib.suppress(CameraError):
             self.session.transport.reset()
 

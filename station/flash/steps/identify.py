@@ -36,6 +36,10 @@ class Identified:
 
     notes: list[str] = field(default_factory=list)
     unreadable: set[int] = field(default_factory=set)
+    transfer_bytes: int = 0
+    probes: int = 0
+    unlike: int = 0
+    """How many of the probes were not answered as expected."""
 
 
 def identify(session: DfuSession) -> Identified:
@@ -63,7 +67,7 @@ def identify(session: DfuSession) -> Identified:
             "partitions {found} found, {expected} expected", found=" ".join(names), expected=" ".join(expected)
         )
         raise IdentityError(WRONG, _dated(text, board.built_by(names, {})))
-    found_all = Identified()
+    found_all = Identified(transfer_bytes=interface.transfer_size_bytes, probes=len(board.size_probes))
     answers = _sizes(session, found_all)
     _judge_sizes(board, names, answers, found_all)
     return found_all
@@ -117,6 +121,9 @@ def _seen_read(board: Board, probe: SizeProbe) -> bool:
 
 def _judge_sizes(board: Board, names: list[str], answers: Mapping[tuple[int, int], int], found: Identified) -> None:
     wrong: list[str] = []
+    found.unlike = sum(
+        answers.get((probe.partition.alt, probe.block)) != probe.expected_bytes for probe in board.size_probes
+    )
     for probe in board.size_probes:
         brought = answers.get((probe.partition.alt, probe.block), probe.expected_bytes)
         if brought == probe.expected_bytes:

@@ -42,6 +42,19 @@ def connect(endpoint: Endpoint) -> socket.socket:
 
 def list_exported(endpoint: Endpoint) -> list[ExportedDevice]:
     """All devices of one server; OSError where it does not answer."""
+    return [device for device, _ in _listed(endpoint)]
+
+
+def exported_interfaces(endpoint: Endpoint, bus_id: str) -> tuple[tuple[int, int], ...]:
+    """Class and subclass of each interface of one device, none where it is not there; OSError as above."""
+    for device, raw in _listed(endpoint):
+        if device.bus_id == bus_id:
+            return tuple((kind, subclass) for kind, subclass, _ in usbip_protocol.INTERFACE.iter_unpack(raw))
+    return ()
+
+
+def _listed(endpoint: Endpoint) -> list[tuple[ExportedDevice, bytes]]:
+    """All devices, each with what is said of its interfaces."""
     with connect(endpoint) as connection:
         connection.sendall(usbip_protocol.OPERATION.pack(usbip_protocol.VERSION, usbip_protocol.OP_REQ_DEVLIST, 0))
         _check_reply(connection, usbip_protocol.OP_REP_DEVLIST)
@@ -49,8 +62,8 @@ def list_exported(endpoint: Endpoint) -> list[ExportedDevice]:
         devices = []
         for _ in range(count):
             device = ExportedDevice.decode(_receive(connection, usbip_protocol.DEVICE.size))
-            _receive(connection, usbip_protocol.INTERFACE.size * device.interfaces)
-            devices.append(device)
+            raw = bytes(_receive(connection, usbip_protocol.INTERFACE.size * device.interfaces))
+            devices.append((device, raw))
         return devices
 
 
