@@ -66,8 +66,10 @@ def qualify(
     """
     if output is not None and output.suffix not in (".html", ".htm", ".json"):
         raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
-    given = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    given: dict[str, Any] = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
+    settings = settings_for(
+        config, data_dir, virtual=bool(sim), **{key: value for key, value in given.items() if value is not None}
+    )
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.clock import now
