@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = new_app(
     "Measure the bench with known-good cameras: flash, read back, boot, test and back into the bootloader, again and "
-    "again.\n\nExample: station qualify --cycles 20 --output bench.html"
+    "again."
 )
 
 CyclesOption = Annotated[
@@ -40,7 +40,7 @@ AcceptOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog="Example: station qualify --cycles 20 --output bench.html")
 def qualify(
     cycles: CyclesOption = 5,
     slot: SlotsOption = None,
@@ -51,18 +51,16 @@ def qualify(
     recipe: RecipeChoice = None,
     operator: OperatorChoice = None,
     output: OutputOption = None,
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Measure the bench with known-good cameras, and compare them with what the station believes of a camera.
 
     Every camera is written in each cycle; its runs are engineering, outside every yield and batch. --output takes the
     report as HTML (a name that ends with .json: as JSON), to be mailed; --json prints it. Exit code 0: every cycle of
     every slot passed.
-
-    Example: station qualify --cycles 20 --output bench.html
     """
     if output is not None and output.suffix not in (".html", ".htm", ".json"):
         raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
