@@ -25,6 +25,8 @@ class Bench:
     """What kind of cameras they are."""
     ready: Callable[[], None] = lambda: None
     """Called once the line is up: plugs virtual cameras in."""
+    served: bool = False
+    """Virtual cameras that somebody else serves: whoever does that chooses the log, too."""
     hands: Hands | None = None
     """What moves its cameras at the request of a screen; only the demo has it."""
     check: Callable[[], object] = lambda: None
@@ -76,7 +78,7 @@ def served_bench(directories: Sequence[Path]) -> Iterator[Bench]:
     with ExitStack() as stack:
         for directory in sorted({directory.resolve() for directory in directories}):
             stack.enter_context(BusLock.of_virtual(directory))
-        yield Bench(access, VirtualWatcher(access, BOARD.ids))
+        yield Bench(access, VirtualWatcher(access, BOARD.ids), served=True)
 
 
 @contextmanager

@@ -163,7 +163,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     with ExitStack() as opened:
         bench.check()
-        claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
+        if not bench.served:
+            claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

@@ -2,7 +2,8 @@
 
 1. A data folder whose log is of virtual cameras holds a file that says so, from before their first run.
 2. Virtual cameras go into such a folder, or into one whose log has no run. Real cameras go into any other.
-3. Where nobody names a folder, virtual cameras have a folder of their own inside the usual one.
+3. Cameras that somebody else serves (`--sim`) go where they are sent: tests and training begin with logs of any kind.
+4. Where nobody names a folder, virtual cameras have a folder of their own inside the usual one.
 """
 
 from __future__ import annotations
