@@ -286,6 +286,7 @@ HINTS: dict[str, str] = {
     "usage.format": "Choose one of the formats that --help lists.",
     "usage.unknown_recipe": "Name one of the recipes listed, or add it to [recipes] in the configuration.",
     "station.attachable": "Look at it with station dashboard, or stop it there first.",
+    "line.not_verified": "Run station verify-slots with the reference camera, in each slot that is named.",
     "line.no_answer": "Read the file that is named, or start it with --headless to see what it says.",
     "usage.no_line": "Start one with station run, or name its data folder with --data-dir.",
     "usage.port": "Choose another one with --port and --host, or end the program that has it.",

@@ -81,7 +81,7 @@ def qualify(
         setup = qualifying_setup(settings, store, chosen_bundle(store, settings.run.bundle), slot)
         rounds = Rounds(cycles, slot, _say_run, say)
         started_at = now()
-        interrupted = _run(settings, bench, setup, rounds)
+        interrupted = run_rounds(settings, bench, setup, rounds)
         if not any(each.runs for each in rounds.cycles):
             raise UsageError("usage.no_camera", "no camera was run")
         report = report_of(settings, setup, bench, cycles, rounds.cycles, started_at)
@@ -99,7 +99,7 @@ def _exit_code(report: BenchReport, *, interrupted: bool) -> int:
     return EXIT_PASSED if report.qualified else EXIT_NOT_PASSED
 
 
-def _run(settings: Settings, bench: Bench, setup: LineSetup, rounds: Rounds) -> bool:
+def run_rounds(settings: Settings, bench: Bench, setup: LineSetup, rounds: Rounds) -> bool:
     """The line until every slot is through; True where somebody interrupted it. Its own reason to stop is raised."""
     from station.cli.line_command import interruptions, say_ready
     from station.cli.progress import progress_bars

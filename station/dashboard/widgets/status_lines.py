@@ -115,4 +115,7 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
         return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
     if status.paused:
         return "note", "‖ " + tr("PAUSED: running cameras finish, new ones are held and wait. Press p to go on.")
+    if status.verification_due:
+        text = tr("TO BE VERIFIED: {slots}. Run station verify-slots with the reference camera.")
+        return "note", text.format(slots=status.verification_due)
     return "", ""
