@@ -10,6 +10,8 @@ from pathlib import Path
 WORKER_NICENESS = 5
 """Workers step back a little, so that holding an arrival and committing a result come first on a loaded machine."""
 
+_MANY_FILES = 65_536
+
 URGENT_NICENESS = -10
 """What stands between an arrival and its hold goes before all else: a camera waits 1.5 s and not a moment longer, while
 sixteen at once keep every processor busy with their enumeration."""
@@ -31,3 +33,13 @@ def step_forward() -> None:
     """Raise the priority of the calling thread and of threads it starts, where that is allowed (as root it is)."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), URGENT_NICENESS)
+
+
+def allow_many_files() -> None:
+    """As many open files as this process may have: a line has some for each camera, and a shell often allows 1,024."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, _MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

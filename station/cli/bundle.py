@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app, settings_for
+from station.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    a_path,
+    data_dir_for,
+    new_app,
+    settings_for,
+    use_station_clock,
+)
 from station.cli.output import local_time, print_json, print_table, say
+from station.cli.own_name import own_command
+from station.errors import UsageError
+from station.file_problems import reason
+from station.local_time import zone_names
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -30,7 +43,10 @@ NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's nam
 )
 def import_(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A release: a folder or a zip archive, for this board or for all.")
+        Path,
+        typer.Argument(
+            parser=a_path, metavar="PATH", help="A release: a folder or a zip archive, for this board or for all."
+        ),
     ],
     name: Annotated[str | None, typer.Option("--name", metavar="B", help="What to call it.")] = None,
     maps: Annotated[
@@ -58,6 +74,28 @@ def import_(
     say(f"imported {bundle.name}; to flash it from now on: station bundle use {bundle.name}")
 
 
+@app.command("demo", epilog="Example: station bundle demo demo-release")
+def demo(
+    folder: Annotated[Path, typer.Argument(parser=a_path, metavar="DIR", help="The folder to make: new, or empty.")],
+    _config: ConfigOption = None,
+    _data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a release to try things with: four images of real sizes that no camera starts."""
+    from station.board.chosen import BOARD
+    from station.bundle.demo_release import make_demo_release
+
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError("usage.file_exists", f"there is something in the folder {folder} already")
+        make_demo_release(folder, BOARD)
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot make a release in {folder}: {reason(error)}") from error
+    if as_json:
+        print_json({"folder": str(folder), "files": sorted(file.name for file in folder.iterdir())})
+    say(f"made a release; to have it flashed: {own_command('bundle', 'import', str(folder))}")
+
+
 @app.command("list", epilog="Example: station bundle list --json")
 def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """The bundles that were imported, and which one is in use."""
@@ -71,9 +109,11 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     if not bundles:
         say("no bundle was imported yet: station bundle import PATH")
         return
+    use_station_clock(config)
     in_use = store.used()
     rows = [(b.name, _remarks(b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
-    print_table(("bundle", "", "imported", "version"), rows)
+    zone = zone_names(bundle.imported_at for bundle in bundles)
+    print_table(("bundle", "", f"imported ({zone})", "version"), rows)
 
 
 @app.command(epilog="Example: station bundle show v4.8.1")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
 from station.cli.output import print_json, say
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
@@ -55,7 +55,7 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
 
 @app.command(epilog="Example: station db backup /mnt/usb/station-2026-11-22.sqlite3")
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="F", help="The copy to write.")],
+    file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The copy to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,

@@ -14,30 +14,40 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
 from station.cli.output import on_terminal, say
 from station.cli.run import ServeOption
 
-app = new_app(
-    "A line of virtual cameras: the real engine and log, no hardware, no root, no configuration, no network.\n\n"
-    "Example: station demo --cameras 8 --headless"
-)
+app = new_app("A line of virtual cameras: the real engine and log, no hardware, no root, no configuration, no network.")
 
 DEMO_BOOT_TIMEOUT_S = 8.0
 """The demo's failing camera never boots: shorter than on a bench, so that nobody waits for it."""
 
 
-@app.command()
+@app.command(epilog="Examples: station demo; station demo --cameras 8 --headless")
 def demo(
     cameras: Annotated[int, typer.Option("--cameras", metavar="N", min=1, max=120, help="How many cameras.")] = 8,
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
-    as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
     serve: ServeOption = False,
 ) -> int:
     """A line of virtual cameras: the real engine and the real log, no hardware, no root, no configuration, no network.
 
-    One of the cameras fails and one needs its MRAM initialized, so the exit code is 1: a unit did not pass.
-
-    Example: station demo --cameras 8 --headless
+    One of the cameras fails and one needs its MRAM initialized, so the exit code is 1: a unit did not pass. On the
+    screen the keys n, x and i plug new cameras in, pull one out and plug it in again. The log stays, in a folder that
+    is named at the end: a new temporary one, unless one is given.
     """
+    folder = (data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))).expanduser().absolute()
+    if headless or as_json or serve or not on_terminal():
+        code = _demo_here(cameras, as_json=as_json, serve=serve, config=config, folder=folder)
+    else:
+        from station.cli.line_and_dashboard import run_attached
+
+        code = run_attached(folder, sys.argv[1:], settings_for(config, folder))
+    if not serve:
+        _say_what_next(folder)
+    return code
+
+
+def _demo_here(cameras: int, *, as_json: bool, serve: bool, config: Path | None, folder: Path) -> int:
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.line_command import RunPrinter, run_line
@@ -45,21 +55,29 @@ def demo(
     from station.wiring.bundle_choice import demo_bundle
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
+    from station.wiring.virtual_log import claim
 
-    if not (headless or as_json or serve) and on_terminal():
-        from station.cli.line_and_dashboard import run_attached
-
-        folder = data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))
-        return run_attached(folder, sys.argv[1:], settings_for(config, folder))
     with ExitStack() as stack:
-        folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ae3-demo-data-")))
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
         stack.enter_context(data_folder(folder))
+        claim(folder, virtual=True)
         store = BundleStore(folder, BOARD)
         bundle = demo_bundle(store)
-        bench = stack.enter_context(simulated_bench(cameras))
+        bench = stack.enter_context(simulated_bench(cameras, movable=True))
         setup = line_setup(settings, store, bundle, stop_after=None if serve else cameras, attended=serve)
         say(f"{cameras} virtual cameras, bundle {bundle.name} ({bundle.version}); the log is in {folder}")
         printer = RunPrinter(as_json=as_json)
         stack.enter_context(printer.printing())
         return run_line(settings, bench, setup, printer)
+
+
+def _say_what_next(folder: Path) -> None:
+    """Where the log is, and three commands that work as they stand."""
+    from station.cli.own_name import own_command
+    from station.wiring.log import unit_to_look_at
+
+    say(f"\nThe log stays in {folder}. To try next:")
+    unit = unit_to_look_at(folder)
+    for words in (("report",), ("failed",), ("unit", unit)):
+        if None not in words:
+            say(f"  {own_command(*words, '--data-dir', str(folder))}")

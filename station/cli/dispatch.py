@@ -86,6 +86,8 @@ def dispatch(words: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return _no_descriptors(error)
         return _no_room() if _is_full(error) else _internal(error, words)
     return code
 
@@ -99,6 +101,11 @@ def _no_room() -> int:
     full = UsageError("usage.output", "cannot write to stdout: no space left on device")
     _reader_left()
     return _refuse(full.code, full.message, full.hint, full.exit_code)
+
+
+def _no_descriptors(error: OSError) -> int:
+    code = "station.no_descriptors"
+    return _refuse(code, f"too many files are open: {error}", StationError(code, "").hint, EXIT_INTERNAL)
 
 
 def _flushed(code: int) -> int:
@@ -192,7 +199,9 @@ def _usage(name: str, error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(error.format_message() + "\n")
         return EXIT_USAGE
-    return _refuse("usage.invalid", f"{path}: {error.format_message()}", f"{path} --help shows an example.", EXIT_USAGE)
+    from station.cli.usage_words import in_our_words
+
+    return _refuse("usage.invalid", f"{path}: {in_our_words(error)}", f"{path} --help shows an example.", EXIT_USAGE)
 
 
 def _refuse(code: str, message: str, hint: str, exit_code: int) -> int:

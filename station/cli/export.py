@@ -18,6 +18,7 @@ from station.cli.options import (
     data_dir_for,
     new_app,
     time_range,
+    use_station_clock,
 )
 from station.cli.output import text_output
 from station.errors import UsageError
@@ -27,9 +28,9 @@ app = new_app("Every run, with its attempts, for other programs.")
 
 @app.command(epilog="Example: station export --since today --format csv --output today.csv")
 def export(
+    batch: BatchOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    batch: BatchOption = None,
     export_format: Annotated[
         str,
         typer.Option(
@@ -44,6 +45,7 @@ def export(
     """Every run of a time range, with its attempts, in the order they started. Times are UTC."""
     if as_json and export_format != "jsonl":
         raise UsageError("usage.format", f"--json is --format jsonl, and --format {export_format} is another one")
+    use_station_clock(config)
     first, last = time_range(since, until)
     folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader

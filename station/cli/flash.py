@@ -21,7 +21,7 @@ app = new_app(
 )
 
 
-@app.command()
+@app.command(epilog="Example: station flash v4.8.1 --port 1-1.4 --json")
 def flash(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="The bundle's name, or a release on disk.")],
     serial: Annotated[
@@ -37,28 +37,25 @@ def flash(
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
     purpose: PurposeChoice = "engineering",
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
-    """Flash the cameras that are plugged in now, once, and exit.
-
-    Example: station flash ae3-4.7.0 --port 1-1.4 --json
-    """
+    """Flash the cameras that are plugged in now, once, and exit."""
     given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     given["run__purpose"] = purpose
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
-    from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
     from station.cli.line_command import RunPrinter, run_line
+    from station.settings import usual_data_dir
     from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle
+    from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, units_named
 
-    store = BundleStore(settings.station.data_dir, BOARD)
+    store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
         chosen = chosen_bundle(store, bundle)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
 from station.cli.output import print_json, say
 from station.errors import UsageError
+from station.file_problems import reason
 from station.json_lines import object_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ app = new_app("Take runs that this or another station exported.")
 
 @app.command("import", epilog="Example: station import bench-2.jsonl")
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What station export --format jsonl wrote.")],
+    file: Annotated[
+        Path, typer.Argument(parser=a_path, metavar="FILE", help="What station export --format jsonl wrote.")
+    ],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -55,6 +58,6 @@ def _runs_of(file: Path) -> Iterator[RunRecord]:
                 try:
                     yield run_from_json(object_of(line))
                 except ValueError as error:
-                    raise UsageError("usage.import", f"line {number} of {file} is no run: {error}") from error
+                    raise UsageError("usage.import", f"line {number} of {file} is no run: {reason(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("usage.import", f"{file} cannot be read: {error}") from error
+        raise UsageError("usage.import", f"{file} cannot be read: {reason(error)}") from error

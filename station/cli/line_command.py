@@ -20,6 +20,7 @@ from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
+from station.process_facts import allow_many_files
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -136,9 +137,10 @@ def _notice(notice: Notice) -> None:
 
 def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
-    from station.line.dispatcher import Listeners
+    from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
+    allow_many_files()
     listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):

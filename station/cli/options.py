@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from station.cli.output import say
 from station.cli.time_arguments import parse_time
-from station.errors import UsageError
+from station.config_file import find_document
+from station.errors import SettingsError, UsageError
+from station.local_time import use_zone
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from station.model.runs import Purpose
     from station.settings import Settings
 
+
+def a_path(text: str) -> Path:
+    """A path as it was typed; UsageError `usage.empty` for an empty one, which else would be the current folder."""
+    if not text.strip():
+        raise UsageError("usage.empty", "a file or folder is named by an empty text")
+    return Path(text)
+
+
+SerialArgument = Annotated[
+    str,
+    typer.Argument(metavar="SERIAL", help="Its serial, or its application's; the end that a tile shows is enough."),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The configuration. Default: config/station.toml, then the usual places."
+        "--config",
+        parser=a_path,
+        metavar="FILE",
+        help="The configuration. Default: config/station.toml, then the usual places.",
     ),
 ]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="The folder of the log and the bundles. Also: STATION_DATA_DIR."),
+    typer.Option(
+        "--data-dir",
+        parser=a_path,
+        metavar="DIR",
+        help="The folder of the log and the bundles. Also: STATION_DATA_DIR.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; talk stays on stderr.")]
 BatchOption = Annotated[str | None, typer.Option("--batch", metavar="L", help="Only this batch.")]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="From then on: a date or time (local unless it says), 2h, 3d, today."),
+    typer.Option(
+        "--since", metavar="T", help="From then on: a date or time by the station's clock, 14:30, 2h, 3d, today."
+    ),
 ]
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Before then; a date means to the end of that day.")
@@ -47,7 +73,8 @@ PurposeSelection = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="F", help="Write this file, whole or not at all; default: stdout.")
+    Path | None,
+    typer.Option("--output", parser=a_path, metavar="F", help="Write this file, whole or not at all; default: stdout."),
 ]
 
 
@@ -70,12 +97,49 @@ def data_dir_for(config: Path | None, data_dir: Path | None) -> Path:
     return settings_for(config, data_dir).data_dir
 
 
-def settings_for(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
-    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot."""
-    from station.settings import load_settings
+def settings_for(config: Path | None, data_dir: Path | None, *, virtual: bool = False, **overrides: Any) -> Settings:
+    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot.
+
+    Where nobody names a data folder, `virtual` cameras have one of their own inside the usual one.
+    """
+    from station.settings import load_settings, usual_data_dir
 
     given = {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_settings(config, data_dir=data_dir, overrides=given)
+    settings = load_settings(config, data_dir=data_dir, overrides=given)
+    if virtual and data_dir is None and settings.data_dir == usual_data_dir():
+        from station.wiring.virtual_log import FOLDER
+
+        settings = load_settings(config, data_dir=settings.data_dir / FOLDER, overrides=given)
+    use_zone(settings.station.time_zone)
+    return settings
+
+
+def use_station_clock(config: Path | None) -> None:
+    """Read and print times in the station's zone, for a command that needs no other setting: none is looked at.
+
+    SettingsError `settings.invalid` for a zone that there is not. A file that cannot be read is said and passed over.
+    """
+    where, name = _configured_zone(config)
+    try:
+        use_zone(name if isinstance(name, str) else str(name or ""))
+    except ValueError as error:
+        raise SettingsError("settings.invalid", f'{where}: station.time_zone: found "{name}"; {error}') from None
+
+
+def _configured_zone(config: Path | None) -> tuple[str, object]:
+    """What names the zone, and the name; empty for none."""
+    for variable in ("STATION_STATION__TIME_ZONE", "STATION_TIME_ZONE"):
+        if name := os.environ.get(variable):
+            return f"environment variable {variable}", name
+    try:
+        file, document = find_document(config)
+    except SettingsError as error:
+        if config is not None:
+            raise
+        say(f"{error.code}: {printable(error.message)}; times are in this machine's zone")
+        return "", ""
+    section = document.get("station")
+    return str(file), section.get("time_zone", "") if isinstance(section, dict) else ""
 
 
 def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
@@ -91,7 +155,7 @@ def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
 
 def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Both ends of a selection in UTC, `until` exclusive; UsageError `usage.time`."""
-    now = datetime.now().astimezone()
+    now = datetime.now(UTC)
     return (
         None if since is None else parse_time(since, now=now),
         None if until is None else parse_time(until, now=now, end_of_day=True),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from station.errors import UsageError
+from station.local_time import time_text
 from station.terminal_text import printable
 
 
@@ -32,8 +33,8 @@ def on_terminal() -> bool:
 
 
 def local_time(moment: datetime | None) -> str:
-    """A time for people: the clock on the wall, to the second; "" for none."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else ""
+    """A time for people: the station's clock, to the second; "" for none."""
+    return time_text(moment) if moment else ""
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

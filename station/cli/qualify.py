@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = new_app(
     "Measure the bench with known-good cameras: flash, read back, boot, test and back into the bootloader, again and "
-    "again.\n\nExample: station qualify --cycles 20 --output bench.html"
+    "again."
 )
 
 CyclesOption = Annotated[
@@ -40,7 +40,7 @@ AcceptOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog="Example: station qualify --cycles 20 --output bench.html")
 def qualify(
     cycles: CyclesOption = 5,
     slot: SlotsOption = None,
@@ -51,32 +51,30 @@ def qualify(
     recipe: RecipeChoice = None,
     operator: OperatorChoice = None,
     output: OutputOption = None,
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Measure the bench with known-good cameras, and compare them with what the station believes of a camera.
 
     Every camera is written in each cycle; its runs are engineering, outside every yield and batch. --output takes the
     report as HTML (a name that ends with .json: as JSON), to be mailed; --json prints it. Exit code 0: every cycle of
     every slot passed.
-
-    Example: station qualify --cycles 20 --output bench.html
     """
     if output is not None and output.suffix not in (".html", ".htm", ".json"):
         raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
     given = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
-    from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
     from station.clock import now
+    from station.settings import usual_data_dir
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle
+    from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.log import data_folder
     from station.wiring.qualifying import Rounds, qualifying_setup, report_of
 
-    store = BundleStore(settings.data_dir, BOARD)
+    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
     with data_folder(settings.data_dir), bench_for(None, sim) as bench:
         setup = qualifying_setup(settings, store, chosen_bundle(store, settings.run.bundle), slot)
         rounds = Rounds(cycles, slot, _say_run, say)

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import BatchOption, ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import (
+    BatchOption,
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    SerialArgument,
+    data_dir_for,
+    new_app,
+)
 from station.cli.output import print_json, say
 
 app = new_app("Let a unit that was set aside run again: its earlier failures count no more.")
@@ -16,7 +24,7 @@ app = new_app("Let a unit that was set aside run again: its earlier failures cou
 
 @app.command(epilog='Example: station release 3A0F5C77B1D2E49600112233 --batch 2026-47 --by "Ada"')
 def release(
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial, or its application's.")],
+    serial: SerialArgument,
     batch: BatchOption = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who releases it. Default: who you are.")
@@ -35,8 +43,8 @@ def release(
     from station.model.units import Release
 
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(unit=serial, batch=batch)
-        story = reader.unit(serial)
+        reader.refuse_unknown(batch=batch)
+        story = reader.unit(reader.unit_named(serial))
     released = Release(story.serial, batch, datetime.now(UTC), by or _who())
     release_unit(folder, released)
     if as_json:

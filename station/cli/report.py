@@ -23,6 +23,7 @@ from station.cli.options import (
     new_app,
     purposes_of,
     time_range,
+    use_station_clock,
 )
 from station.cli.output import text_output
 from station.errors import UsageError
@@ -47,15 +48,17 @@ def report(
             help="For people, programs, a table or the printer. Default: text.",
         ),
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The yield report of a batch, bundle, slot, operator, time range or everything, with what its figures mean."""
+    """The yield report of a batch, bundle, slot, operator, time range or everything."""
     if as_json and report_format not in (None, "json"):
         raise UsageError("usage.format", f"--json is --format json, and --format {report_format} is another one")
     report_format = report_format or ("json" if as_json else "text")
+    use_station_clock(config)
     first, last = time_range(since, until)
     purposes = purposes_of(purpose)
     folder = data_dir_for(config, data_dir)
@@ -68,6 +71,6 @@ def report(
     selection = RunFilter(since=first, until=last, purposes=purposes, **places)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(**places)
-        text = render_report(reader.report(selection), report_format)
+        text = render_report(reader.report(selection), report_format, explain=explain)
     with text_output(output) as file:
         file.write(text)

@@ -8,14 +8,11 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
 from station.model.runs import Purpose
 
-app = new_app(
-    "The line: flash every camera that is plugged into a slot, until it is stopped.\n\n"
-    "Example: station run --headless --json --batch L42 --operator ann"
-)
+app = new_app("The line: flash every camera that is plugged into a slot, until it is stopped.")
 
 BundleChoice = Annotated[
     str | None,
@@ -36,7 +33,9 @@ PurposeChoice = Annotated[
 
 SimOption = Annotated[
     list[Path] | None,
-    typer.Option("--sim", metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."),
+    typer.Option(
+        "--sim", parser=a_path, metavar="DIR", help="The virtual cameras that `station sim serve` serves in DIR."
+    ),
 ]
 
 ServeOption = Annotated[
@@ -44,10 +43,11 @@ ServeOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 8 --headless"
+)
 def run(
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
-    as_json: JsonOption = False,
     stop_after: Annotated[
         int | None, typer.Option("--stop-after", metavar="N", min=1, help="End after N finished runs.")
     ] = None,
@@ -57,39 +57,51 @@ def run(
     recipe: RecipeChoice = None,
     purpose: PurposeChoice = None,
     simulate: Annotated[
-        int | None, typer.Option("--simulate", metavar="N", min=1, max=120, help="N virtual cameras instead of USB.")
+        int | None,
+        typer.Option(
+            "--simulate", metavar="N", min=1, max=120, help="N virtual cameras instead of USB, with a log of their own."
+        ),
     ] = None,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
     serve: ServeOption = False,
 ) -> int:
     """The line: flash every camera that is plugged into a slot, until it is stopped.
 
-    Example: station run --headless --json --batch L42 --operator ann
+    Virtual cameras (--simulate, --sim) never get into a log of real ones: without --data-dir theirs is in the folder
+    `simulated` inside the usual data folder; a folder that holds the log of real cameras is refused.
     """
     attached = not (headless or as_json or serve) and on_terminal()
     given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
     given["run__purpose"] = purpose
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = settings_for(config, data_dir, virtual=simulate is not None or bool(sim), **given)
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.line_command import RunPrinter, run_line
+    from station.settings import usual_data_dir
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle, demo_bundle
+    from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
     from station.wiring.verifying import refuse_unverified
+    from station.wiring.virtual_log import claim
 
-    refuse_unverified(settings, Purpose(settings.run.purpose))
+    if simulate is None:
+        refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:
         from station.cli.line_and_dashboard import run_attached
 
         return run_attached(settings.data_dir, sys.argv[1:], settings)
-    store = BundleStore(settings.station.data_dir, BOARD)
+    folder = settings.data_dir
+    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
     printer = RunPrinter(as_json=as_json)
-    with data_folder(settings.station.data_dir), bench_for(simulate, sim) as bench:
+    with data_folder(folder), bench_for(simulate, sim) as bench:
         if simulate is not None and settings.run.bundle is None and store.used() is None:
+            claim(folder, virtual=True)
+            store = BundleStore(folder, BOARD)
             chosen = demo_bundle(store)
         else:
             chosen = chosen_bundle(store, settings.run.bundle)
@@ -97,5 +109,7 @@ def run(
             stop_after = simulate
         setup = line_setup(settings, store, chosen, stop_after=stop_after, attended=serve)
         say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")
+        if bench.access.kind == "usbip":
+            say(f"virtual cameras: their log is in {folder}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,8 +44,10 @@ def functional_test(
 
     Example: station test --all --json
     """
-    given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator}
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    asked: dict[str, Any] = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator}
+    settings = settings_for(
+        config, data_dir, virtual=bool(sim), **{key: value for key, value in asked.items() if value is not None}
+    )
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
     from station.cli.line_command import EXIT_INTERRUPTED, EXIT_NOT_PASSED, EXIT_PASSED, RunPrinter

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir_for, new_app
+from station.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    SerialArgument,
+    data_dir_for,
+    new_app,
+    use_station_clock,
+)
 from station.cli.output import local_time, print_json
+from station.local_time import zone_names
 from station.model.measurements import measurement_line
 from station.terminal_text import printable
 
@@ -21,24 +28,26 @@ app = new_app("One camera's whole history.")
 
 @app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
 def unit(
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial, or its application's.")],
+    serial: SerialArgument,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """One camera's whole history: every run with its attempts and images, the oldest first."""
     folder = data_dir_for(config, data_dir)
+    use_station_clock(config)
     from station.ledger.reader import Reader
 
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(unit=serial)
-        story = reader.unit(serial)
+        story = reader.unit(reader.unit_named(serial))
     if as_json:
         print_json(story.to_json())
         return
     print(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
     if story.application_serials:
         print(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
+    moments = [*(run.started_at for run in story.runs), *(release.released_at for release in story.releases)]
+    print(f"times are {zone_names(moments)}")
     for run in story.runs:
         _print_run(run)
     for release in story.releases:

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from station.qualification.bench_run import SlotCycles
 
 app = new_app(
-    "Show at the start of a shift that each slot passes a good camera and refuses a wrong one; nothing is written.\n\n"
-    "Example: station verify-slots"
+    "Show at the start of a shift that each slot passes a good camera and refuses a wrong one; nothing is written."
 )
 
 
-@app.command()
+@app.command(epilog="Example: station verify-slots")
 def verify_slots(
     slot: SlotsOption = None,
     wait_s: Annotated[
@@ -38,32 +37,30 @@ def verify_slots(
         typer.Option("--bundle", metavar="B", help="What the reference camera holds. Default: the one in use."),
     ] = None,
     operator: OperatorChoice = None,
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Run the reference camera twice in each slot: with a wrong expectation, which must be refused, and as it is.
 
     Nothing is written to it. One camera is enough: move it from slot to slot; several do it at once. The runs are of
     purpose verification, outside every yield, and hold for [verification] valid_h hours. Exit code 0: every slot is
     verified.
-
-    Example: station verify-slots
     """
     given = {"run__bundle": bundle, "run__operator": operator}
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
-    from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
     from station.cli.line_command import EXIT_INTERRUPTED, EXIT_NOT_PASSED, EXIT_PASSED
     from station.qualification.verification import RUNS
+    from station.settings import usual_data_dir
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle
+    from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.log import data_folder
     from station.wiring.qualifying import Rounds
     from station.wiring.verifying import verifying_setup
 
-    store = BundleStore(settings.data_dir, BOARD)
+    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
     wanted = slot or [name for _, name in settings.slot_map.names] or None
     with (
         tempfile.TemporaryDirectory(prefix="ae3-verify-") as folder,

@@ -19,6 +19,7 @@ from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 from station.model.slots import RerunWay, SlotView
 
 Given = Mapping[str, Any]
+MOVES = ("new", "unplug", "replug")
 
 
 class Role(StrEnum):
@@ -84,6 +85,14 @@ class Steered(Protocol):
 
     def go_on_with_batch(self, name: str) -> None:
         """Let the batch have more units than planned."""
+        ...
+
+
+class Hands(Protocol):
+    """What moves virtual cameras."""
+
+    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
+        """Carry out a MoveCamera, with the newest state of every port. Returns at once."""
         ...
 
 
@@ -276,8 +285,30 @@ class GoOnWithBatch:
         line.go_on_with_batch(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class MoveCamera:
+    """Do with a virtual camera what an operator's hands do; a line of real cameras refuses it.
+
+    "unplug" and "replug" are for the camera at `port_path`; "new" plugs a new camera into every slot whose camera is
+    finished or that is empty.
+    """
+
+    do: ClassVar[str] = "move_camera"
+    role: ClassVar[Role] = Role.STEER
+    move: str
+    port_path: str = ""
+
+    @classmethod
+    def from_json(cls, given: Given) -> MoveCamera:
+        """From `move`, and `port_path` where it is for one camera."""
+        move = _text(given, "move")
+        if move not in MOVES:
+            raise _invalid(f"move is one of {', '.join(MOVES)}")
+        return cls(move, "" if move == "new" else _text(given, "port_path"))
+
+
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch
-Request = TakeSnapshot | Steering
+Request = TakeSnapshot | MoveCamera | Steering
 
 REQUESTS: Mapping[str, type[Request]] = {
     kind.do: kind
@@ -292,6 +323,7 @@ REQUESTS: Mapping[str, type[Request]] = {
         BeginBatch,
         EndBatch,
         GoOnWithBatch,
+        MoveCamera,
     )
 }
 

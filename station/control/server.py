@@ -26,7 +26,7 @@ from typing import Any
 
 from station.bell import Bell
 from station.clock import monotonic_s
-from station.control.requests import Request, Role, Steered, TakeSnapshot, parsed
+from station.control.requests import Hands, MoveCamera, Request, Role, Steered, TakeSnapshot, parsed
 from station.control.socket_path import note_socket, socket_path
 from station.control.wire import LineAbout, Snapshot
 from station.errors import UsageError
@@ -66,8 +66,9 @@ class _Client:
 class LineService:
     """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
-    def __init__(self, data_dir: Path, about: LineAbout) -> None:
+    def __init__(self, data_dir: Path, about: LineAbout, hands: Hands | None = None) -> None:
         self._data_dir = data_dir
+        self._hands = hands
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -162,7 +163,7 @@ class LineService:
         try:
             for request in client.heard.lines():
                 if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                    client.tell(_answer(client, request, line))
+                    client.tell(_answer(client, request, line, self._hands))
         except ValueError:  # longer than any request: whoever sends this is no screen
             client.gone = True
 
@@ -202,7 +203,7 @@ class LineService:
             client.connection.close()
 
 
-def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
+def _answer(client: _Client, text: bytes, line: Steered, hands: Hands | None) -> dict[str, Any]:
     """What one line of a client is answered."""
     try:
         given = _object(text)
@@ -212,9 +213,18 @@ def _answer(client: _Client, text: bytes, line: Steered) -> dict[str, Any]:
         _check(client.role, request)
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        if isinstance(request, MoveCamera):
+            _move(request, line, hands)
+            return {"done": request.do}
         return {"done": request.do, **(request.carry_out(line) or {})}
     except UsageError as error:
         return {"refused": {"code": error.code, "text": error.message}}
+
+
+def _move(request: MoveCamera, line: Steered, hands: Hands | None) -> None:
+    if hands is None:
+        raise UsageError("request.real_cameras", "only the cameras of the demo are moved from a screen")
+    hands.move(request.move, request.port_path, line.views())
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class LineAbout:
     started_at: datetime
     images: tuple[tuple[str, int], ...] = ()
     planned: int | None = None
+    movable: bool = False
+    """Whether the cameras are the demo's, which a screen may plug in and pull out."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from station.dashboard.language import tr
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
 from station.dashboard.screens.batch_form import BatchDialog, BatchWanted, closing_lines
 from station.dashboard.screens.question import Question, UnarmedQuestion
+from station.dashboard.state import State
 from station.model.slots import SlotState
 from station.yields.balance import BatchSummary
-
-if TYPE_CHECKING:
-    from station.dashboard.app import Dashboard
 
 AT_WORK = frozenset({SlotState.RUNNING, SlotState.RECORDING})
 
@@ -19,21 +21,24 @@ AT_WORK = frozenset({SlotState.RUNNING, SlotState.RECORDING})
 class BatchSteps:
     """What the dashboard asks about the batch, and what it tells the line."""
 
-    def __init__(self, app: Dashboard) -> None:
+    def __init__(self, app: App[Any], state: State, line: LinePort, log: LogPort) -> None:
         self._app = app
+        self._state = state
+        self._line = line
+        self._log = log
         self._put_off = ""
         self._question: Question | None = None
 
     @property
     def _name(self) -> str:
-        about = self._app.state.about
+        about = self._state.about
         return about.batch or "" if about else ""
 
     def open(self) -> None:
         """The key for batches: begin one where there is none, else ask what is to become of it."""
         if not self._name:
             self._ask_for_one(tr("Begin a batch"))
-        elif self._app.state.snapshot.status.plan_reached:
+        elif self._state.snapshot.status.plan_reached:
             self._ask_how_to_go_on()
         else:
             text = tr("Batch {name}: change operator or quantity, or end it?").format(name=self._name)
@@ -42,7 +47,7 @@ class BatchSteps:
 
     def look(self, *, nobody_types: bool) -> None:
         """Ask by itself once every planned unit has its result; who types or answers is not interrupted."""
-        if not self._app.state.snapshot.status.plan_reached:
+        if not self._state.snapshot.status.plan_reached:
             self._put_off = ""
             if self._question is not None and self._question.is_current:
                 self._question.dismiss("")  # somebody answered on another screen
@@ -50,7 +55,7 @@ class BatchSteps:
             self._ask_how_to_go_on()
 
     def _ask_how_to_go_on(self) -> None:
-        about = self._app.state.about
+        about = self._state.about
         self._put_off = self._name
         text = tr("Batch {name}: all {planned} planned units have a result. New cameras are held and wait.")
         answers = (("g", tr("Go on with it")), ("x", tr("End it")))
@@ -61,30 +66,30 @@ class BatchSteps:
     def _answered(self, answer: str | None) -> None:
         self._question = None
         if answer == "g":
-            self._app.ask_line("go_on_with_batch", name=self._name)
+            self._line.ask("go_on_with_batch", name=self._name)
         elif answer == "c":
             self._ask_for_one(tr("Change the batch, or begin another"))
         elif answer == "x" and self._name:
             name = self._name
-            self._app.ask_log(lambda records: records.batch_summary(name), self._show_closing)
+            self._log.ask(lambda records: records.batch_summary(name), self._show_closing)
 
     def _ask_for_one(self, title: str) -> None:
-        about = self._app.state.about
+        about = self._state.about
         if about is not None:
             dialog = BatchDialog(title, about.batch or "", about.operator or "", about.planned)
             self._app.push_screen(dialog, self._begin)
 
     def _begin(self, wanted: BatchWanted | None) -> None:
         if wanted is not None:
-            self._app.ask_line("begin_batch", name=wanted.name, operator=wanted.operator, planned=wanted.planned)
+            self._line.ask("begin_batch", name=wanted.name, operator=wanted.operator, planned=wanted.planned)
 
     def _show_closing(self, summary: BatchSummary) -> None:
-        running = sum(view.state in AT_WORK for view in self._app.state.slots)
+        running = sum(view.state in AT_WORK for view in self._state.slots)
         answers = (("x", tr("End the batch")), ("k", tr("Keep it open")))
         question = UnarmedQuestion("\n".join(closing_lines(summary, running)), answers)
         self._app.push_screen(question, lambda answer: self._close(summary.name, answer))
 
     def _close(self, name: str, answer: str | None) -> None:
         if answer == "x":
-            self._app.ask_line("end_batch", name=name)
+            self._line.ask("end_batch", name=name)
             self._app.notify(tr("The line is paused: b begins the next batch, p goes on without one."))

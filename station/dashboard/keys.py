@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from textual.binding import ActiveBinding, Binding
 
-from station.dashboard.language import LANGUAGES, following, tr
+from station.dashboard.language import LANGUAGES, following, mark, tr
 
 
 def label(binding: Binding) -> str:
@@ -21,3 +21,30 @@ def translated(bindings: Mapping[str, ActiveBinding]) -> dict[str, ActiveBinding
         key: active._replace(binding=replace(active.binding, description=label(active.binding)))
         for key, active in bindings.items()
     }
+
+
+def _switch(
+    key: str, where_typed: str, page: str, name: str, key_display: str | None = None
+) -> tuple[Binding, Binding]:
+    """Two keys to a page. The footer names the first that works: in a field, a character is only typed."""
+    action = f"show_page('{page}')"
+    return (Binding(key, action, name, key_display=key_display), Binding(where_typed, action, name))
+
+
+PROGRAM_KEYS = (
+    Binding("b", "batch", "Batch"),
+    Binding("q", "leave", "Leave"),
+    Binding("ctrl+q", "leave", "Leave", show=False),
+    Binding("ctrl+c", "leave", "Leave", show=False),
+    *_switch("question_mark", "f6", "help", mark("Help"), key_display="?"),
+    *_switch("1", "f1", "line", mark("Line")),
+    *_switch("2", "f2", "units", mark("Units")),
+    *_switch("3", "f3", "failures", mark("Failures")),
+    *_switch("4", "f4", "yield", mark("Yield")),
+    *_switch("5", "f5", "log", mark("Log")),
+    Binding("l", "language", "Language"),
+    Binding("f8", "language", "Language"),
+    Binding("t", "theme", "Light/dark", show=False),
+    Binding("s", "signals", "Sound, flash", show=False),
+)
+"""The keys that work on every page."""

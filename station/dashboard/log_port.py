@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from station.model.units import FailedUnit, RunLine, UnitStory
 from station.yields.balance import BatchSummary
 from station.yields.counting import Rates, YieldReport
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,16 @@ class Records:
     failed: Callable[[str | None, datetime | None], list[FailedUnit]]
     """By batch and first moment, the longest waiting first."""
     batch_summary: Callable[[str], BatchSummary]
+
+
+class LogPort(Protocol):
+    """The way to the log: a question is answered in a thread, and the answer is shown in the app's."""
+
+    def ask(
+        self, question: Callable[[Records], Answer], show: Callable[[Answer], None], *, at_once: bool = True
+    ) -> None:
+        """Ask, and show the answer; what only keeps a screen current is not asked `at_once`.
+
+        Questions that are shown by the same function are of one kind: of several that wait, the newest is asked.
+        """
+        ...

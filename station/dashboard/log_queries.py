@@ -7,17 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.timer import Timer
 
 from station.dashboard.language import translated
-from station.dashboard.log_port import Records
+from station.dashboard.log_port import Answer, Records
 from station.errors import LedgerError
 
-Answer = TypeVar("Answer")
 RESTS = 20
 """A question that only keeps a screen current rests for so many times as long as its last answer took."""
 
@@ -49,9 +48,10 @@ class Inquiries:
         return not (self._working or self._resting or self._waiting)
 
     def ask(
-        self, kind: str, question: Callable[[Records], Answer], show: Callable[[Answer], None], *, at_once: bool
+        self, question: Callable[[Records], Answer], show: Callable[[Answer], None], *, at_once: bool = True
     ) -> None:
         """Ask, and show the answer. A question for which nobody waits (`at_once` is False) may be put off."""
+        kind = getattr(show, "__qualname__", "")
         self._waiting[kind] = _Inquiry(question, show, at_once)
         if kind not in self._working:
             self._begin_or_rest(kind)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, literal, or_, select
 
 from station.ledger.columns import UtcTime
 from station.ledger.tables import ATTEMPTS, HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
 from station.model.runs import Outcome
 from station.yields.counting import hour_of
+from station.yields.write_rate import ENOUGH_BLOCKS, ENOUGH_PARTS
 
 HOUR = timedelta(hours=1)
 PLACE = ("station_id", "batch", "bundle", "slot", "operator")
@@ -26,7 +27,13 @@ KEYS = (*PLACE, "purpose")
 """What distinguishes a cell, besides the hour."""
 
 _PASSED = ATTEMPTS.c.outcome == str(Outcome.PASS)
+_TELLS_RATE = and_(
+    _PASSED,
+    or_(IMAGES.c.blocks_written >= ENOUGH_BLOCKS, IMAGES.c.blocks_written * ENOUGH_PARTS >= IMAGES.c.blocks_total),
+)
+"""As `tells_write_rate`."""
 _BLOCKS = case((IMAGES.c.blocks_total > 1, IMAGES.c.blocks_total), else_=1)
+_WRITTEN_BYTES = IMAGES.c.size_bytes * 1.0 * IMAGES.c.blocks_written / _BLOCKS
 RUN_SUMS: tuple[ColumnElement[Any], ...] = (
     func.count().label("runs"),
     func.count(case((RUNS.c.outcome == str(Outcome.PASS), RUNS.c.duration_s))).label("timed_runs"),
@@ -37,10 +44,8 @@ RUN_SUMS: tuple[ColumnElement[Any], ...] = (
 IMAGE_SUMS: tuple[ColumnElement[Any], ...] = (
     func.count(case((_PASSED, 1))).label("images"),
     func.coalesce(func.sum(case((_PASSED, IMAGES.c.write_s + IMAGES.c.verify_s))), 0.0).label("total_s"),
-    func.coalesce(func.sum(case((_PASSED, IMAGES.c.write_s))), 0.0).label("write_s"),
-    func.coalesce(func.sum(case((_PASSED, IMAGES.c.size_bytes * 1.0 * IMAGES.c.blocks_written / _BLOCKS))), 0.0).label(
-        "written_bytes"
-    ),
+    func.coalesce(func.sum(case((_TELLS_RATE, IMAGES.c.write_s))), 0.0).label("write_s"),
+    func.coalesce(func.sum(case((_TELLS_RATE, _WRITTEN_BYTES))), 0.0).label("written_bytes"),
     func.count(case((ATTEMPTS.c.number > 1, 1))).label("retries"),
 )
 

@@ -2,11 +2,15 @@
 
 One file per recorder, made at its first such run. A line is {"journaled_at", "reason", "run"}; each is on the disk
 before the line gets the answer. The next start writes them to the log and removes the file.
+
+Room for them is reserved while there is some: a file beside the log, which goes when the disk is full.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +25,10 @@ from station.problem import joined, sentence
 FOLDER = "journal"
 _SUFFIX = ".jsonl"
 _UNUSABLE = ".unusable"
+RESERVE = ".journal-reserve"
+RESERVE_BYTES = 4 << 20
+"""A run takes 3 to 10 KiB: some hundred results, more than there are cameras on any bench."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
@@ -28,9 +36,34 @@ class Journal:
 
     def __init__(self, data_dir: Path) -> None:
         self.file = data_dir / FOLDER / f"{new_id()}{_SUFFIX}"
+        self._reserve = data_dir / RESERVE
+
+    def reserve(self) -> None:
+        """Take room on the disk for what may have to be kept; where there is none, there is none."""
+        with suppress(OSError), self._reserve.open("ab") as stream:
+            try:
+                os.posix_fallocate(stream.fileno(), 0, RESERVE_BYTES)
+            except OSError:
+                self._reserve.unlink()
 
     def append(self, run: RunRecord, reason: str) -> None:
-        """Keep a finished run; on the disk when this returns. Errors: OSError."""
+        """Keep a finished run; on the disk when this returns. The reserve makes room on a full one. Errors: OSError."""
+        try:
+            self._append(run, reason)
+        except OSError as error:
+            if error.errno not in _FULL or not self._give_up_reserve():
+                raise
+            self._append(run, reason)
+
+    def _give_up_reserve(self) -> bool:
+        """False where there is none any more."""
+        try:
+            self._reserve.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _append(self, run: RunRecord, reason: str) -> None:
         entry = {"journaled_at": datetime.now(UTC).isoformat(), "reason": reason, "run": run.to_json()}
         self.file.parent.mkdir(exist_ok=True)
         # A line feed before and after: half a line, cut off by a full disk, does not spoil the next one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +14,9 @@ from station.model.serials import canonical_serial, reversed_serial
 from station.terminal_text import printable
 
 _MOST_NAMED = 3
+_MOST_ENDING = 10
+LEAST_OF_A_SERIAL = 4
+"""Fewer characters of a serial's end name no unit: with a few hundred units they would by chance."""
 _ALIKE = 0.6
 _BEGINNING = 6
 """Serials that begin with so many of the same digits are looked at for the nearest, and as many of the newest."""
@@ -63,6 +66,40 @@ def unit_of_application(connection: Connection, serial: str) -> str | None:
     """The bootloader's serial of the one unit whose application showed this serial; None of none and of several."""
     found = units_of_application(connection, serial)
     return found[0] if len(found) == 1 else None
+
+
+def unit_named(connection: Connection, text: str) -> str:
+    """The serial, as the log spells it, of the unit that a text names: its serial, its application's, or the end of
+    one of them that no other unit's has (a tile shows six characters).
+
+    UsageError usage.several_units for an end that several have, usage.unknown_unit for a text that names none.
+    """
+    if not _is_unit(connection, text):
+        ended_so = _units_ending(connection, canonical_serial(text))
+        if len(ended_so) == 1:
+            return ended_so[0]
+        if ended_so:
+            raise _several(text, ended_so)
+    refuse_unknown(connection, "unit", text)
+    return text
+
+
+def _units_ending(connection: Connection, end: str) -> list[str]:
+    """The serials of the units whose serial, or else whose application's, ends so; a few more than are named."""
+    if len(end) < LEAST_OF_A_SERIAL:
+        return []
+    named = select(UNITS.c.serial).where(UNITS.c.serial.endswith(end, autoescape=True)).distinct()
+    if found := list(connection.scalars(named.order_by(UNITS.c.serial).limit(_MOST_SERIALS))):
+        return found
+    of_runs = select(RUNS.c.unit_id).where(RUNS.c.application_key.endswith(end, autoescape=True))
+    shown = select(UNITS.c.serial).where(UNITS.c.unit_id.in_(of_runs), UNITS.c.identified).distinct()
+    return list(connection.scalars(shown.order_by(UNITS.c.serial).limit(_MOST_SERIALS)))
+
+
+def _several(end: str, serials: Sequence[str]) -> UsageError:
+    named = ", ".join(printable(serial) for serial in serials[:_MOST_ENDING])
+    more = f" and {len(serials) - _MOST_ENDING} more" if len(serials) > _MOST_ENDING else ""
+    return UsageError("usage.several_units", f"{len(serials)} units' serials end in {printable(end)}: {named}{more}")
 
 
 def _seen(kind: str) -> Select[Any] | Any:

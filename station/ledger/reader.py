@@ -93,6 +93,14 @@ class Reader:
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
 
+    def unit_named(self, text: str) -> str:
+        """The serial of the unit that a text names: a serial, an application's, or the end of one that only one has.
+
+        UsageError usage.several_units, usage.unknown_unit.
+        """
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return names.unit_named(connection, text)
+
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
         with translated(self._data_dir):

@@ -87,6 +87,7 @@ class Recorder:
         self._journal = Journal(data_dir)
         self._stuck = False
         self._place: wal_link.Place | None = None
+        self._marks = wal_link.Marks()
         self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -215,19 +216,21 @@ class Recorder:
         self._refuse_another_log(file)
         with self._engine.begin() as connection:
             result = work(connection)
+            has_wal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         # Again: where the -wal was used up, this transaction began it anew, and only now does it not fit.
         self._refuse_another_log(file)
-        if not wal_link.is_in_place(file, self._place):
+        if not wal_link.is_in_place(file, self._place, has_wal=has_wal):
             text = sentence("the log {file} was taken away while the station worked", file=file)
             raise LedgerError("ledger.not_writable", text)
         return result
 
     def _refuse_another_log(self, file: Path) -> None:
-        if not wal_link.belongs(file):
+        if not wal_link.belongs(file, self._marks):
             text = sentence("the log {file} was replaced while the station worked", file=file)
             raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
+        self._journal.reserve()
         replayed = [self._replay(file) for file in journal_files(self._data_dir)]
         interrupted = self._transact(transactions.close_open_runs)
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)

@@ -7,55 +7,17 @@ from typing import Any
 
 from station.model.batches import Batch
 from station.model.measurements import Measurement
+from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
 from station.model.units import Release
 from station.problem import restored, stored_parts
 
-_RUN_FIELDS = (
-    "station_id",
-    "serial",
-    "identified",
-    "slot",
-    "port_path",
-    "batch",
-    "operator",
-    "recipe",
-    "bundle",
-    "bundle_sha256",
-    "bootloader",
-    "started_at",
-    "finished_at",
-    "duration_s",
-    "code",
-    "verified",
-    "boot_confirmed",
-    "station_version",
-    "bundle_version",
-    "application_serial",
-    "product_serial",
-    "part_number",
-)
-_ATTEMPT_FIELDS = (
-    "attempt_id",
-    "number",
-    "code",
-    "phase",
-    "started_at",
-    "duration_s",
-    "mram_initialized",
-)
-_IMAGE_FIELDS = (
-    "partition",
-    "alt",
-    "size_bytes",
-    "sha256",
-    "readback_sha256",
-    "blocks_total",
-    "blocks_written",
-    "write_s",
-    "verify_s",
-)
+_MADE = ("run_id", "message", "outcome", "purpose", "notes", "attempts", "images", "measurements")
+"""What is no column just as it stands in the record."""
+_RUN_FIELDS = tuple(name for name in field_names(RunRecord) if name not in _MADE)
+_ATTEMPT_FIELDS = tuple(name for name in field_names(AttemptRecord) if name not in _MADE)
+_IMAGE_FIELDS = field_names(ImageRecord)
 _MEASUREMENT_FIELDS = ("name", "value", "unit", "low", "high", "passed")
 _BATCH_FIELDS = ("station_id", "name", "planned", "operator", "begun_at", "continued_at", "ended_at")
 

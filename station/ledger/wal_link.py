@@ -21,6 +21,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,16 +61,45 @@ def place_of(file: Path) -> Place:
     return Place(found.st_dev, found.st_ino)
 
 
-def is_in_place(file: Path, place: Place) -> bool:
-    """Whether what was just committed can be found again: neither the log nor its -wal was taken away meanwhile."""
-    return place_of(file) == place and _wal_of(file).exists()
+def is_in_place(file: Path, place: Place, *, has_wal: bool) -> bool:
+    """Whether what was just committed can be found again: neither the log nor its -wal was taken away meanwhile.
+
+    `has_wal`: SQLite uses one. Where the file system cannot share memory, it does not.
+    """
+    return place_of(file) == place and (not has_wal or _wal_of(file).exists())
 
 
-def belongs(file: Path) -> bool:
+@dataclass(slots=True)
+class Marks:
+    """The marks in a -wal as far as it was read. Who asks again and again keeps one: only what is new is read then."""
+
+    header: bytes = b""
+    at: int = _WAL_HEADER_BYTES
+    first: Mark | None = None
+    own: set[int] = field(default_factory=set)
+
+    def read_on(self, wal: Path) -> None:
+        """Read what came behind; from the beginning where the -wal was begun anew. FileNotFoundError without one."""
+        with wal.open("rb", buffering=0) as stream:
+            header = os.pread(stream.fileno(), _WAL_HEADER_BYTES, 0)
+            if header != self.header:
+                self.header, self.at, self.first, self.own = header, _WAL_HEADER_BYTES, None, set()
+            for behind, mark in _marks_in(stream.fileno(), header, self.at):
+                self.at = behind
+                if mark is not None:
+                    self.first = self.first or mark
+                    self.own.add(mark.own)
+
+    def fit(self, own: int) -> bool:
+        """Whether a main file with this mark is one that they came after."""
+        return self.first is None or own == self.first.before or own in self.own
+
+
+def belongs(file: Path, known: Marks | None = None) -> bool:
     """Whether the -wal beside the log is its own; True where there is none. Errors: sqlite3.Error, OSError."""
     for _ in range(_LOOKS):
         seen = _seen(file)
-        if seen is None or _fits(seen[0], _wal_of(file)):
+        if seen is None or _fits(seen[0], _wal_of(file), known):
             return True
         if _seen(file) == seen:
             return False
@@ -92,28 +122,35 @@ def _seen(file: Path) -> tuple[int, bytes] | None:
     return (int(own), header) if whole else None
 
 
-def _fits(own: int, wal: Path) -> bool:
+def _fits(own: int, wal: Path, known: Marks | None) -> bool:
     try:
-        marks = list(_marks_in(wal))
+        if known is not None:
+            known.read_on(wal)
+            if known.fit(own):
+                return True
+        # Frames of a transaction that was rolled back are written over: what was read on may have missed some.
+        anew = Marks()
+        anew.read_on(wal)
     except FileNotFoundError:
         return True
-    return not marks or own == marks[0].before or any(own == mark.own for mark in marks)
+    return anew.fit(own)
 
 
-def _marks_in(wal: Path) -> Iterator[Mark]:
-    """The marks of the transactions in a -wal, oldest first. Frames of an older use behind them have another salt."""
-    with wal.open("rb", buffering=0) as stream:
-        descriptor = stream.fileno()
-        header = os.pread(descriptor, _WAL_HEADER_BYTES, 0)
-        page_bytes = int.from_bytes(header[8:12], "big")
-        at = _WAL_HEADER_BYTES
-        while len(frame := os.pread(descriptor, _FRAME_HEADER_BYTES, at)) == _FRAME_HEADER_BYTES:
-            if frame[8:16] != header[_SALT]:
-                return
-            if int.from_bytes(frame[:4], "big") == 1:
-                page = os.pread(descriptor, 100, at + _FRAME_HEADER_BYTES)
-                yield Mark(_number(page, _APPLICATION_ID_AT), _number(page, _USER_VERSION_AT))
-            at += _FRAME_HEADER_BYTES + page_bytes
+def _marks_in(descriptor: int, header: bytes, at: int) -> Iterator[tuple[int, Mark | None]]:
+    """The frames of a -wal from one on: where the next one begins, and the mark of one that has page 1.
+
+    Frames of an older use, behind them, have another salt.
+    """
+    page_bytes = int.from_bytes(header[8:12], "big")
+    while len(frame := os.pread(descriptor, _FRAME_HEADER_BYTES, at)) == _FRAME_HEADER_BYTES:
+        if frame[8:16] != header[_SALT]:
+            return
+        mark = None
+        if int.from_bytes(frame[:4], "big") == 1:
+            page = os.pread(descriptor, 100, at + _FRAME_HEADER_BYTES)
+            mark = Mark(_number(page, _APPLICATION_ID_AT), _number(page, _USER_VERSION_AT))
+        at += _FRAME_HEADER_BYTES + page_bytes
+        yield at, mark
 
 
 def _number(page: bytes, at: int) -> int:

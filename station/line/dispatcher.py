@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -25,6 +24,7 @@ from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
+from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
@@ -70,12 +70,8 @@ from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOu
 from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
-from station.model.batches import Batch
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import (
-    BatchNotCommitted,
-    LedgerReply,
-)
+from station.model.events import BatchNotCommitted, LedgerReply
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunPlan, RunRecord
@@ -88,16 +84,6 @@ TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 """What a slot waits for here ends also by time alone."""
 ASKING_TICK_S = 0.05
 """How often to look while a slot waits so: a camera is held first where the log is slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who hears what the line does. Called in the dispatcher's thread; each must be quick."""
-
-    on_run: Callable[[RunRecord], None]
-    on_batch: Callable[[Batch | None, str | None], None] = lambda batch, operator: None
-    on_plan_reached: Callable[[Batch], None] = lambda batch: None
-    on_notice: Callable[[Notice], None] = lambda notice: None
 
 
 class Dispatcher:

@@ -7,7 +7,8 @@ from functools import partial
 
 from station.control.wire import LineStatus
 from station.errors import StationError
-from station.line.dispatcher import Dispatcher, Listeners
+from station.line.dispatcher import Dispatcher
+from station.line.listeners import Listeners
 from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.events import LedgerReply

@@ -197,11 +197,17 @@ class Slot:
             message=self.message,
             progress=self.progress if self.phase in WORKING else None,
             started_at_s=self.started_s if self.run and self.phase is not Phase.CLOSING else None,
+            duration_s=self._ended_run.duration_s if self._ended_run else None,
+            attempts=len(self._ended_run.attempts) if self._ended_run else 0,
         )
 
     @property
+    def _ended_run(self) -> RunRecord | None:
+        return self.last if self.run is None and self.phase is Phase.DONE else None
+
+    @property
     def _shown_run(self) -> RunRecord | None:
-        return self.run or (self.last if self.phase is Phase.DONE else None)
+        return self.run or self._ended_run
 
     @property
     def _shown_serial(self) -> str:

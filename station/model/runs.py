@@ -1,4 +1,8 @@
-"""Runs, attempts and images as they are recorded, and the plan that a worker is given."""
+"""Runs, attempts and images as they are recorded, and the plan that a worker is given.
+
+The records are the one list of what is recorded: JSON, the CSV's columns and the rows follow from them, in their order.
+What a program reads back (`run_json`) and the tables name the fields again, with their types; a test compares.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any, Literal
 from station.model.functional_tests import FunctionalTests
 from station.model.measurements import Measurement
 from station.model.recipes import Recipe
-from station.problem import stored_parts
+from station.model.record_json import record_json
 
 
 class Outcome(StrEnum):
@@ -103,24 +107,7 @@ class ImageRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The image as an element of an attempt's `images`."""
-        return {
-            "partition": self.partition,
-            "alt": self.alt,
-            "size_bytes": self.size_bytes,
-            "sha256": self.sha256,
-            "readback_sha256": self.readback_sha256,
-            "blocks_total": self.blocks_total,
-            "blocks_written": self.blocks_written,
-            "write_s": round(self.write_s, 6),
-            "verify_s": round(self.verify_s, 6),
-        }
-
-
-def _message_json(message: str) -> dict[str, Any]:
-    """The English sentence, and what it was made of: another language can be made of that, and a program need not read
-    the sentence."""
-    form, values = stored_parts(message)
-    return {"message": str(message), "message_form": form, "message_values": values}
+        return record_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,29 +123,16 @@ class AttemptRecord:
     duration_s: float
     message: str = ""
     mram_initialized: bool = False
-    images: tuple[ImageRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    images: tuple[ImageRecord, ...] = ()
     measurements: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as an element of a run's `attempts`."""
-        return {
-            "attempt_id": self.attempt_id,
-            "number": self.number,
-            "outcome": str(self.outcome),
-            "code": self.code,
-            "phase": self.phase,
-            "started_at": self.started_at.isoformat(),
-            "duration_s": round(self.duration_s, 6),
-            **_message_json(self.message),
-            "mram_initialized": self.mram_initialized,
-            "notes": list(self.notes),
-            "images": [image.to_json() for image in self.images],
-            "measurements": [measurement.to_json() for measurement in self.measurements],
-        }
+        return record_json(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """One insertion of a camera: its attempts and one outcome.
 
@@ -177,7 +151,16 @@ class RunRecord:
     recipe: str
     bundle: str
     bundle_sha256: str
+    bundle_version: str = ""
     bootloader: str | None
+    station_version: str = ""
+    application_serial: str | None = None
+    """As the application shows it on the bus, None where it was not seen or shows none."""
+    product_serial: str | None = None
+    part_number: str | None = None
+    purpose: Purpose = Purpose.PRODUCTION
+    notes: tuple[str, ...] = ()
+    """What was not as expected and decided nothing, one sentence each."""
     started_at: datetime
     finished_at: datetime | None = None
     duration_s: float | None = None
@@ -186,46 +169,8 @@ class RunRecord:
     message: str = ""
     verified: bool = False
     boot_confirmed: bool = False
-    station_version: str = ""
-    bundle_version: str = ""
-    application_serial: str | None = None
-    """As the application shows it on the bus, None where it was not seen or shows none."""
-    product_serial: str | None = None
-    part_number: str | None = None
-    purpose: Purpose = Purpose.PRODUCTION
-    notes: tuple[str, ...] = ()
-    """What was not as expected and decided nothing, one sentence each."""
-    attempts: tuple[AttemptRecord, ...] = field(default=())
+    attempts: tuple[AttemptRecord, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The run as one JSON line of `run --json`, `flash --json` and `export`."""
-        return {
-            "run_id": self.run_id,
-            "station_id": self.station_id,
-            "serial": self.serial,
-            "identified": self.identified,
-            "slot": self.slot,
-            "port_path": self.port_path,
-            "batch": self.batch,
-            "operator": self.operator,
-            "recipe": self.recipe,
-            "bundle": self.bundle,
-            "bundle_sha256": self.bundle_sha256,
-            "bundle_version": self.bundle_version,
-            "bootloader": self.bootloader,
-            "station_version": self.station_version,
-            "application_serial": self.application_serial,
-            "product_serial": self.product_serial,
-            "part_number": self.part_number,
-            "purpose": str(self.purpose),
-            "notes": list(self.notes),
-            "started_at": self.started_at.isoformat(),
-            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
-            "duration_s": None if self.duration_s is None else round(self.duration_s, 6),
-            "outcome": None if self.outcome is None else str(self.outcome),
-            "code": self.code,
-            **_message_json(self.message),
-            "verified": self.verified,
-            "boot_confirmed": self.boot_confirmed,
-            "attempts": [attempt.to_json() for attempt in self.attempts],
-        }
+        return record_json(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,12 @@ class Slot:
 
     name: str
     port_path: str
+
+
+def slot_order(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """Orders slots as people count: 1-1.2 before 1-1.10, A2 before A10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts if part), name
 
 
 class SlotState(StrEnum):
@@ -92,4 +99,8 @@ class SlotView:
     message: str = ""
     progress: Progress | None = None
     started_at_s: float | None = None
-    """`time.monotonic()` seconds of the run's start, for elapsed time."""
+    """`time.monotonic()` seconds of the run's start, for elapsed time; None where none is open."""
+    duration_s: float | None = None
+    """Of the finished run that is shown."""
+    attempts: int = 0
+    """Of the finished run that is shown."""

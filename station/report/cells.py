@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from station.local_time import time_text
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -59,8 +61,13 @@ def seconds(value: float | None) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A UTC time to the second, "-" where there is none."""
-    return "-" if value is None else value.isoformat(sep=" ", timespec="seconds")
+    """A time by the station's clock, to the second, "-" where there is none."""
+    return "-" if value is None else time_text(value)
+
+
+def hour(value: datetime) -> str:
+    """The first minute of an hour by the station's clock."""
+    return time_text(value, "%Y-%m-%d %H:%M")
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:

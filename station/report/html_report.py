@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from station.report import cells
 from station.report.plots import failures_plot, hours_plot, rates_plot, slots_plot
-from station.report.text import MOST_HOURS, mixed_sentence, suspicions
+from station.report.text import MOST_HOURS, mixed_sentence, suspicions, zone_of_report
 from station.terminal_text import printable
 from station.yields.figures import YieldReport
 
@@ -32,6 +32,7 @@ def report_html(report: YieldReport) -> str:
             suspicions=suspicions(report),
             mixed_sentence=mixed_sentence(report),
             most_hours=MOST_HOURS,
+            zone=zone_of_report(report),
             # pygal has escaped all text in its own output.
             failures_plot=Markup(failures_plot(report)),
             hours_plot=Markup(hours_plot(report)),
@@ -60,6 +61,7 @@ def environment() -> Environment:
             "chance": cells.chance,
             "interval": cells.interval,
             "moment": cells.moment,
+            "hour": cells.hour,
             "printable": printable,
             "plain": _plain,
         }

@@ -13,6 +13,7 @@ from typing import Any
 import pygal
 from pygal.style import Style
 
+from station.local_time import time_text
 from station.terminal_text import printable
 from station.yields.figures import YieldReport
 
@@ -44,7 +45,7 @@ _MOST_BARS = 24
 
 def failures_plot(report: YieldReport) -> str:
     """Runs by code, the most frequent first; "" where none failed."""
-    rows = report.failures[:_MOST_BARS]
+    rows = report.camera_failures[:_MOST_BARS]
     labels = [printable(row.code) or "(none)" for row in rows]
     return _bars(
         "Failed runs by code", labels, [row.count for row in rows], [False] * len(rows), "{:.0f}", upright=False
@@ -54,7 +55,7 @@ def failures_plot(report: YieldReport) -> str:
 def hours_plot(report: YieldReport) -> str:
     """Runs that passed in each of the last hours that had any; "" where there is none."""
     rows = report.hours[-_MOST_BARS:]
-    labels = [f"{row.hour_at.astimezone():%d.%m. %H:00}" for row in rows]
+    labels = [time_text(row.hour_at, "%d.%m. %H:%M") for row in rows]
     return _bars("Passed runs by hour", labels, [row.passed for row in rows], [False] * len(rows), "{:.0f}")
 
 

@@ -32,7 +32,10 @@ def check_format(report_format: str) -> None:
         raise UsageError("usage.format", f"no report format {report_format!r}; there are {', '.join(FORMATS)}")
 
 
-def render_report(report: YieldReport, report_format: str) -> str:
-    """The whole report, ready to be written. Errors: UsageError usage.format."""
+def render_report(report: YieldReport, report_format: str, *, explain: bool = False) -> str:
+    """The whole report, ready to be written. Errors: UsageError usage.format.
+
+    `explain` adds what each figure means to the text; the other formats always say it.
+    """
     check_format(report_format)
-    return FORMATS[report_format](report)
+    return report_text(report, explain=True) if explain and report_format == "text" else FORMATS[report_format](report)

@@ -12,61 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from station.errors import UsageError
 from station.json_lines import text_line
 from station.model.measurements import measurement_line
+from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import csv_cell
 from station.report.openhtf import openhtf_lines
 
-RUN_COLUMNS = (
-    "run_id",
-    "station_id",
-    "serial",
-    "identified",
-    "slot",
-    "port_path",
-    "batch",
-    "operator",
-    "recipe",
-    "bundle",
-    "bundle_sha256",
-    "bundle_version",
-    "bootloader",
-    "station_version",
-    "application_serial",
-    "product_serial",
-    "part_number",
-    "purpose",
-    "notes",
-    "started_at",
-    "finished_at",
-    "duration_s",
-    "outcome",
-    "code",
-    "message",
-    "verified",
-    "boot_confirmed",
-)
-ATTEMPT_COLUMNS = (
-    "attempt_id",
-    "number",
-    "outcome",
-    "code",
-    "phase",
-    "started_at",
-    "duration_s",
-    "message",
-    "mram_initialized",
-)
-IMAGE_COLUMNS = (
-    "partition",
-    "alt",
-    "size_bytes",
-    "sha256",
-    "readback_sha256",
-    "blocks_total",
-    "blocks_written",
-    "write_s",
-    "verify_s",
-)
+RUN_COLUMNS = tuple(name for name in field_names(RunRecord) if name != "attempts")
+_OTHERWISE = ("notes", "images", "measurements")
+"""An attempt's lists."""
+ATTEMPT_COLUMNS = tuple(name for name in field_names(AttemptRecord) if name not in _OTHERWISE)
+IMAGE_COLUMNS = field_names(ImageRecord)
 _ATTEMPT_HEADER = tuple(name if name.startswith("attempt") else f"attempt_{name}" for name in ATTEMPT_COLUMNS)
 CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS, "measurements")
 """Run columns, attempt columns (`attempt_number` …), image columns, and what the attempt's tests measured."""

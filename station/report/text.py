@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from station.local_time import zone_names
 from station.model.done import COUNTED_PURPOSES
 from station.model.units import FailedUnit, hint_for
-from station.report.cells import chance, figure, interval, moment, number, rate, seconds, share, table
+from station.report.cells import chance, figure, hour, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
-from station.yields.figures import DEFINITIONS, BundleCount, YieldReport
+from station.yields.figures import DEFINITIONS, BundleCount, CodeCount, YieldReport
 
 MOST_HOURS = 24
 """So many of the last hours are printed; the JSON report has all."""
+TO_EXPLAIN = "What each figure means: station report --explain"
 
 
-def report_text(report: YieldReport) -> str:
-    """The report with the definitions of its figures."""
+def report_text(report: YieldReport, *, explain: bool = False) -> str:
+    """The report; with `explain` also what each of its figures means."""
     parts = [
         _head(report),
         _failures(report),
+        _station_errors(report),
         _slots(report),
         _images(report),
         _measurements(report),
         _hours(report),
         _open_units(report),
-        ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())],
+        _definitions() if explain else [TO_EXPLAIN],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _definitions() -> list[str]:
+    return ["Definitions", *(f"  {name}: {meaning}" for name, meaning in DEFINITIONS.items())]
 
 
 def failed_text(units: Sequence[FailedUnit]) -> str:
@@ -40,7 +47,8 @@ def failed_text(units: Sequence[FailedUnit]) -> str:
         f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
     ]
-    return "\n".join(blocks) + f"\n{len(units)} to re-run\n"
+    heading = f"Units to run again: {len(units)}; times are {zone_names(unit.failed_at for unit in units)}"
+    return "\n".join([heading, *blocks, f"{len(units)} to re-run"]) + "\n"
 
 
 def _head(report: YieldReport) -> list[str]:
@@ -49,7 +57,8 @@ def _head(report: YieldReport) -> list[str]:
     first, final = interval(report.first_pass_interval), interval(report.final_interval)
     return [
         f"Batch {printable(report.batch) if report.batch else '(all)'}"
-        f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}",
+        f"  from {moment(report.since)}  until {moment(report.until)}{_narrower(report)}"
+        f"  times are {zone_of_report(report)}",
         *_plan(report),
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
@@ -64,6 +73,13 @@ def _head(report: YieldReport) -> list[str]:
         *suspicions(report),
         *mixture(report),
     ]
+
+
+def zone_of_report(report: YieldReport) -> str:
+    """The short name of the zone of the times that the report prints."""
+    span = (report.since, report.until, report.first_started_at, report.last_ended_at)
+    hours, last = (hour.hour_at for hour in report.hours), (unit.last_at for unit in report.open_details)
+    return zone_names([*span, *hours, *last])
 
 
 def _plan(report: YieldReport) -> list[str]:
@@ -114,20 +130,19 @@ def suspicions(report: YieldReport) -> list[str]:
 
 
 def _failures(report: YieldReport) -> list[str]:
-    if not report.failures:
-        return []
-    rows = [
-        (
-            printable(row.code) or "(none)",
-            str(row.outcome),
-            str(row.count),
-            str(row.units),
-            share(row.cumulative),
-            hint_for(row.code),
-        )
-        for row in report.failures
-    ]
-    return ["Failures", *table(("code", "outcome", "runs", "units", "cumulative", "what to do"), rows)]
+    rows = [(*_code_cells(row), share(row.cumulative), hint_for(row.code)) for row in report.camera_failures]
+    header = ("code", "outcome", "runs", "units", "cumulative share", "what to do")
+    return ["Failures", *table(header, rows)] if rows else []
+
+
+def _station_errors(report: YieldReport) -> list[str]:
+    rows = [(*_code_cells(row), hint_for(row.code)) for row in report.station_errors]
+    title = "Errors of the station: they are not counted, and speak of no camera"
+    return [title, *table(("code", "outcome", "runs", "units", "what to do"), rows)] if rows else []
+
+
+def _code_cells(row: CodeCount) -> tuple[str, str, str, str]:
+    return printable(row.code) or "(none)", str(row.outcome), str(row.count), str(row.units)
 
 
 def _slots(report: YieldReport) -> list[str]:
@@ -185,7 +200,7 @@ def _measurements(report: YieldReport) -> list[str]:
 def _hours(report: YieldReport) -> list[str]:
     if not report.hours:
         return []
-    rows = [(moment(hour.hour_at), str(hour.passed), str(hour.failed)) for hour in report.hours[-MOST_HOURS:]]
+    rows = [(hour(one.hour_at), str(one.passed), str(one.failed)) for one in report.hours[-MOST_HOURS:]]
     more = f" (the last {MOST_HOURS} with runs)" if len(report.hours) > MOST_HOURS else ""
     return [f"Hours{more}", *table(("from", "passed", "failed"), rows)]
 

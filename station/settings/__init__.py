@@ -5,7 +5,7 @@ the file, the defaults. Whatever is wrong is a `SettingsError` of one line that 
 what was found and what is allowed. Nothing but this package knows pydantic; what it gives away are plain model values.
 """
 
-from station.settings.document import usual_files
+from station.config_file import usual_files
 from station.settings.load import load_settings
 from station.settings.schema import (
     BUILT_IN_RECIPES,
@@ -15,6 +15,7 @@ from station.settings.schema import (
     Settings,
     StationSection,
     WebSection,
+    usual_data_dir,
 )
 from station.settings.slots_file import name_problem, slots_file, write_slots
 from station.settings.values_file import write_values
@@ -30,6 +31,7 @@ __all__ = [
     "load_settings",
     "name_problem",
     "slots_file",
+    "usual_data_dir",
     "usual_files",
     "write_slots",
     "write_values",

@@ -1,4 +1,6 @@
-"""The environment: `STATION_<SECTION>__<KEY>`, and short ones: `STATION_DATA_DIR`, `STATION_ID`, `STATION_LANGUAGE`."""
+"""The environment: `STATION_<SECTION>__<KEY>`, and short ones: `STATION_DATA_DIR`, `STATION_ID`,
+`STATION_LANGUAGE`, `STATION_TIME_ZONE`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 from station.settings.invalid_setting import invalid
 from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
 
-_SHORT = {"DATA_DIR": "data_dir", "ID": "id", "LANGUAGE": "language"}
+_SHORT = {"DATA_DIR": "data_dir", "ID": "id", "LANGUAGE": "language", "TIME_ZONE": "time_zone"}
 _SLIP_CUTOFF = 0.85
 
 

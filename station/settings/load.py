@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from station.settings.document import find_document
+from station.config_file import find_document
 from station.settings.environment import read_environment, variable
 from station.settings.invalid_setting import invalid, shown, suggestion
 from station.settings.schema import ENTRIES, Settings, section_fields

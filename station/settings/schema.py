@@ -18,7 +18,9 @@ from pydantic.fields import FieldInfo
 from station.board.board import Board
 from station.board.chosen import BOARD
 from station.board.serial_rule import SerialForm, SerialRule
+from station.config_file import APPLICATION
 from station.errors import UsageError
+from station.local_time import zone_of
 from station.model.batches import NAME_LIMIT
 from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step
@@ -26,9 +28,6 @@ from station.model.runs import RunOptions
 from station.model.slots import SlotMap
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
-
-APPLICATION = "openmv-ae3-station"
-"""The folder name of this program under the XDG base folders and /etc."""
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -132,7 +131,7 @@ def _steps(steps: list[str]) -> list[str]:
 def _folder(value: object) -> object:
     """An absolute folder, the usual one for empty text; what is no text stays, for validation to refuse."""
     if value in ("", Path()):
-        return _usual_data_dir()
+        return usual_data_dir()
     if not isinstance(value, str):
         return value
     folder = os.path.expanduser(_text(value))
@@ -141,11 +140,17 @@ def _folder(value: object) -> object:
     return Path(folder)
 
 
-def _usual_data_dir() -> Path:
+def usual_data_dir() -> Path:
+    """The data folder where nobody names one."""
     base = os.environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):  # the XDG specification wants relative ones ignored
         base = os.path.expanduser("~/.local/share")
     return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
+
+
+def _time_zone(name: str) -> str:
+    zone_of(name)
+    return name
 
 
 Text = Annotated[str, AfterValidator(_text)]
@@ -158,7 +163,8 @@ class _Section(BaseModel):
 
 
 class StationSection(_Section):
-    """`[station]`: its name, its folder and its screen's language. Empty text: the host's name, the usual folder."""
+    """`[station]`: its name, folder, screen's language and time zone. Empty text: the host's name, the usual folder,
+    the machine's zone."""
 
     id: Text = Field(default="", max_length=64, validate_default=True, description="text of at most 64 characters")
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
@@ -166,6 +172,9 @@ class StationSection(_Section):
     )
 
     language: Literal["en", "zh_CN", "es"] = Field(default="en", description='"en", "zh_CN" or "es"')
+    time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
+        default="", description="the IANA name of a time zone, or empty"
+    )
 
     @field_validator("id")
     @classmethod

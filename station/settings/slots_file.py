@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from station.atomic_write import write_durably
+from station.config_file import usual_files
 from station.errors import SettingsError
-from station.settings.document import usual_files
 from station.settings.schema import slot_name
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from station.errors import SettingsError, StationError
+from station.file_problems import reason
 from station.json_lines import LineBuffer, line_of, object_of
 from station.sim.camera import Camera
 from station.sim.faults import Fault
@@ -183,7 +184,7 @@ class Control:
                 return
             answer = self.carry_out(command)
         except (StationError, ValueError, OSError) as error:
-            answer = {"error": str(error)}
+            answer = {"error": error.message if isinstance(error, StationError) else reason(error)}
         _send(sock, sending, answer)
         if answer.get("done") == "quit":
             self._quit()

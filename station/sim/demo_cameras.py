@@ -9,6 +9,7 @@ from station.sim.spec import CameraSpec
 
 PORTS_A_HUB = 8
 CHIP_ID_BYTES = 12
+FAILS_EVERY = 6
 _WEEK, _LOT = 4, 5
 
 
@@ -36,16 +37,24 @@ def demo_specs(
     `sound`: nothing is wrong with any of them.
     """
     fails, uninitialized = (cameras // 3, 2 * cameras // 3) if cameras > 1 and not sound else (-1, -1)
+    specs = (_blank(index, demo_port_path(index), scale=scale, plugged=plugged) for index in range(cameras))
     return tuple(
-        CameraSpec(
-            serial=demo_serial(index),
-            port_path=demo_port_path(index),
-            profile="mram",
-            scale=scale,
+        spec.with_(
             mram_initialized=index != uninitialized,
             faults=(Fault("boot_never", times=None),) if index == fails else (),
-            boot_s=1.0,
-            plugged=plugged,
         )
-        for index in range(cameras)
+        for index, spec in enumerate(specs)
+    )
+
+
+def next_demo_spec(index: int, port_path: str) -> CameraSpec:
+    """The camera of this number, counted on from those that were there at first. Every sixth one's application does
+    not come up before it is plugged in again."""
+    faults = (Fault("boot_never", times=1),) if index % FAILS_EVERY == 0 else ()
+    return _blank(index, port_path).with_(faults=faults)
+
+
+def _blank(index: int, port_path: str, *, scale: float = 1.0, plugged: bool = True) -> CameraSpec:
+    return CameraSpec(
+        serial=demo_serial(index), port_path=port_path, profile="mram", scale=scale, boot_s=1.0, plugged=plugged
     )

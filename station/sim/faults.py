@@ -47,6 +47,16 @@ class Action:
     moments: frozenset[str] = frozenset()
     default_moment: str = ""
 
+    def to_json(self, do: str) -> dict[str, Any]:
+        """The word as `station sim faults --json` lists it."""
+        return {
+            "do": do,
+            "meaning": self.meaning,
+            "parameters": dict(self.parameters),
+            "moments": sorted(self.moments),
+            "default_moment": self.default_moment,
+        }
+
 
 ACTIONS: dict[str, Action] = {
     "vanish": Action(

@@ -16,7 +16,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from station.errors import StationError
+from station.errors import StationError, UsageError
+from station.file_problems import reason
 from station.sim.control import Control
 from station.sim.hub import Hub
 from station.sim.spec import CameraSpec, load_specs
@@ -72,18 +73,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; exit code 0 after an ordered end, 2 for wrong options or cameras."""
     options = _parser().parse_args(arguments)
     try:
-        specs = load_specs(options.spec) if options.spec else ()
-        _precise_timers()
-        bench = Bench(options.dir, options.kernel, options.tcp)
-        bench.add(specs)
+        serve(options.dir, options.spec, kernel=options.kernel, tcp=options.tcp, detached=options.detached)
     except StationError as error:
-        print(error, file=sys.stderr)
+        print(f"{error.code}: {error.message}. {error.hint}", file=sys.stderr)
         return error.exit_code
-    _end_with_parent(bench.ended, options.detached)
+    return 0
+
+
+def serve(
+    folder: str,
+    spec: str | None,
+    *,
+    kernel: bool = False,
+    tcp: tuple[str, int] | None = None,
+    detached: bool = False,
+) -> None:
+    """Serve the cameras of a file until somebody ends it. SettingsError for the file, UsageError for the sockets."""
+    specs = load_specs(spec) if spec else ()
+    _precise_timers()
+    try:
+        bench = Bench(folder, kernel, tcp)
+    except (OSError, OverflowError) as error:
+        raise UsageError("usage.output", f"cannot serve in {folder}: {reason(error)}") from error
+    bench.add(specs)
+    _end_with_parent(bench.ended, detached)
     print("ready", flush=True)
     bench.ended.wait()
     bench.close()
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from station.errors import SettingsError
+from station.file_problems import reason
 from station.sim.application_spec import ApplicationSpec
 from station.sim.faults import Fault
 from station.sim.partitions import TABLES, Medium, Partition, Table, alt_of
@@ -167,11 +168,14 @@ def load_specs(path: str) -> tuple[CameraSpec, ...]:
     try:
         with open(path, encoding="utf-8") as file:
             raw = json.load(file)
-    except (OSError, ValueError) as error:
-        raise SettingsError("settings.unreadable", f"{path}: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError("settings.unreadable", f"{path}: {reason(error)}") from error
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
         raise _refused(f"{path}: allowed is a list of objects, one a camera")
-    return tuple(CameraSpec.from_json(item) for item in raw)
+    try:
+        return tuple(CameraSpec.from_json(item) for item in raw)
+    except SettingsError as error:
+        raise SettingsError(error.code, f"{path}: {error.message}") from error
 
 
 def save_specs(path: str, specs: Iterable[CameraSpec]) -> None:

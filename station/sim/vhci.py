@@ -24,7 +24,7 @@ CONTROLLERS = 8
 PORTS_A_CONTROLLER = 15
 _PORT_STRIDE = 30
 """Port numbers count the 15 SuperSpeed ports of each controller too."""
-_FREE_LIMIT_S = 10.0
+_FREE_LIMIT_S = 90.0  # one thread of the kernel takes every device away: many restarts at once queue up for it
 _FREE_POLL_S = 0.01
 
 Attach = Callable[[int, socket.socket, int], None]

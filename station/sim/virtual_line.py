@@ -191,6 +191,13 @@ class VirtualLine:
         """Pull one camera out and plug it in again."""
         self._ask(camera, "replug", off_s=off_s)
 
+    def exchange(self, spec: CameraSpec) -> None:
+        """Put another camera in the place of the one at its port, which was pulled out, and plug it in."""
+        shard, old = self._find(spec.port_path)
+        shard.specs = tuple(spec if known is old else known for known in shard.specs)
+        self.specs = tuple(spec if known is old else known for known in self.specs)
+        _client(shard).ask("plug", camera=spec.to_json())
+
     def add_fault(self, camera: str, fault: Mapping[str, Any] | Fault) -> None:
         """Script one more fault into a running camera."""
         self._ask(camera, "fault", fault=fault.to_json() if isinstance(fault, Fault) else dict(fault))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from station.board.board import Board
 from station.board.chosen import BOARD
+from station.control.requests import Hands
 from station.errors import UsageError
 from station.line.setup import Watcher
 from station.usb.access import UsbAccess
@@ -24,6 +25,8 @@ class Bench:
     """What kind of cameras they are."""
     ready: Callable[[], None] = lambda: None
     """Called once the line is up: plugs virtual cameras in."""
+    hands: Hands | None = None
+    """What moves its cameras at the request of a screen; only the demo has it."""
     check: Callable[[], object] = lambda: None
     """Raises UsbAccessError where this machine cannot do it; takes its time on a slow one."""
     controllers: Mapping[int, str] = field(default_factory=dict)
@@ -43,18 +46,21 @@ def real_bench() -> Iterator[Bench]:
 
 
 @contextmanager
-def simulated_bench(cameras: int, *, sound: bool = False) -> Iterator[Bench]:
+def simulated_bench(cameras: int, *, sound: bool = False, movable: bool = False) -> Iterator[Bench]:
     """A bench of virtual cameras, served by processes of their own; all are plugged in when the line is ready.
 
-    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`.
+    One fails on purpose and one needs its MRAM initialized, unless they are to be `sound`. `movable`: screens may plug
+    them in and pull them out.
     """
     from station.sim.demo_cameras import demo_specs
     from station.sim.virtual_line import VirtualLine
     from station.usb.watcher import VirtualWatcher
+    from station.wiring.virtual_hands import VirtualHands
 
-    with VirtualLine(demo_specs(cameras, sound=sound)) as line:
+    with VirtualLine(demo_specs(cameras, plugged=False, sound=sound)) as line:
         access = UsbAccess("usbip", tuple(str(path) for path in line.addresses))
-        yield Bench(access, VirtualWatcher(access, BOARD.ids), ready=line.plug_all)
+        hands = VirtualHands(line) if movable else None
+        yield Bench(access, VirtualWatcher(access, BOARD.ids), ready=line.plug_all, hands=hands)
 
 
 @contextmanager

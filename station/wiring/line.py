@@ -16,7 +16,7 @@ from station.board.firmware_image import version_label
 from station.control.server import LineService
 from station.control.wire import LineAbout
 from station.flash import child_processes
-from station.line.dispatcher import Listeners
+from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
 from station.line.setup import LineSetup
@@ -31,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
+from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -150,8 +151,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         from station.wiring.verifying import verified
 
         setup = replace(setup, due=verified(settings)[1])
-    about = about_line(setup)
-    service = LineService(settings.station.data_dir, about)
+    about = replace(about_line(setup), movable=bench.hands is not None)
+    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -166,6 +167,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     with ExitStack() as opened:
         bench.check()
+        claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

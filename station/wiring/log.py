@@ -57,6 +57,18 @@ def units_named(data_dir: Path, serial: str) -> frozenset[str]:
     return frozenset(canonical_serial(name) for name in (serial, unit) if name)
 
 
+def unit_to_look_at(data_dir: Path) -> str | None:
+    """The serial of a unit whose story is worth reading: one that is not done, else the newest; None without a log."""
+    from station.ledger.reader import Reader
+
+    try:
+        with closing(Reader(data_dir)) as reader:
+            serials = [unit.serial for unit in reader.failed()] or [run.serial for run in reader.newest(RunFilter(), 1)]
+    except LedgerError:
+        return None
+    return next((serial for serial in serials if serial), None)
+
+
 @contextmanager
 def open_records(data_dir: Path) -> Iterator[Records]:
     """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""

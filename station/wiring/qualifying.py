@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from station import __version__
 from station.clock import monotonic_s, now
 from station.errors import UsageError
-from station.line.dispatcher import Listeners
+from station.line.listeners import Listeners
 from station.line.running_line import Line
 from station.line.setup import LineSetup
 from station.model.bundles import Bundle

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
+from station.model.slots import slot_order
 from station.model.units import RunFilter
 from station.yields.figures import (
     DEFINITIONS,
@@ -32,6 +33,7 @@ from station.yields.figures import (
 from station.yields.inference import SIGNIFICANCE, fisher_worse, holm
 from station.yields.measurement_spread import spreads
 from station.yields.sums import Counts, ImageSum
+from station.yields.write_rate import tells_write_rate
 
 __all__ = [
     "DEFINITIONS",
@@ -169,20 +171,24 @@ def _hours(counts: Counts) -> float:
 
 
 def _failures(counts: Counts) -> tuple[CodeCount, ...]:
-    runs: Counter[tuple[str, Outcome]] = Counter()
-    for (_, outcome, code), summed in counts.runs.items():
-        if outcome in _BROKEN:
-            runs[code, outcome] += summed.runs
-    total, passed_by = runs.total(), 0
-    rows = []
-    for (code, outcome), count in sorted(runs.items(), key=lambda item: (-item[1], item[0])):
-        passed_by += count
-        rows.append(CodeCount(code, outcome, count, counts.code_units[code, outcome], passed_by / total))
-    return tuple(rows)
+    return (*_by_code(counts, Outcome.FAIL), *_by_code(counts, Outcome.ERROR))
+
+
+def _by_code(counts: Counts, outcome: Outcome) -> Iterator[CodeCount]:
+    """The codes of runs that ended so, the most frequent first."""
+    runs: Counter[str] = Counter()
+    for (_, ended, code), summed in counts.runs.items():
+        if ended is outcome:
+            runs[code] += summed.runs
+    gone_by = 0
+    for code, count in sorted(runs.items(), key=lambda item: (-item[1], item[0])):
+        gone_by += count
+        yield CodeCount(code, outcome, count, counts.code_units[code, outcome], gone_by / runs.total())
 
 
 def _slots(counts: Counts) -> tuple[SlotYield, ...]:
-    names = sorted({slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED})
+    used = {slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED}
+    names = sorted(used, key=slot_order)
     p_values = _p_values(counts, names)
     return tuple(_slot(counts, name, p_values.get(name)) for name in names)
 
@@ -329,10 +335,12 @@ class _Tally:
     def _add_image(self, slot: str, image: ImageRecord, passed: bool, retry: bool) -> None:
         written_bytes = image.size_bytes * image.blocks_written / max(image.blocks_total, 1)
         sums = self.sums.images[image.partition, slot]
-        if passed:
+        if not passed:
+            sums.retries += retry
+        elif tells_write_rate(image):
             sums.add(1, image.write_s + image.verify_s, image.write_s, written_bytes, int(retry))
         else:
-            sums.retries += retry
+            sums.add(1, image.write_s + image.verify_s, 0.0, 0.0, int(retry))
 
     def counts(self) -> Counts:
         """All that was counted; to be asked once."""

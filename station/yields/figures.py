@@ -34,17 +34,17 @@ DEFINITIONS: dict[str, str] = {
     "where a batch or a time is reported. One batch should have one.",
     "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
     "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
-    "hour": "Runs that ended, by the hour in which they started: those that passed, and those that failed.",
+    "hour": "Runs that ended PASS or FAIL, by the hour in which they started, by the station's clock.",
     "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
-    "failures": "Runs that ended FAIL or ERROR, by code; the share adds up from the most frequent code down. Only FAIL "
-    "speaks of cameras.",
+    "failures": "Runs that ended FAIL, by code, the most frequent first; the cumulative share is of this code and "
+    "those above it among them. Runs that ended ERROR speak of the station, not of cameras, and are listed apart.",
     "slot": "A slot's first-pass yield is over the units whose first counted run was in that slot; its write rate is "
-    "MiB written per second of writing.",
+    "MiB written per second of writing, where a quarter of an image or 64 blocks were written: fewer tell nothing.",
     "suspect": "A slot whose first-pass yield is worse than that of all other slots together by Fisher's exact test "
     f"(one-sided, {SIGNIFICANCE:.0%} after Holm's correction for the number of slots): look at its cable, port and "
     "hub before its cameras.",
-    "image": "Seconds of write and read back, and MiB written per second of writing, where anything was written in an "
-    "attempt that passed; retries are images written in an attempt after a run's first.",
+    "image": "Seconds of write and read back, where anything was written in an attempt that passed, and the write rate "
+    "as of a slot; retries are images written in an attempt after a run's first.",
     "measurement": "What the tests of the running application measured, in every attempt: least, mean and most of the "
     "values that are numbers; `failed` are outside their limits, `missing` could not be measured.",
 }
@@ -57,7 +57,7 @@ Interval = tuple[float, float]
 class CodeCount:
     """How often a code ended a run, and on how many units. Only codes of FAIL speak of cameras.
 
-    `cumulative` is the share, 0 to 1, of this and all more frequent codes among all.
+    `cumulative` is the share, 0 to 1, of this and all more frequent codes among all runs that ended with that outcome.
     """
 
     code: str
@@ -302,6 +302,16 @@ class YieldReport:
     def suspects(self) -> tuple[SlotYield, ...]:
         """The slots that are worse than chance explains."""
         return tuple(slot for slot in self.slots if slot.suspect)
+
+    @property
+    def camera_failures(self) -> tuple[CodeCount, ...]:
+        """Of `failures` those that speak of cameras: FAIL."""
+        return tuple(row for row in self.failures if row.outcome is Outcome.FAIL)
+
+    @property
+    def station_errors(self) -> tuple[CodeCount, ...]:
+        """Of `failures` those that speak of the station: ERROR."""
+        return tuple(row for row in self.failures if row.outcome is not Outcome.FAIL)
 
     def to_json(self) -> dict[str, Any]:
         """The report as `report --format json` prints it."""

@@ -29,7 +29,7 @@ class RunSum:
 
 @dataclass(slots=True)
 class ImageSum:
-    """Written images of one partition in one slot."""
+    """Written images of one partition in one slot; `write_s` and `written_bytes` of those that tell a write rate."""
 
     images: int = 0
     total_s: float = 0.0

@@ -38,7 +38,7 @@ def view(number: int, state: SlotState, code: str | None = None, message: str = 
     empty = state is SlotState.EMPTY
     return SlotView(
         f"A{number}", f"1-1.{number}", state, "" if empty else serial(number), "", code, message, more.get("progress"),
-        more.get("started_at_s"),
+        more.get("started_at_s"), more.get("duration_s"), more.get("attempts", 0),
     )  # fmt: skip
 
 
@@ -62,9 +62,9 @@ SAID = {
     ),
 }
 EVERY_STATE = (
-    view(1, SlotState.PASSED),
+    view(1, SlotState.PASSED, duration_s=28.4, attempts=1),
     running(2, "write", "ROMFS0", 0.4, 12.4),
-    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"]),
+    view(3, SlotState.FAILED, "boot.timeout", SAID["boot.timeout"], duration_s=118.0, attempts=2),
     running(4, "verify", "HP", 0.8, 25.4, attempt=2),
     view(5, SlotState.WAITING, started_at_s=-3.4),
     view(6, SlotState.SKIPPED, "unit.already_passed", sentence("this unit already passed with this bundle and recipe")),
@@ -92,9 +92,21 @@ def run(number: int, outcome: Outcome, code: str | None = None) -> RunRecord:
     )
     attempt = AttemptRecord(f"a{number}", 1, outcome, code, "boot", started_at, 26.0, images=images)
     record = RunRecord(
-        f"r{number}", "bench-3", serial(number), True, f"A{number % 4 + 1}", f"1-1.{number % 4 + 1}", "L42", "ann",
-        "full", "ae3-4.8.1", "cc", "1.0.3", started_at, attempts=(attempt,),
-    )  # fmt: skip
+        run_id=f"r{number}",
+        station_id="bench-3",
+        serial=serial(number),
+        identified=True,
+        slot=f"A{number % 4 + 1}",
+        port_path=f"1-1.{number % 4 + 1}",
+        batch="L42",
+        operator="ann",
+        recipe="full",
+        bundle="ae3-4.8.1",
+        bundle_sha256="cc",
+        bootloader="1.0.3",
+        started_at=started_at,
+        attempts=(attempt,),
+    )
     finished_at = started_at + timedelta(seconds=28)
     message = SAID.get(code or "", "")
     return replace(record, finished_at=finished_at, duration_s=28.0, outcome=outcome, code=code, message=message)
@@ -111,9 +123,19 @@ RUNS = (
 def failed_unit(record: RunRecord) -> FailedUnit:
     """The list's line of a failed run."""
     return FailedUnit(
-        record.serial, True, record.batch, record.code, record.message, record.slot, record.port_path,
-        record.finished_at, 1, record.bundle, record.recipe, record.run_id,
-    )  # fmt: skip
+        record.serial,
+        True,
+        record.batch,
+        record.code,
+        record.message,
+        record.slot,
+        record.port_path,
+        record.finished_at,
+        1,
+        record.bundle,
+        record.recipe,
+        record.run_id,
+    )
 
 
 def listed(runs: Sequence[RunRecord]) -> list[RunLine]:

@@ -91,9 +91,9 @@ async def test_what_cannot_be_is_said_in_the_dialog_and_nothing_is_begun(make_be
             await until_dialog(operator)
             await operator.press("enter")
             await operator.until_text("A batch has a name.")
-            await operator.press(*"L1", "enter", "enter", *"a0b", "enter")
-            await operator.until_text("From 1 to 999999 units can be planned.")
-            assert operator.app.screen.query_one("#planned", Input).value == "0"
+            await operator.press(*"L1", "enter", "enter", *"a0b", "enter")  # no letter is passed over: it is no number
+            await operator.until_text("Planned units: a whole number from 1 to 999999.")
+            assert operator.app.screen.query_one("#planned", Input).value == "a0b"
             await operator.press("escape")
             await operator.until_text("no batch")
             assert not isinstance(operator.app.screen, BatchDialog)
@@ -106,7 +106,7 @@ async def test_an_answer_on_one_screen_takes_the_question_from_the_others(make_b
     with bench.station("--batch", "L1", plug=False) as running:
         async with dashboard(bench) as first, dashboard(bench, read_only=True) as looker:
             await first.until_text("batch L1")
-            first.app.ask_line("begin_batch", name="L1", operator="ann", planned=1)
+            first.app.line.ask("begin_batch", name="L1", operator="ann", planned=1)
             await looker.until_text("batch L1 (0 of 1) · ann")
             bench.line.plug(serial(1))
             await until_question(first, "all 1 planned")
@@ -128,7 +128,7 @@ async def test_nobody_who_types_a_serial_is_interrupted(make_bench: MakeBench) -
     with bench.station(plug=False) as running:
         async with dashboard(bench) as operator:
             await operator.until_text("no batch")
-            operator.app.ask_line("begin_batch", name="L1", operator=None, planned=1)
+            operator.app.line.ask("begin_batch", name="L1", operator=None, planned=1)
             await operator.until_text("batch L1 (0 of 1)")
             await operator.press("2")
             bench.line.plug(serial(1))

@@ -23,7 +23,7 @@ from station.dashboard.widgets.status_lines import figures
 from station.yields.balance import summary_of
 from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
-from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
+from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
 from tests.dashboard.settling import until_still
 
 ENGLISH = re.compile(r"(?!station )\b[A-Za-z]{3,} [a-z]{3,}")
@@ -105,19 +105,19 @@ async def test_a_screen_that_was_opened_before_is_in_the_new_language(tmp_path: 
         await operator.until_text("请取下。")
         await operator.press("f3")
         await operator.until_text("失败时间")
-        await operator.until(lambda: operator.app._desk.page.query_one(DataTable).row_count == 3, "the failures")
+        await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count == 3, "the failures")
 
 
 async def test_what_was_typed_and_the_story_that_is_shown_stay(tmp_path: Path) -> None:
     async with looking(tmp_path, "en") as operator:
         await operator.press("f2")
-        await operator.until(lambda: operator.app._desk.page.query_one(DataTable).row_count, "the runs")
+        await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count, "the runs")
         await operator.press(*serial(5)[-4:].lower(), "enter")  # typed into the field: not taken for keys
         await operator.until_text("1 run")
         await operator.press("f8")
         await operator.until_text("1 次烧录")
         await operator.until_text("回读一致")
-        assert operator.app._desk.page.query_one(Input).value == serial(5)[-4:].lower()
+        assert operator.app.desk.page.query_one(Input).value == serial(5)[-4:].lower()
 
 
 async def test_the_command_palette_speaks_the_language(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_bars_stand_below_each_other(language: str) -> None:
         bars = [(line, bar) for line in lines if (bar := re.search("[█·]", line))]
         starts = {cell_len(line[: bar.start()]) for line, bar in bars}
         assert starts == {27}
-        assert figures(summarize(RUNS))
+        assert figures(summarize(RUNS, batch="L42"), ABOUT)
     finally:
         choose("en")
 

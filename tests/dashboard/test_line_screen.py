@@ -122,7 +122,7 @@ async def test_a_running_slot_is_cancelled_after_a_question(make_bench: MakeBenc
             await operator.press("c")
             await operator.until_text("half written")
             await operator.press("y")
-            ended = await operator.until_word("1-1.1", "ENDED EARLY")
+            ended = await operator.until_word("1-1.1", "ABORTED")
             assert "operator.cancelled" in ended.details[1]
         running.interrupt()
         running.end()
@@ -155,7 +155,7 @@ async def test_why_the_line_stopped_stands_in_a_banner(make_bench: MakeBench) ->
     with bench.station() as running:
         async with dashboard(bench) as operator:
             await operator.until_word("1-1.1", "WRITING")
-            operator.app.ask_line("stop")
+            operator.app.line.ask("stop")
             await operator.until_text("The line is stopping")
             running.process.kill()
             await operator.until_text("THE LINE STOPPED: the line's process ended")
@@ -168,7 +168,7 @@ async def test_a_screen_that_may_only_look_changes_nothing(make_bench: MakeBench
     with bench.station() as running:
         async with dashboard(bench, read_only=True) as operator:
             await operator.until_word("1-1.1", "WRITING")
-            operator.app.ask_line("cancel", port_path="1-1.1")
+            operator.app.line.ask("cancel", port_path="1-1.1")
             await operator.until_text("may only look")
             await operator.until_word("1-1.1", "PASS")
         running.interrupt()

@@ -41,7 +41,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
             await operator.press("2")
             await operator.until_text(serial(2))
             await operator.press(*"3a0001")
-            await operator.until(lambda: operator.app._desk.page.query_one(DataTable).row_count == 1, "one unit fits")
+            await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count == 1, "one unit fits")
             await operator.press("enter")
             await operator.until_text(": 1 run")
             await operator.until_text("#2 FAIL dfu.err_write")
@@ -52,7 +52,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
 
             await operator.press("3")
             await operator.until_text("could not store a block")
-            await operator.until(lambda: operator.app._desk.page.query_one(DataTable).row_count == 1, "one failure")
+            await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count == 1, "one failure")
             await operator.press("enter")
             await operator.until_text("Nothing to run again")
             await operator.press("escape")
@@ -85,7 +85,7 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
         async with dashboard(bench) as operator:
             await operator.press("2")
             await operator.press(*"12pqR")
-            assert operator.app._desk.page.query_one(Input).value == "12pqR"
+            assert operator.app.desk.page.query_one(Input).value == "12pqR"
             await operator.press("escape")
             await operator.until_text("No camera yet")
         running.interrupt()

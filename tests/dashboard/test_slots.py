@@ -39,7 +39,7 @@ async def test_a_waiting_slot_is_cancelled_without_a_question(make_bench: MakeBe
             await operator.until_word("1-1.2", "WAITING")
             await _select(operator, "1-1.2")
             await operator.press("c")
-            await operator.until_word("1-1.2", "ENDED EARLY")
+            await operator.until_word("1-1.2", "ABORTED")
             assert not isinstance(operator.app.screen, Question)
             assert operator.faces["1-1.1"].word == "WAITING"
             await operator.press("p")
@@ -62,7 +62,7 @@ async def test_a_cancelled_slot_leaves_the_others_alone(make_bench: MakeBench) -
             await operator.press("c", "escape")
             assert not isinstance(operator.app.screen, Question)
             await operator.press("c", "y")
-            await operator.until_word("1-1.2", "ENDED EARLY")
+            await operator.until_word("1-1.2", "ABORTED")
             await operator.until_word("1-1.1", "PASS")
         running.interrupt()
         running.end()
@@ -79,7 +79,7 @@ async def test_all_that_failed_and_are_still_in_run_again_and_no_other(make_benc
             bench.line.unplug(serial(3))
             await operator.until_word("1-1.3", "empty")
             await operator.press("R")
-            await operator.until_text("Re-running 2 slots.")
+            await operator.until_text("2 re-run.")
             for slot in ("1-1.1", "1-1.2"):
                 await operator.until_word(slot, "PASS")
         running.interrupt()

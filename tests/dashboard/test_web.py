@@ -162,8 +162,7 @@ async def test_a_dashboard_that_only_looks_is_refused_by_the_line_whatever_its_s
             for request in ("pause", "stop"):
                 assert operator.app._bridge.request(request)
             await operator.until(lambda: operator.text().count("may only look: no") == 2, "both are refused")
-            operator.app.rerun_failed()
-            operator.app.ask_line("pause")
+            operator.app.line.ask("pause")
             await operator.until_text("may only look")
             assert not operator.app.state.snapshot.status.paused
         running.interrupt()

@@ -40,7 +40,7 @@ def swap(bench: Bench, spec: CameraSpec) -> None:
 async def notices(operator: Operator) -> list[str]:
     """The log page's lines about devices that are not run."""
     await operator.press("f5")
-    table = operator.app._desk.page.query_one(DataTable)
+    table = operator.app.desk.page.query_one(DataTable)
     rows = [table.get_row_at(row) for row in range(table.row_count)]
     return [str(cells[4]) for cells in rows if str(cells[1]) == "NOTICE"]
 

@@ -15,7 +15,7 @@ from station.board.serial_rule import SerialForm, SerialRule
 from station.board.usb_ids import UsbIds
 from station.bundle.demo_release import make_demo_release
 from station.bundle.store import BundleStore
-from station.line.dispatcher import Listeners
+from station.line.listeners import Listeners
 from station.line.setup import LineSetup
 from station.model.batches import Batch
 from station.model.notices import Notice

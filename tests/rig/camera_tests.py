@@ -8,7 +8,7 @@ from tests.rig.workbench import PORTS, Workbench, collect, install_rule, percent
 
 REQUIRED = {f"STATION_TEST__{name}": "required" for name in ("VERSION", "SENSOR", "PICTURE", "FILES", "HE", "STAYS")}
 LIMITS = {
-    "STATION_TEST__STAYS_S": "2.0",
+    "STATION_TEST__STAYS_S": "5.0",
     "STATION_TEST__ANSWER_S": "15",
     "STATION_TEST__LIMIT_S": "40",
     "STATION_LINE__SAME_FAILURES_IN_A_ROW": "0",
@@ -19,7 +19,7 @@ BAD = {
     "test.he": ApplicationSpec(he_answers=False),
     "test.files": ApplicationSpec(rom_files={"version.txt": 1}),
     "test.no_answer": ApplicationSpec(answers="none"),
-    "test.unstable": ApplicationSpec(watchdog_s=1.2),
+    "test.unstable": ApplicationSpec(watchdog_s=4.0),
 }
 
 

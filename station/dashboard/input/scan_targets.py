@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
+from textual.app import App
 from textual.css.query import NoMatches
 from textual.events import Key
 from textual.widgets import Input
 
 from station.dashboard.input.barcode import Scan, Scanner
 from station.dashboard.language import tr
-from station.dashboard.log_port import Records
+from station.dashboard.log_port import LogPort, Records
 from station.dashboard.pages.line_page import LinePage
 from station.dashboard.pages.units_page import UnitsPage
 from station.dashboard.pages.yield_page import YieldPage
 from station.dashboard.screens.batch_form import BatchDialog
+from station.dashboard.screens.main_screen import Desk
+from station.dashboard.state import State
 from station.model.units import UnitStory
 from station.terminal_text import printable
 from station.yields.counting import YieldReport
-
-if TYPE_CHECKING:
-    from station.dashboard.app import Dashboard
 
 PAGE_KEYS = frozenset("12345?")
 """They only change the page, which is changed back where they belong to a scan."""
@@ -41,21 +41,24 @@ class _Answer:
 class Scans:
     """Takes the scans of one dashboard. All calls are to be made in the app's thread."""
 
-    def __init__(self, app: Dashboard, scanner: Scanner) -> None:
+    def __init__(self, app: App[Any], desk: Desk, state: State, log: LogPort, scanner: Scanner) -> None:
         self._app = app
+        self._desk = desk
+        self._state = state
+        self._log = log
         self._scanner = scanner
 
     def harmless(self, key: Key) -> bool:
         """Whether a key may go ahead of the scan that it may be the first character of."""
-        return self._app.screen is self._app.desk and key.character in PAGE_KEYS
+        return self._app.screen is self._desk and key.character in PAGE_KEYS
 
     def remember(self) -> Callable[[], None]:
         """How page and field are now, to be put back."""
-        page, field = self._app.desk.page.id or "", self._app.focused
+        page, field = self._desk.page.id or "", self._app.focused
         value, cursor = (field.value, field.cursor_position) if isinstance(field, Input) else ("", 0)
 
         def put_back() -> None:
-            self._app.action_show_page(page)
+            self._desk.show_page(page)
             if isinstance(field, Input):
                 field.value, field.cursor_position = value, cursor
 
@@ -66,7 +69,7 @@ class Scans:
         app, label = self._app, self._scanner.label(scan.text)
         if isinstance(app.screen, BatchDialog):
             self._fill(app.screen, label, scan, undo)
-        elif app.screen is not app.desk:
+        elif app.screen is not self._desk:
             undo()
             self._say(tr("A question is open: {text} was scanned, which is no answer."), label)
         elif isinstance(app.focused, Input):
@@ -99,25 +102,25 @@ class Scans:
 
     def _place(self, label: str) -> None:
         """Find what is called so: a slot, a unit or a batch."""
-        views = enumerate(self._app.state.slots)
+        views = enumerate(self._state.slots)
         slot = next((number for number, view in views if view.slot.casefold() == label.casefold()), None)
         if slot is not None:
-            self._app.action_show_page("line")
-            self._app.desk.query_one(LinePage).select(slot)
+            self._desk.show_page("line")
+            self._desk.query_one(LinePage).select(slot)
         elif label:
-            self._app.ask_log(lambda records: _ask(records, label), self._show)
+            self._log.ask(lambda records: _ask(records, label), self._show)
 
     def _show(self, answer: _Answer) -> None:
         app = self._app
-        if app.screen is not app.desk:
+        if app.screen is not self._desk:
             return
         with suppress(NoMatches):  # it is being taken down
             if answer.story is not None:
-                app.action_show_page("units")
-                app.desk.query_one(UnitsPage).look_up(answer.label)
+                self._desk.show_page("units")
+                self._desk.query_one(UnitsPage).look_up(answer.label)
             elif answer.batch is not None:
-                app.action_show_page("yield")
-                app.desk.query_one(YieldPage).look_at(answer.batch)
+                self._desk.show_page("yield")
+                self._desk.query_one(YieldPage).look_at(answer.batch)
             else:
                 self._say(tr("No unit, batch or slot is called {text}."), answer.label)
 

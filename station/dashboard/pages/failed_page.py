@@ -10,10 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from station.dashboard.language import tr, translated
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
+from station.dashboard.rerun_requests import rerun, rerun_failed
+from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 from station.model.slots import SlotView
 from station.model.units import FailedUnit
 
@@ -31,8 +36,8 @@ class FailuresPage(Page):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "rerun_all", "Re-run failed")]
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
+        super().__init__(name, state, line, log)
         self._units: list[FailedUnit] = []
         self._rows: list[tuple[str | int, ...]] = []
 
@@ -54,9 +59,9 @@ class FailuresPage(Page):
 
     def facts_changed(self) -> None:
         """Ask the log for the list, in a thread."""
-        batch, _ = self.dashboard.state.selection
-        since = None if batch else self.dashboard.now() - LOOKS_BACK
-        self.dashboard.ask_log(lambda records: records.failed(batch, since), self._show_units, at_once=False)
+        batch, _ = self.state.selection
+        since = None if batch else self.state.now() - LOOKS_BACK
+        self.log_port.ask(lambda records: records.failed(batch, since), self._show_units, at_once=False)
 
     def _show_units(self, units: list[FailedUnit]) -> None:
         self._units = units = units[-LISTED:]
@@ -73,7 +78,7 @@ class FailuresPage(Page):
         self._show_hint()
 
     def _cells(self, unit: FailedUnit) -> tuple[str | int, ...]:
-        at = unit.failed_at.astimezone().strftime("%m-%d %H:%M") if unit.failed_at else ""
+        at = time_text(unit.failed_at, "%m-%d %H:%M") if unit.failed_at else ""
         here = self._slot_of(unit)
         return (
             unit.serial,
@@ -85,7 +90,7 @@ class FailuresPage(Page):
         )
 
     def _slot_of(self, unit: FailedUnit) -> SlotView | None:
-        return next((view for view in self.dashboard.state.slots if view.run_id == unit.run_id), None)
+        return next((view for view in self.state.slots if view.run_id == unit.run_id), None)
 
     @property
     def _unit(self) -> FailedUnit | None:
@@ -108,11 +113,11 @@ class FailuresPage(Page):
         if here is None:
             self.notify(tr("This camera is in no slot now: plug it in, that runs it."))
         else:
-            self.dashboard.rerun([here])
+            rerun(self.line, [here])
 
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
-        self.dashboard.rerun_failed()
+        rerun_failed(self.line, self.state.slots)
 
 
 def _why(unit: FailedUnit) -> str:

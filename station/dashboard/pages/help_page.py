@@ -36,8 +36,8 @@ KEYS = (
 MEANINGS = (
     ("PASS", mark("The camera is proven and in the log. Take it out.")),
     ("FAIL", mark("The camera did not pass: do what the tile says.")),
-    ("STATION ERROR", mark("The station's fault, not the camera's: it does not count.")),
-    ("ENDED EARLY", mark("It was cancelled or pulled out: it does not count.")),
+    ("ERROR", mark("The station's fault, not the camera's: it does not count.")),
+    ("ABORTED", mark("It was cancelled or pulled out: it does not count.")),
     ("SKIPPED", mark("It was left alone, untouched; the tile says why.")),
     ("TAKEN OUT", mark("Several cameras in a row failed in this slot while others passed: look at its cable first.")),
 )

@@ -10,8 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from station.dashboard.language import tr
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
+from station.dashboard.rerun_requests import rerun, rerun_failed
 from station.dashboard.screens.question import Question
+from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import FINISHED, face_of
 from station.dashboard.tiles.tile_grid import SlotGrid
 from station.model.slots import SlotState, SlotView
@@ -30,10 +34,14 @@ class LinePage(Page):
         Binding("enter", "rerun", "Re-run", show=False),
         Binding("R", "rerun_all", "All failed"),
         Binding("u", "restore", "Use slot again", show=False),
+        Binding("n", "move_camera('new')", "New cameras"),
+        Binding("x", "move_camera('unplug')", "Pull out"),
+        Binding("i", "move_camera('replug')", "Plug in again"),
     ]
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
+        super().__init__(name, state, line, log)
+        self._movable = False
         self._seen: dict[str, str] | None = None
         """The newest finished run of each port that was shown; None before the line has reported any port."""
 
@@ -43,12 +51,12 @@ class LinePage(Page):
 
     def show_state(self) -> None:
         """Show the newest state of the line."""
-        state, now_s = self.dashboard.state, time.monotonic()
+        state, now_s = self.state, time.monotonic()
         slots = state.slots
         grid = self.query_one(SlotGrid)
         grid.show([face_of(view, state.pace, state.images, now_s) for view in slots])
         finished = self._just_finished(slots)
-        if self.dashboard.signals:
+        if self.state.signals:
             grid.light_up([number for number in finished if slots[number].state in AS_WISHED])
             grid.light_up([number for number in finished if slots[number].state not in AS_WISHED], times=2)
 
@@ -63,16 +71,38 @@ class LinePage(Page):
     @property
     def selected(self) -> SlotView | None:
         """The slot whose tile is selected."""
-        slots, number = self.dashboard.state.slots, self.query_one(SlotGrid).selected
+        slots, number = self.state.slots, self.query_one(SlotGrid).selected
         return slots[number] if number < len(slots) else None
 
     def select(self, number: int) -> None:
         """Select the slot of this tile."""
         self.query_one(SlotGrid).select(number)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the demo's cameras are moved by keys; nobody is shown keys that do nothing."""
+        about = self.state.about
+        if action == "move_camera" and not (about is not None and about.movable):
+            return False
+        return super().check_action(action, parameters)
+
+    def facts_changed(self) -> None:
+        """What the line works on says which keys there are."""
+        about = self.state.about
+        movable = about is not None and about.movable
+        if movable != self._movable:
+            self._movable = movable
+            self.refresh_bindings()
+
+    def action_move_camera(self, move: str) -> None:
+        """Do with the demo's cameras what hands do: with that in the selected slot, or "new" ones in all that wait."""
+        if move == "new":
+            self.line.ask("move_camera", move=move)
+        elif self.selected is not None:
+            self.line.ask("move_camera", move=move, port_path=self.selected.port_path)
+
     def action_pause(self) -> None:
         """Pause the line, or let it go on."""
-        self.dashboard.ask_line("resume" if self.dashboard.state.snapshot.status.paused else "pause")
+        self.line.ask("resume" if self.state.snapshot.status.paused else "pause")
 
     def action_cancel(self) -> None:
         """Cancel the selected slot; where it is running, ask first."""
@@ -88,16 +118,16 @@ class LinePage(Page):
 
     def _cancel(self, view: SlotView, answer: str | None) -> None:
         if answer == "y":
-            self.dashboard.ask_line("cancel", port_path=view.port_path)
+            self.line.ask("cancel", port_path=view.port_path)
 
     def action_rerun(self) -> None:
         """Run the camera in the selected slot once more."""
         if self.selected is not None:
-            self.dashboard.rerun([self.selected])
+            rerun(self.line, [self.selected])
 
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""
-        self.dashboard.rerun_failed()
+        rerun_failed(self.line, self.state.slots)
 
     def action_restore(self) -> None:
         """Use the selected slot again, where it was taken out."""
@@ -105,4 +135,4 @@ class LinePage(Page):
         if view is None or view.state is not SlotState.TAKEN_OUT:
             self.notify(tr("This slot is not taken out."))
         else:
-            self.dashboard.ask_line("restore_slot", port_path=view.port_path)
+            self.line.ask("restore_slot", port_path=view.port_path)

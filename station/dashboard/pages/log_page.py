@@ -6,10 +6,13 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from station.dashboard.language import tr, translated
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
-from station.dashboard.state import Event
+from station.dashboard.state import Event, State
 from station.dashboard.tiles.tile_content import OUTCOMES
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 
 
 class LogPage(Page):
@@ -18,8 +21,8 @@ class LogPage(Page):
     DEFAULT_CSS = "LogPage Rows { height: 1fr; }"
     FOCUS = "Rows"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
+        super().__init__(name, state, line, log)
         self._rows: list[tuple[str, ...]] = []
 
     def compose(self) -> ComposeResult:
@@ -46,7 +49,7 @@ class LogPage(Page):
     def facts_changed(self) -> None:
         """List the events that fit the filter."""
         wanted = self.query_one(Input).value.strip().lower()
-        every = map(_cells, self.dashboard.state.events)
+        every = map(_cells, self.state.events)
         rows = [cells for cells in every if wanted in " ".join(cells).lower()]
         if rows != self._rows:
             self._show(rows)
@@ -64,4 +67,4 @@ class LogPage(Page):
 
 def _cells(event: Event) -> tuple[str, ...]:
     kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {translated(event.message)}"
-    return (event.at.astimezone().strftime("%H:%M:%S"), kind, event.slot, event.serial, text.strip())
+    return (time_text(event.at, "%H:%M:%S"), kind, event.slot, event.serial, text.strip())

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.dom import DOMNode
 from textual.widget import Widget
 
-if TYPE_CHECKING:
-    from station.dashboard.app import Dashboard
-
-
-def program_of(node: DOMNode) -> Dashboard:
-    """The program that a page or a screen belongs to."""
-    from station.dashboard.app import Dashboard
-
-    assert isinstance(node.app, Dashboard)
-    return node.app
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
+from station.dashboard.state import State
 
 
 class Page(Vertical):
@@ -32,18 +24,16 @@ class Page(Vertical):
     FOCUS: ClassVar[str] = "*"
     """What the keys go to when the page is looked at for the first time: a selector."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
         super().__init__(id=name)
+        self.state = state
+        self.line = line
+        self.log_port = log
         self._had_focus: Widget | None = None
-
-    @property
-    def dashboard(self) -> Dashboard:
-        """The program that this page belongs to."""
-        return program_of(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the program does not allow where one may only look, its pages do not either."""
-        return self.dashboard.check_action(action, parameters)
+        return self.line.allows(action)
 
     def leave(self) -> None:
         """Another page comes up; the keys come back to where they go now."""

@@ -10,11 +10,14 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Input
 
 from station.dashboard.language import tr, tr_count, translated
-from station.dashboard.log_port import Records
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort, Records
 from station.dashboard.pages.page import Page
+from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import OUTCOMES, PHASES
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
+from station.local_time import time_text
 from station.model.runs import AttemptRecord
 from station.model.units import RunLine, UnitStory
 
@@ -32,8 +35,8 @@ class UnitsPage(Page):
     """
     FOCUS = "Input"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
+        super().__init__(name, state, line, log)
         self._listed: list[RunLine] = []
         self._limit = PAGE
         self._story: UnitStory | None = None
@@ -71,13 +74,13 @@ class UnitsPage(Page):
     def _list(self, *, at_once: bool = True) -> None:
         """Ask the log for the runs that fit what was typed, in a thread."""
         asked, limit = self.query_one(Input).value.strip(), self._limit
-        batch, since = self.dashboard.state.selection
+        batch, since = self.state.selection
 
         def question(records: Records) -> list[RunLine]:
             return records.found(asked, limit) if asked else records.newest(batch, since, limit)
 
-        if self.dashboard.state.about is not None:
-            self.dashboard.ask_log(question, self._show_runs, at_once=at_once)
+        if self.state.about is not None:
+            self.log_port.ask(question, self._show_runs, at_once=at_once)
 
     def _show_runs(self, runs: list[RunLine]) -> None:
         if runs == self._listed:
@@ -102,14 +105,14 @@ class UnitsPage(Page):
         """Show the story of the unit that was named: a whole serial, or the newest that has this in it."""
         asked = event.value.strip()
         if asked:
-            self.dashboard.ask_log(partial(_story, asked), self._show_story)
+            self.log_port.ask(partial(_story, asked), self._show_story)
         elif self._listed:
             self._ask(self._listed[0].serial)
 
     def look_up(self, serial: str) -> None:
         """As if the serial had been typed into the empty field, and Enter."""
         self.query_one(Input).value = serial
-        self.dashboard.ask_log(partial(_story, serial), self._show_story)
+        self.log_port.ask(partial(_story, serial), self._show_story)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """At the end of the list: list more."""
@@ -123,7 +126,7 @@ class UnitsPage(Page):
             self._ask(self._listed[event.cursor_row].serial)
 
     def _ask(self, serial: str) -> None:
-        self.dashboard.ask_log(lambda records: records.unit(serial), self._show_story)
+        self.log_port.ask(lambda records: records.unit(serial), self._show_story)
 
     def _show_story(self, story: UnitStory) -> None:
         self._story = story
@@ -131,7 +134,7 @@ class UnitsPage(Page):
 
 
 def _cells(run: RunLine) -> tuple[str, ...]:
-    at = run.started_at.astimezone().strftime("%m-%d %H:%M:%S")
+    at = time_text(run.started_at, "%m-%d %H:%M:%S")
     return run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at
 
 
@@ -148,7 +151,7 @@ def story_lines(story: UnitStory) -> Iterator[str]:
         yield tr("its application: {serials}").format(serials=", ".join(story.application_serials))
     for run in reversed(story.runs):
         took = f"{run.duration_s:.1f} s" if run.duration_s is not None else ""
-        at = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        at = time_text(run.started_at)
         outcome = tr(OUTCOMES[run.outcome or "OPEN"])
         yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
         if run.message:

@@ -9,9 +9,13 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
 from station.dashboard.language import tr
+from station.dashboard.line_port import LinePort
+from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
+from station.dashboard.state import State
 from station.dashboard.text_wrap import pad
 from station.dashboard.widgets.plain_text import Plain
+from station.local_time import time_text
 from station.yields.counting import HourCount, YieldReport
 
 BAR = 24
@@ -31,8 +35,8 @@ class YieldPage(Page):
     """
     FOCUS = "VerticalScroll"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
+        super().__init__(name, state, line, log)
         self._shown: YieldReport | None = None
         self._asked: YieldReport | None = None
         """Of a batch that was scanned, looked at until the page is left."""
@@ -59,7 +63,7 @@ class YieldPage(Page):
 
     def facts_changed(self) -> None:
         """Draw the newest report; the log is not asked for another than the header has."""
-        report = self._asked or self.dashboard.state.report
+        report = self._asked or self.state.report
         if report is not None and report is not self._shown:
             self._shown = report
             self.query_one("#whole", Plain).say("\n".join(line_lines(report)))
@@ -114,7 +118,7 @@ def newest_hours(hours: Sequence[HourCount]) -> list[HourCount]:
 
 
 def _clock(hour_at: datetime) -> str:
-    return hour_at.astimezone().strftime("%m-%d %H:%M")
+    return time_text(hour_at, "%m-%d %H:%M")
 
 
 def _of(part: int, report: YieldReport) -> str:

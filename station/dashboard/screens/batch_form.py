@@ -59,7 +59,7 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
             yield Plain(self._title)
             yield _field("name", tr("batch: type or scan it"), name)
             yield _field("operator", tr("operator"), operator)
-            yield _field("planned", tr("planned units; empty for no plan"), planned, restrict="[0-9]*")
+            yield _field("planned", tr("planned units; empty for no plan"), planned)
             yield Plain(id="wrong")
             with Horizontal():
                 yield Button(tr("Enter  begin"), id="confirm", variant="primary")
@@ -74,6 +74,12 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
         else:
             self.focus_next(Input)
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What is no number is said at once, not after the last Enter."""
+        if event.input.id == "planned":
+            typed = event.value.strip()
+            self._say(_no_count() if typed and _count(typed) is None else "")
+
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """By mouse."""
         if event.button.id == "back":
@@ -86,11 +92,11 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
         if not name:
             self._say(tr("A batch has a name."))
             self.query_one("#name", Input).focus()
-        elif planned and not 0 < int(planned) <= PLANNED_LIMIT:
-            self._say(tr("From 1 to {limit} units can be planned.").format(limit=PLANNED_LIMIT))
+        elif planned and _count(planned) is None:
+            self._say(_no_count())
             self.query_one("#planned", Input).focus()
         else:
-            self.dismiss(BatchWanted(name, operator or None, int(planned) if planned else None))
+            self.dismiss(BatchWanted(name, operator or None, _count(planned) if planned else None))
 
     def _say(self, wrong: str) -> None:
         self.query_one("#wrong", Plain).say(wrong)
@@ -99,8 +105,18 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
 FIELDS = ("name", "operator", "planned")
 
 
-def _field(field: str, label: str, value: str, restrict: str | None = None) -> Input:
-    made = Input(value, id=field, restrict=restrict, max_length=NAME_LIMIT)
+def _no_count() -> str:
+    return tr("Planned units: a whole number from 1 to {limit}.").format(limit=PLANNED_LIMIT)
+
+
+def _count(text: str) -> int | None:
+    """How many units were planned; None for what is no number of them. No letter is passed over: L1A4 is not 14."""
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(PLANNED_LIMIT))
+    return int(text) if digits and 0 < int(text) <= PLANNED_LIMIT else None
+
+
+def _field(field: str, label: str, value: str) -> Input:
+    made = Input(value, id=field, max_length=NAME_LIMIT)
     made.border_title = label
     return made
 

@@ -10,7 +10,8 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from station.dashboard.keys import translated
-from station.dashboard.pages.page import Page, program_of
+from station.dashboard.pages.page import Page
+from station.dashboard.state import State
 from station.dashboard.widgets.keys_line import KeysLine
 from station.dashboard.widgets.status_lines import Banner, StatusLines
 
@@ -25,8 +26,9 @@ class Desk(Screen[None]):
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 — as Textual declares it
 
-    def __init__(self, pages: Iterable[Page]) -> None:
+    def __init__(self, state: State, pages: Iterable[Page]) -> None:
         super().__init__()
+        self._state = state
         self._pages = tuple(pages)
         self.page = self._pages[0]
         """The one that is looked at."""
@@ -66,10 +68,9 @@ class Desk(Screen[None]):
 
     def show_state(self) -> None:
         """Show the newest state of the line."""
-        program = program_of(self)
-        state = program.state
-        self.query_one(StatusLines).show(state.about, state.report, program.now())
-        self.query_one(Banner).show(state.snapshot.status)
+        state = self._state
+        self.query_one(StatusLines).show(state.about, state.report, state.now())
+        self.query_one(Banner).show(state.snapshot.status, state.about)
         self.page.show_state()
 
     def facts_changed(self) -> None:

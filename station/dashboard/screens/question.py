@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from station.dashboard.keys import translated
+from station.dashboard.language import tr
 from station.dashboard.widgets.plain_text import Plain
 
 
@@ -25,6 +26,7 @@ class Question(ModalScreen[str]):
         width: 64; max-width: 95%; height: auto; padding: 1 2; background: $panel; border: heavy $primary;
     }
     Question Horizontal { height: auto; margin-top: 1; align-horizontal: center; }
+    Question #back { width: 1fr; text-align: center; }
     Question Button { margin: 0 1; min-width: 12; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,6 +52,7 @@ class Question(ModalScreen[str]):
             with Horizontal():
                 for key, label in self._answers:
                     yield Button(f"{key.upper()}  {label}", id=f"answer-{key}")
+            yield Plain(tr("Esc  back"), id="back")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer was clicked, or chosen with Enter."""

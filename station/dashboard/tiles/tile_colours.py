@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from rich.style import Style
 from textual.color import Color
 
+BLACK, WHITE = Color.parse("#000000"), Color.parse("#ffffff")
+LEAST_CONTRAST = 4.5
+"""Of every text on its ground (WCAG 2, AA)."""
 FILLED = frozenset({"passed", "failed", "error"})
 """Tones that fill the whole tile: to be seen from across the hall."""
 _SOURCES: Mapping[str, tuple[str, float]] = {
@@ -43,22 +46,47 @@ def palette(variables: Mapping[str, str]) -> dict[str, Colours]:
 
 def _colours(tone: str, variables: Mapping[str, str], ground: Color, text: Color) -> Colours:
     name, darker = _SOURCES[tone]
-    strong = Color.parse(variables.get(name, name)).blend(Color.parse("#000000"), darker)
-    on_strong = _on(strong)
+    strong = Color.parse(variables.get(name, name)).blend(BLACK, darker)
+    if tone in FILLED:
+        strong = _dark_enough(strong)
+    title_ground = strong.blend(BLACK, 0.25) if tone in FILLED else strong
     body_ground = strong if tone in FILLED else ground.blend(strong, 0.12)
-    body_text = on_strong if tone in FILLED else text
+    body_text = WHITE if tone in FILLED else text
+    dim = next(
+        blended
+        for share in (0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+        if contrast(blended := body_ground.blend(body_text, share), body_ground) >= LEAST_CONTRAST or share == 1.0
+    )
     return Colours(
-        title=_style(on_strong, strong.blend(Color.parse("#000000"), 0.25) if tone in FILLED else strong, bold=True),
+        title=_style(_on(title_ground), title_ground, bold=True),
         body=_style(body_text, body_ground, bold=False),
-        dim=_style(body_ground.blend(body_text, 0.9 if tone in FILLED else 0.75), body_ground, bold=False),
-        bar=_style(strong if tone not in FILLED else on_strong, body_ground, bold=False),
+        dim=_style(dim, body_ground, bold=False),
+        bar=_style(strong if tone not in FILLED else WHITE, body_ground, bold=False),
         trough=_style(body_ground.blend(text, 0.25), body_ground, bold=False),
     )
 
 
+def contrast(text: Color, ground: Color) -> float:
+    """How much lighter one of two colours is than the other, from 1 to 21, as WCAG 2 reckons it."""
+    light, dark = sorted((_luminance(text), _luminance(ground)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+
+def _dark_enough(ground: Color) -> Color:
+    """The colour with as much black as it takes for white text."""
+    while contrast(WHITE, ground) < LEAST_CONTRAST:
+        ground = ground.blend(BLACK, 0.05)
+    return ground
+
+
 def _on(ground: Color) -> Color:
-    """Black or white, whichever can be read on it."""
-    return Color.parse("#ffffff") if ground.brightness < 0.6 else Color.parse("#000000")
+    """White where it can be read on it, else black."""
+    return WHITE if contrast(WHITE, ground) >= LEAST_CONTRAST else BLACK
 
 
 def _style(text: Color, ground: Color, *, bold: bool) -> Style:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
-from station.dashboard.eta import Pace
+from station.dashboard.eta import Images, Pace
 from station.dashboard.language import mark, tr, translated
+from station.dashboard.tiles.acts import act_for
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
 from station.terminal_text import printable
@@ -33,16 +35,16 @@ LOOKS: Mapping[SlotState, Look] = {
     SlotState.APPLICATION: Look("○", mark("runs its application"), "idle"),
     SlotState.ENTERING: Look("↺", mark("TO THE BOOTLOADER"), "waiting"),
     SlotState.NOT_A_SLOT: Look("⊘", mark("not a slot"), "idle"),
-    SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "error"),
-    SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting"),
-    SlotState.WAITING: Look("◑", mark("WAITING"), "waiting"),
+    SlotState.TAKEN_OUT: Look("⊗", mark("TAKEN OUT"), "error", "OUT"),
+    SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting", "HOLDING"),
+    SlotState.WAITING: Look("◑", mark("WAITING"), "waiting", "WAITING"),
     SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),
     SlotState.RECORDING: Look("●", mark("RECORDING"), "running"),
     SlotState.PASSED: Look("✓", mark("PASS"), "passed", "PASS"),
     SlotState.FAILED: Look("✗", mark("FAIL"), "failed", "FAIL"),
-    SlotState.ERROR: Look("!", mark("STATION ERROR"), "error", "ERROR"),
-    SlotState.ABORTED: Look("■", mark("ENDED EARLY"), "aborted"),
-    SlotState.SKIPPED: Look("»", mark("SKIPPED"), "skipped"),
+    SlotState.ERROR: Look("!", mark("ERROR"), "error", "ERROR"),
+    SlotState.ABORTED: Look("■", mark("ABORTED"), "aborted", "ABORTED"),
+    SlotState.SKIPPED: Look("»", mark("SKIPPED"), "skipped", "SKIPPED"),
 }
 PHASES: Mapping[str, str] = {
     "hold": mark("HOLDING"),
@@ -66,9 +68,17 @@ OUTCOMES: Mapping[str, str] = {
 FINISHED = frozenset({SlotState.PASSED, SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED, SlotState.SKIPPED})
 
 
+LATE_FROM_S = -2.0
+"""An estimate that is used up by more says so; until then a second is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
-    """All that a tile shows. `filled` is the bar, 0 to BAR_STEPS; None for no bar."""
+    """All that a tile shows, in the order of importance: `sign` as large as there is room, then the slot's `name`, then
+    `act` (what to do, in a word or two), then the rest.
+
+    `filled` is the bar over the whole run, 0 to BAR_STEPS; None for no bar. Of `details` the first says what to do.
+    """
 
     name: str
     look: Look
@@ -79,36 +89,65 @@ class Face:
     times: str = ""
     attempt: int = 0
     details: tuple[str, ...] = ()
+    sign: tuple[str, ...] = ()
+    """Large words of one meaning: the first that there are letters for is drawn."""
+    act: str = ""
+    acts: tuple[str, ...] = ()
+    """The same for `act`."""
 
 
-def face_of(view: SlotView, pace: Pace, images: tuple[tuple[str, int], ...], now_s: float) -> Face:
+def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     """The face of a slot at a moment of this process's monotonic clock."""
     look = LOOKS[view.state]
-    serial = printable(view.serial[-6:])
+    act = act_for(view)
+    face = Face(
+        printable(view.slot), look, tr(look.word), printable(view.serial[-6:]), act=tr(act), acts=_spelled(act, act),
+        sign=_signs(look),
+    )  # fmt: skip
     if view.state is SlotState.RUNNING and view.progress is not None:
-        return _running(view, look, view.progress, pace, images, now_s)
+        return _running(face, view, view.progress, pace, images, now_s)
     if view.state is SlotState.PASSED:
-        return Face(printable(view.slot), look, tr(look.word), serial, details=(tr("Take it out."),))
-    times = clock(now_s - view.started_at_s) if view.started_at_s is not None else ""
-    return Face(printable(view.slot), look, tr(look.word), serial, times=times, details=_why(view))
+        face = replace(face, details=(tr("Take it out."),))
+    else:
+        face = replace(face, details=_why(view))
+    return replace(face, times=_times(view, now_s), attempt=view.attempts)
 
 
-def _running(
-    view: SlotView, look: Look, progress: Progress, pace: Pace, images: tuple[tuple[str, int], ...], now_s: float
-) -> Face:
-    filled = BAR_STEPS * progress.done_bytes // progress.total_bytes if progress.total_bytes else None
+def _signs(look: Look) -> tuple[str, ...]:
+    """The large words of a state. A sign of its own stands alone: TAKEN OUT, a slot, is not to look like TAKE OUT."""
+    return _spelled(look.word, look.sign) if look.sign == look.word else (look.sign,) if look.sign else ()
+
+
+def _spelled(word: str, sign: str) -> tuple[str, ...]:
+    """A word in the operator's language, and what is said of it everywhere."""
+    return tuple(dict.fromkeys(text for text in (tr(word), sign) if text))
+
+
+def _times(view: SlotView, now_s: float) -> str:
+    if view.duration_s is not None:
+        return clock(view.duration_s)
+    return clock(now_s - view.started_at_s) if view.started_at_s is not None else ""
+
+
+def _running(face: Face, view: SlotView, progress: Progress, pace: Pace, images: Images, now_s: float) -> Face:
+    share = pace.share(progress, images)
     image = f"{progress.partition} {progress.image_number}/{progress.image_count}" if progress.image_number else ""
     elapsed_s = now_s - view.started_at_s if view.started_at_s is not None else 0.0
-    remaining_s = pace.remaining_s(progress, images)
+    remaining_s = pace.remaining_s(progress, images, elapsed_s)
     times = clock(elapsed_s)
-    if remaining_s is not None:
-        times = tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=clock(remaining_s))
-    word = tr(PHASES.get(progress.phase, look.word))
-    return Face(printable(view.slot), look, word, printable(view.serial[-6:]), image, filled, times, progress.attempt)
+    sign: tuple[str, ...] = () if share is None else (f"{100 * share:.0f}%",)
+    if remaining_s is not None and remaining_s < LATE_FROM_S:
+        times, sign = tr("{elapsed}, late").format(elapsed=times), _spelled(mark("LATE"), "LATE")
+    elif remaining_s is not None:
+        left = clock(max(1, ceil(remaining_s)))
+        times, sign = tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=left), (left,)
+    word = tr(PHASES.get(progress.phase, face.look.word))
+    filled = None if share is None else round(BAR_STEPS * share)
+    return replace(face, word=word, image=image, filled=filled, times=times, attempt=progress.attempt, sign=sign)
 
 
 def _why(view: SlotView) -> tuple[str, ...]:
-    """What happened and what to do now: the hint first where room is short, so it is what stays."""
+    """What to do now, then what happened: where room is short, the first is what stays."""
     message = printable(translated(view.message))
     if view.state is SlotState.TAKEN_OUT:
         return (tr("Check its cable, port and hub. u uses the slot again."), message)

@@ -24,7 +24,7 @@ class KeysLine(Widget):
 
     DEFAULT_CSS = """
     KeysLine { dock: bottom; height: auto; background: $panel; color: $footer-description-foreground; }
-    KeysLine .keys-line--key { color: $footer-key-foreground; text-style: bold; }
+    KeysLine .keys-line--key { color: $text-primary; text-style: bold; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys-line--key"}
     ALLOW_SELECT = False

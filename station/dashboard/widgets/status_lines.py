@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.cells import cell_len
 
@@ -11,7 +11,14 @@ from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
+from station.local_time import time_text
 from station.yields.counting import YieldReport
+
+BAR = 8
+DAY_H = 20.0
+"""An end that is further away is no time of the day."""
+TELLS_A_RATE = timedelta(minutes=15)
+"""A rate of fewer minutes than that says nothing of an hour."""
 
 
 class StatusLines(Plain):
@@ -28,23 +35,49 @@ class StatusLines(Plain):
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
         width = max(20, self.size.width - 2)
-        clock = now.astimezone().strftime("%H:%M:%S")
-        text = _ends(what_runs(about, report), clock, width) + "\n" + _ends(figures(report), _bundle(about), width)
+        clock = time_text(now, "%H:%M:%S")
+        text = (
+            _ends(what_runs(about, report, now), clock, width)
+            + "\n"
+            + _ends(figures(report, about), _bundle(about), width)
+        )
         if text != self._shown:
             self._shown = text
             self.say(text)
 
 
-def what_runs(about: LineAbout | None, report: YieldReport | None) -> str:
-    """Station, batch with how many of its planned units have a result, and operator."""
+def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime) -> str:
+    """Station, batch with how many of its planned units have a result, operator, and the batch's progress."""
     if about is None:
         return ""
     parts = [about.station_id]
     parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
-    if about.planned and report is not None and report.batch == about.batch:
-        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=about.planned)
+    planned = about.planned if report is not None and report.batch == about.batch else None
+    if report is not None and planned:
+        parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)
     parts += [about.operator] if about.operator else []
+    parts += [progress(report, planned, now)] if report is not None and planned else []
     return " · ".join(parts)
+
+
+def progress(report: YieldReport, planned: int, now: datetime) -> str:
+    """How many planned units have a result, as a bar, and about when the last one will."""
+    done = report.units_with_result
+    filled = BAR * min(done, planned) // planned
+    bar = "█" * filled + "─" * (BAR - filled)
+    if (rate := _rate(report)) and done < planned:
+        end = now + timedelta(hours=(planned - done) / rate)
+        if end - now < timedelta(hours=DAY_H):
+            return f"{bar} " + tr("done about {time}").format(time=time_text(end, "%H:%M"))
+    return bar
+
+
+def _rate(report: YieldReport) -> float | None:
+    """Units passed in an hour, once so much time has passed that it means something."""
+    first, last = report.first_started_at, report.last_ended_at
+    if first is None or last is None or last - first < TELLS_A_RATE:
+        return None
+    return report.units_per_hour
 
 
 def _bundle(about: LineAbout | None) -> str:
@@ -55,15 +88,17 @@ def _bundle(about: LineAbout | None) -> str:
     return f"{about.bundle}{version}{recipe}"
 
 
-def figures(report: YieldReport | None) -> str:
-    """Units passed and failed, first-pass yield, units per hour."""
-    if report is None:
+def figures(report: YieldReport | None, about: LineAbout | None) -> str:
+    """Of the batch, or without one of what ran since the line's start: units passed and failed, first-pass yield, units
+    per hour. Nothing while the figures are still another batch's."""
+    if report is None or about is None or report.batch != about.batch:
         return ""
     first = "-" if report.first_pass_yield is None else f"{100 * report.first_pass_yield:.1f} %"
-    rate = "-" if report.units_per_hour is None else f"{report.units_per_hour:.0f}"
+    rate = "-" if (an_hour := _rate(report)) is None else f"{an_hour:.0f}"
     failed = report.units_failed
-    return tr("✓ {passed} passed  ✗ {failed} failed  first pass {first}  {rate}/h").format(
-        passed=report.units_passed, failed=failed, first=first, rate=rate
+    scope = tr("this batch") if about.batch else tr("since the start")
+    return tr("{scope}: ✓ {passed} passed  ✗ {failed} failed  first pass {first}  {rate}/h").format(
+        scope=scope, passed=report.units_passed, failed=failed, first=first, rate=rate
     )
 
 
@@ -79,17 +114,17 @@ class Banner(Plain):
 
     DEFAULT_CSS = """
     Banner { display: none; width: 1fr; height: auto; max-height: 4; padding: 0 1; text-style: bold; }
-    Banner.alarm { display: block; background: $error; color: $text; }
-    Banner.note { display: block; background: $warning; color: $text; }
+    Banner.alarm { display: block; background: $error; color: #ffffff; }
+    Banner.note { display: block; background: $warning; color: #000000; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[str, str] = ("", "")
 
-    def show(self, status: LineStatus) -> None:
+    def show(self, status: LineStatus, about: LineAbout | None) -> None:
         """Show how the line stands."""
-        shown = banner_of(status)
+        shown = banner_of(status, has_batch=about is None or about.batch is not None)
         if shown != self._shown:
             self._shown = shown
             self.set_class(shown[0] == "alarm", "alarm")
@@ -97,8 +132,8 @@ class Banner(Plain):
             self.say(shown[1])
 
 
-def banner_of(status: LineStatus) -> tuple[str, str]:
-    """The kind of banner ("alarm", "note" or "") and its text."""
+def banner_of(status: LineStatus, *, has_batch: bool = True) -> tuple[str, str]:
+    """The kind of banner ("alarm", "note" or "") and its text: what is, and the key or the command that goes on."""
     if status.code is not None:
         hint = tr(HINTS.get(status.code, ""))
         text = tr("THE LINE STOPPED: {why}. {hint}").format(why=translated(status.message), hint=hint)
@@ -113,6 +148,9 @@ def banner_of(status: LineStatus) -> tuple[str, str]:
         return "alarm", "‖ " + text.format(why=translated(status.paused_message))
     if status.plan_reached:
         return "note", "‖ " + tr("PLAN REACHED: new cameras are held and wait. Press b to go on, or to end the batch.")
+    if status.paused and not has_batch:
+        text = tr("PAUSED, and no batch is open. Press b to begin the next one, or p to go on without one.")
+        return "note", "‖ " + text
     if status.paused:
         return "note", "‖ " + tr("PAUSED: running cameras finish, new ones are held and wait. Press p to go on.")
     if status.verification_due:

@@ -25,6 +25,9 @@ from station.flash.dfu_session import DfuSession
 from station.problem import joined, sentence
 
 WRONG = "identity.wrong_partitions"
+MOST_NAMES = 32
+"""A table with more partitions is refused by their number alone."""
+LONGEST_NAME = 24
 
 
 @dataclass
@@ -52,8 +55,13 @@ def identify(session: DfuSession) -> Identified:
             WRONG,
             sentence("transfer size {found} found, {expected} expected", found=found, expected=board.transfer_bytes),
         )
-    names = [session.transport.string(index) for index in interface.alt_name_indices]
     expected = [partition.name for partition in board.partitions]
+    count = len(interface.alt_name_indices)
+    if count > MOST_NAMES:
+        # Any device may call itself a camera: to ask two hundred names of one that answers slowly takes minutes.
+        text = sentence("{found} partitions found, {expected} expected", found=count, expected=len(expected))
+        raise IdentityError(WRONG, text)
+    names = [_shortened(session.transport.string(index)) for index in interface.alt_name_indices]
     if names != expected:
         text = sentence(
             "partitions {found} found, {expected} expected", found=" ".join(names), expected=" ".join(expected)
@@ -63,6 +71,11 @@ def identify(session: DfuSession) -> Identified:
     answers = _sizes(session, found_all)
     _judge_sizes(board, names, answers, found_all)
     return found_all
+
+
+def _shortened(name: str) -> str:
+    """A name as far as a message has room for it; a device may show 126 characters of anything."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _interface(session: DfuSession) -> DfuInterface:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -72,6 +73,14 @@ def test_each_error_has_its_exit_code(
     command(raising(error))
     assert dispatch(["fake"]) == exit_code
     assert one_line(capsys) == f"{error.code}: no bundle is chosen. {error.hint}".rstrip()
+
+
+def test_too_many_open_files_are_no_mistake_of_the_program(
+    command: Callable[[Callable[[], object]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(raising(OSError(errno.EMFILE, "Too many open files")))
+    assert dispatch(["fake"]) == 1
+    assert one_line(capsys).startswith("station.no_descriptors: ")
 
 
 def test_a_message_can_neither_begin_a_line_nor_steer_the_terminal(
@@ -157,9 +166,12 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["bundel"], 'usage.unknown_command: there is no command "bundel". Did you mean: station bundle'),
         (["zzz"], 'usage.unknown_command: there is no command "zzz". station --help lists the commands.'),
         (["--foo"], "usage.unknown_command: there is no option --foo here. station --help lists the commands."),
-        (["db", "check", "--foo"], "usage.invalid: station db check: No such option: --foo. station db check --help"),
-        (["db"], "usage.invalid: station db: Missing command. station db --help"),
-        (["unit"], "usage.invalid: station unit: Missing argument 'SERIAL'. station unit --help"),
+        (
+            ["db", "check", "--foo"],
+            "usage.invalid: station db check: there is no option --foo here. station db check --help",
+        ),
+        (["db"], "usage.invalid: station db: a command is missing; --help lists them. station db --help"),
+        (["unit"], "usage.invalid: station unit: SERIAL is missing. station unit --help"),
         (["export", "--format", "xml"], "usage.format: "),
         (["report", "--since", "soon"], 'usage.time: "soon" is no time. Examples: '),
     ],

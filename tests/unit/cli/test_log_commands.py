@@ -116,7 +116,8 @@ def test_the_report_as_json(station: Station, runs: list[RunRecord]) -> None:
 def test_the_report_for_people_has_the_figures_and_their_definitions(station: Station, runs: list[RunRecord]) -> None:
     text = station("report").out
     assert "Final yield       50.0 %  (1 of 2)" in text
-    assert "first-pass yield: Units whose first counted run passed" in text
+    assert "first-pass yield: Units whose first counted run passed" not in text
+    assert "first-pass yield: Units whose first counted run passed" in station("report", "--explain").out
     assert OTHER_SERIAL in text
 
 
@@ -135,6 +136,39 @@ def test_the_story_of_one_unit(station: Station, runs: list[RunRecord], spelling
     assert text.startswith(f"unit {SERIAL}: 2 run(s)\n")
     assert "HP        640 of   640 blocks written" in text
     assert "attempt 1: FAIL dfu.err_write in write" in text
+
+
+@pytest.mark.parametrize("end", [SERIAL[-6:], SERIAL[-6:].lower(), SERIAL[-4:], SERIAL[-12:]])
+def test_the_end_of_a_serial_that_a_tile_shows_is_enough(station: Station, runs: list[RunRecord], end: str) -> None:
+    assert station("unit", end, "--json").json["serial"] == SERIAL
+    assert f"released {SERIAL} " in station("release", end, "--by", "Ada").err
+
+
+def test_the_end_of_an_application_serial_is_enough(station: Station, data_dir: Path, runs: list[RunRecord]) -> None:
+    recorder = Recorder(data_dir, lambda reply: None)
+    recorder.submit(RunFinished(a_run(minute=40, application_serial="0829c1400000ABCD")))
+    assert recorder.close(30)
+    assert station("unit", "00abcd", "--json").json["serial"] == SERIAL
+
+
+def test_an_end_that_several_serials_have_is_refused_with_them(
+    station: Station, data_dir: Path, runs: list[RunRecord]
+) -> None:
+    recorder = Recorder(data_dir, lambda reply: None)
+    other = f"BEEF{SERIAL[-6:]}"
+    recorder.submit(RunFinished(a_run(minute=40, serial=other)))
+    assert recorder.close(30)
+    told = station("unit", SERIAL[-6:])
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith(f"usage.several_units: 2 units' serials end in {SERIAL[-6:]}: {SERIAL}, {other}.")
+    assert station("unit", other, "--json").json["serial"] == other
+
+
+@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____", ""])
+def test_what_is_too_short_or_no_end_names_no_unit(station: Station, runs: list[RunRecord], end: str) -> None:
+    told = station("unit", end)
+    assert told.exit_code == 2
+    assert told.err.startswith("usage.unknown_unit: ")
 
 
 def test_a_unit_that_the_log_does_not_know(station: Station, runs: list[RunRecord]) -> None:
@@ -419,3 +453,46 @@ def test_a_configuration_that_is_wrong_is_named(station: Station, tmp_path: Path
     assert (told.exit_code, told.out) == (2, "")
     assert told.err.startswith(f"settings.invalid: {file}: run.verifi: unknown key")
     assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "time"),
+    [
+        (["unit", SERIAL], "2026-11-22 17:00:00"),
+        (["failed"], "2026-11-22 17:2"),
+        (["report"], "from 2026-11-22 17:00:00"),
+        (["report", "--format", "html"], "2026-11-22 17:00:00"),
+    ],
+)
+def test_people_read_the_stations_clock_and_its_name_once(
+    station: Station, runs: list[RunRecord], monkeypatch: pytest.MonkeyPatch, command: list[str], time: str
+) -> None:
+    monkeypatch.setenv("STATION_TIME_ZONE", "Asia/Tokyo")
+    text = station(*command).out
+    assert time in text
+    assert text.count("JST") == 1
+    assert "+00:00" not in text
+
+
+def test_a_zone_of_the_configuration_holds_beside_a_named_data_folder(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "station.toml").write_text('[station]\ntime_zone = "America/New_York"\n')
+    assert "2026-11-22 03:00:00" in station("unit", SERIAL, "--data-dir", data_dir).out
+    since = ["--since", "2026-11-22 03:05", "--data-dir", data_dir]
+    assert len(station("export", *since).out.splitlines()) == 2
+    report = station("report", "--format", "json", *since).json
+    assert report["since"] == "2026-11-22T08:05:00+00:00"
+    assert report["hours"][0]["hour_at"] == "2026-11-22T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("command", [["unit", SERIAL], ["failed"], ["report"], ["export"]])
+def test_a_zone_that_there_is_not_is_refused(
+    station: Station, runs: list[RunRecord], monkeypatch: pytest.MonkeyPatch, data_dir: Path, command: list[str]
+) -> None:
+    monkeypatch.setenv("STATION_TIME_ZONE", "europe/berlin")
+    told = station(*command, "--data-dir", data_dir)
+    assert (told.exit_code, told.out) == (2, "")
+    assert told.err.startswith("settings.invalid: environment variable STATION_TIME_ZONE: station.time_zone: found")
+    assert "did you mean Europe/Berlin" in told.err

@@ -7,6 +7,7 @@ import pytest
 
 from station.cli.time_arguments import parse_time
 from station.errors import UsageError
+from station.local_time import use_zone
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +18,7 @@ def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     yield
+    use_zone("")
     monkeypatch.undo()
     time.tzset()
 
@@ -71,3 +73,46 @@ def test_what_is_no_time(text: str) -> None:
         parse_time(text, now=now())
     assert caught.value.code == "usage.time"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("14:30", "2026-11-22T13:30+00:00"),
+        ("9:05", "2026-11-22T08:05+00:00"),
+        ("2026-11-22 14:30 UTC", "2026-11-22T14:30+00:00"),
+        ("2026-11-22t14:30z", "2026-11-22T14:30+00:00"),
+        ("2026-11-22 14:30 -05:00", "2026-11-22T19:30+00:00"),
+    ],
+)
+def test_a_time_of_today_and_an_offset_apart(text: str, expected: str) -> None:
+    assert parse_time(text, now=now()) == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+def test_the_hour_that_the_clock_shows_twice_is_selected_whole(zone: str) -> None:
+    use_zone(zone)
+    assert parse_time("2026-10-25 02:30", now=now()) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert parse_time("2026-10-25 02:30", now=now(), end_of_day=True) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+
+
+def test_hours_ago_are_hours_whatever_the_clock_did() -> None:
+    use_zone("Europe/Berlin")
+    after_the_change = datetime(2026, 10, 25, 2, tzinfo=UTC)
+    assert parse_time("3h", now=after_the_change) == after_the_change - timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "expected"),
+    [
+        ("America/New_York", "2026-11-25 14:00", "2026-11-25T19:00+00:00"),
+        ("America/New_York", "today", "2026-11-22T05:00+00:00"),
+        ("Asia/Tokyo", "today", "2026-11-22T15:00+00:00"),  # it is the 23rd there
+        ("Asia/Kolkata", "2026-11-25", "2026-11-24T18:30+00:00"),
+        ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00+00:00"),  # a day without a midnight
+        ("America/New_York", "2026-11-25T14:00+01:00", "2026-11-25T13:00+00:00"),
+    ],
+)
+def test_the_clock_is_the_stations_not_the_machines(zone: str, text: str, expected: str) -> None:
+    use_zone(zone)
+    assert parse_time(text, now=now()) == datetime.fromisoformat(expected)

@@ -29,6 +29,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "begin_batch": {"name": "L1", "operator": "ann", "planned": 40},
     "end_batch": {"name": "L1"},
     "go_on_with_batch": {"name": "L1"},
+    "move_camera": {"move": "unplug", "port_path": "1-1.1"},
 }
 """Every request that steers, with its fields."""
 
@@ -73,6 +74,9 @@ class Line:
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
 
+    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
+        self.asked.append(("move_camera", move, port_path))
+
 
 class Raw:
     """A socket, and a line for each line."""
@@ -108,7 +112,7 @@ def line() -> Line:
 def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
     about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
     with ExitStack() as opened:
-        opened.enter_context(LineService(tmp_path, about).serving(line))
+        opened.enter_context(LineService(tmp_path, about, line).serving(line))
 
         def connect() -> Raw:
             link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -186,6 +190,8 @@ def test_one_role_says_nothing_about_another_connection(connect: Connect, line: 
         ({"do": "rerun", "port_paths": "1-1.1"}, "request.invalid"),
         ({"do": "rerun", "port_paths": [7]}, "request.invalid"),
         ({"do": "restore_slot"}, "request.invalid"),
+        ({"do": "move_camera", "move": "throw", "port_path": "1-1.2"}, "request.invalid"),
+        ({"do": "move_camera", "move": "replug"}, "request.invalid"),
         ({"do": "stop", "abort": "no"}, "request.invalid"),
         ({"do": "end_batch", "name": None}, "request.invalid"),
         ({"do": "begin_batch", "name": "x" * (NAME_LIMIT + 1), "operator": None, "planned": None}, "request.invalid"),
@@ -209,3 +215,14 @@ def test_a_line_without_an_end_is_hung_up_on_and_others_are_heard(connect: Conne
         assert endless.link.recv(1) == b""
     assert other.send({"role": "steer"}) == {"role": "steer"}
     assert other.send({"do": "pause"}) == {"done": "pause"}
+
+
+def test_real_cameras_are_moved_by_hand(line: Line, tmp_path: Path) -> None:
+    about = LineAbout("bench-3", "b", "v1", "full", None, None, datetime(2026, 11, 22, tzinfo=UTC))
+    with LineService(tmp_path, about).serving(line), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(20)
+        link.connect(str(noted_socket(tmp_path)))
+        raw = Raw(link, link.makefile("rb"))
+        raw.send({"role": "steer"})
+        assert raw.code({"do": "move_camera", "move": "new"}) == "request.real_cameras"
+    assert line.asked == []

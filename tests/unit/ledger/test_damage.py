@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,24 @@ def test_a_log_that_is_taken_away_under_the_station_swallows_no_result(
     assert isinstance(replies.next(), RunNotCommitted)
 
 
+def test_a_file_system_without_shared_memory_has_no_wal_and_takes_results_all_the_same(
+    data_dir: Path, new_recorder: NewRecorder, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite answers "delete" to journal_mode = WAL there."""
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA journal_mode = DELETE").fetchall()
+    connect = sqlite3.connect
+
+    class NoSharedMemory(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute("SELECT 'delete'" if sql == "PRAGMA journal_mode = WAL" else sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=NoSharedMemory))
+    runs = record(new_recorder(), replies, 3)
+    assert not log_file(data_dir).with_name(f"{FILE_NAME}-wal").exists()
+    assert run_ids(data_dir) == {run.run_id for run in runs}
+
+
 def _write(data_dir: Path, rows: int) -> None:
     engine = open_writer(data_dir)
     with engine.begin() as connection:
@@ -193,10 +212,12 @@ def test_a_log_at_work_is_never_taken_for_another(data_dir: Path, tmp_path: Path
     the -wal makes the same of both."""
     acts = ["write", "much", "checkpoint", "restart", "read", *(["stranger"] if seed % 2 else [])]
     moments: list[bytes] = []
+    known = wal_link.Marks()
     with closing(_connection(data_dir)) as other, closing(_connection(data_dir)) as reader:
         for act in random.Random(seed).choices(acts, k=12):
             _do(act, data_dir, other, reader)
             assert wal_link.belongs(log_file(data_dir))
+            assert wal_link.belongs(log_file(data_dir), known)
             killed = as_after_a_kill(data_dir, tmp_path / "killed")
             assert damage.found_in(log_file(killed), None) == ""
             if not seed % 2:  # another program's changes are not marked

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ from sqlalchemy.pool import Pool
 from station.errors import LedgerError
 from station.ledger.database import FILE_NAME
 from station.ledger.integrity import check
-from station.ledger.journal import FOLDER, journal_files
+from station.ledger.journal import FOLDER, RESERVE, RESERVE_BYTES, journal_files
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, Recovery
 from station.model.batches import Batch
@@ -299,6 +301,32 @@ def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
     assert [run.run_id for run in found] == [run.run_id for run in runs]
     assert {run.code for run in found} == {"ledger.write_failed"}
     assert [run.attempts for run in found] == [run.attempts for run in runs]
+
+
+def test_on_a_full_disk_the_reserve_makes_room_for_results(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full for log and journal alike, to the last block of what was reserved beforehand."""
+    recorder, reserve, write = new_recorder(write_limit_s=0.1), data_dir / RESERVE, os.write
+    recorder.close_interrupted()
+    assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES, "a file with holes reserves nothing"
+
+    def no_room(descriptor: int, data: bytes) -> int:
+        if reserve.exists() and FOLDER in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data)
+
+    run = a_run()
+    with monkeypatch.context() as patch, locked(data_dir):
+        patch.setattr(os, "write", no_room)
+        recorder.submit(RunFinished(run))
+        reply = replies.next()
+    assert isinstance(reply, RunNotCommitted)
+    assert "is kept in" in reply.reason
+    assert not reserve.exists()
+    assert recorder.close_interrupted().journaled_runs == 1
+    assert [found.run_id for found in reader.runs()] == [run.run_id]
+    assert reserve.exists(), "and for the next time"
 
 
 def test_an_opening_that_failed_is_told_and_may_come_with_its_end(

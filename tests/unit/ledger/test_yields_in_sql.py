@@ -48,10 +48,10 @@ TOUCHING = [Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.ABORTED]
 def any_image(draw: st.DrawFn) -> ImageRecord:
     image = an_image(
         draw(st.sampled_from(["HP", "ROMFS0"])),
-        written=draw(st.sampled_from([0, 1, 640])),
+        written=draw(st.sampled_from([0, 1, 3, 63, 64, 159, 160, 640])),
         seconds=draw(st.floats(0, 9)),
     )
-    return replace(image, blocks_total=draw(st.sampled_from([0, 1, 640])))
+    return replace(image, blocks_total=draw(st.sampled_from([0, 1, 12, 255, 640])))
 
 
 @st.composite
@@ -232,10 +232,11 @@ def test_a_late_attempt_is_summed_too(data_dir: Path, reader: Reader, recorder: 
     assert rounded(report) == rounded(summarize(reader.runs()))
 
 
-@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003", "0004", "0005"])
 def test_an_older_log_is_summed_up_when_it_is_upgraded(data_dir: Path, older: str) -> None:
     runs = [a_run(Outcome.FAIL, minute=minute, serial=str(minute)) for minute in (0, 30, 61)]
     runs += [a_run(minute=62, attempts=(an_attempt(1, Outcome.FAIL), an_attempt(2))), a_run(minute=63), a_run(None, 64)]
+    runs += [a_run(minute=65, attempts=(an_attempt(images=(an_image("HP", written=3),)),))]
     runs = [replace(run, attempts=tuple(replace(each, measurements=()) for each in run.attempts)) for run in runs]
     put(data_dir, tuple(runs))
     kept = sums_in(data_dir)

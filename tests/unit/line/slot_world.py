@@ -359,7 +359,20 @@ ends = st.builds(
 )
 stray_runs = st.builds(
     lambda run_id, outcome: RunRecord(
-        run_id, "s1", SERIALS[0], True, "A1", "1-1", None, None, "full", "b", "b1", None, START, outcome=outcome
+        run_id=run_id,
+        station_id="s1",
+        serial=SERIALS[0],
+        identified=True,
+        slot="A1",
+        port_path="1-1",
+        batch=None,
+        operator=None,
+        recipe="full",
+        bundle="b",
+        bundle_sha256="b1",
+        bootloader=None,
+        started_at=START,
+        outcome=outcome,
     ),
     st.sampled_from(["r1", "r2", "stray"]),
     st.just(Outcome.PASS),

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from station.line.dispatcher import Dispatcher, Listeners
+from station.line.dispatcher import Dispatcher
+from station.line.listeners import Listeners
 from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch

@@ -14,7 +14,19 @@ from station.line.stop_policy import (
 from station.model.runs import Outcome, RunRecord
 
 RUN = RunRecord(
-    "r", "s1", "S", True, "A1", "1-1", None, None, "full", "b", "b1", None, datetime(2026, 1, 1, tzinfo=UTC)
+    run_id="r",
+    station_id="s1",
+    serial="S",
+    identified=True,
+    slot="A1",
+    port_path="1-1",
+    batch=None,
+    operator=None,
+    recipe="full",
+    bundle="b",
+    bundle_sha256="b1",
+    bootloader=None,
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 
 

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from station.errors import HINTS, UsageError
+from station.local_time import use_zone
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome
 from station.model.units import FailedUnit
@@ -32,20 +34,24 @@ def report() -> YieldReport:
     return summarize(runs, batch="2026-47", since=START)
 
 
-def test_the_text_has_figures_with_their_counts_and_definitions(report: YieldReport) -> None:
+def test_the_text_has_figures_with_their_counts_and_on_demand_definitions(report: YieldReport) -> None:
     text = render_report(report, "text")
     lines = text.splitlines()
     assert "First-pass yield  50.0 %  (1 of 2)  95 %: 9.5 to 90.5 %" in lines
     assert "Final yield       50.0 %  (1 of 2)  95 %: 9.5 to 90.5 %" in lines
     assert "Runs              PASS 1  FAIL 1  ERROR 1  ABORTED 0  SKIPPED 0  open 0" in lines
-    assert any(line.split()[:5] == ["usb.io", "FAIL", "1", "1", "50.0"] and HINTS["usb.io"] in line for line in lines)
+    assert any(line.split()[:5] == ["usb.io", "FAIL", "1", "1", "100.0"] and HINTS["usb.io"] in line for line in lines)
     assert any(line.split()[:3] == ["B2", "2", "0.0"] for line in lines)
     assert "Open units (2)" in lines
     (bad,) = (line for line in lines if line.startswith("  BAD "))
     assert bad.split()[:4] == ["BAD", "usb.io", "B2", "1"]
     assert bad.endswith(HINTS["usb.io"])
     assert any(line.startswith("  (no serial)  worker.died") for line in lines)
-    assert all(meaning in text for meaning in DEFINITIONS.values())
+    assert "cumulative share" in text
+    assert not any(meaning in text for meaning in DEFINITIONS.values())
+    assert lines[-1] == "What each figure means: station report --explain"
+    explained = render_report(report, "text", explain=True)
+    assert all(meaning in explained for meaning in DEFINITIONS.values())
 
 
 def test_what_was_planned_stands_beside_what_was_started(report: YieldReport) -> None:
@@ -174,9 +180,39 @@ def test_a_serial_cannot_steer_the_terminal() -> None:
 def test_the_list_to_rerun_says_what_to_do() -> None:
     unit = FailedUnit("BAD", True, None, "usb.io", "", "B2", "1-1", START, 3, "b", "full", "id")
     text = failed_text([unit])
-    assert text.splitlines()[0].split() == [
-        "BAD", "usb.io", "failed", "slot", "B2", "2026-11-22", "08:00:00+00:00", "runs", "3", "batch", "-"
+    assert text.splitlines()[0] == "Units to run again: 1; times are UTC"
+    assert text.splitlines()[1].split() == [
+        "BAD", "usb.io", "failed", "slot", "B2", "2026-11-22", "08:00:00", "runs", "3", "batch", "-"
     ]  # fmt: skip
     assert HINTS["usb.io"] in text
     assert "1 to re-run" in text
     assert failed_text([]).startswith("Every unit is done")
+
+
+@pytest.mark.parametrize("report_format", ["text", "html"])
+def test_errors_of_the_station_stand_apart_from_the_failures_of_cameras(
+    report: YieldReport, report_format: str
+) -> None:
+    text = render_report(report, report_format)
+    of_cameras, title, of_the_station = text.partition("Errors of the station")
+    assert title
+    assert "worker.died" in of_the_station.partition("Open units")[0]
+    assert "worker.died" not in of_cameras.rpartition("Failures")[2]
+    assert "cumulative share" not in of_the_station.partition("Open units")[0]
+    assert "Errors of the station" not in render_report(summarize([a_run(Outcome.FAIL)]), report_format)
+
+
+def test_the_hours_of_a_change_of_the_clocks_are_told_apart() -> None:
+    change = datetime(2026, 10, 25, 1, tzinfo=UTC)
+    runs = [a_run(serial=str(hour)) for hour in range(4)]
+    runs = [replace(run, started_at=change + timedelta(hours=hour - 2)) for hour, run in enumerate(runs)]
+    report = summarize([replace(run, finished_at=run.started_at + timedelta(minutes=1)) for run in runs])
+    use_zone("Europe/Berlin")
+    try:
+        text, page = render_report(report, "text"), render_report(report, "html")
+    finally:
+        use_zone("")
+    hours = ["2026-10-25 01:00", "2026-10-25 02:00 CEST", "2026-10-25 02:00 CET", "2026-10-25 03:00"]
+    assert [line.rsplit(maxsplit=2)[0].strip() for line in text.splitlines() if line.endswith("  1       0")] == hours
+    assert text.splitlines()[0].endswith("  times are CEST, CET")
+    assert all(f"<td>{hour}</td>" in page for hour in hours)

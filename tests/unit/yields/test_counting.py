@@ -218,3 +218,41 @@ def test_hours_count_what_passed_and_failed_of_the_runs_that_began_in_them() -> 
     eight = START.replace(minute=0, second=0, microsecond=0)
     hours = [(hour.hour_at, hour.passed, hour.failed) for hour in summarize([*runs, *others]).hours]
     assert hours == [(eight, 2, 1), (eight + timedelta(hours=2), 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("written", "total", "tells"), [(3, 640, 0), (63, 640, 0), (64, 640, 1), (3, 12, 1), (2, 12, 0)]
+)
+def test_a_write_rate_comes_from_images_of_which_enough_was_written(written: int, total: int, tells: int) -> None:
+    """Three blocks in two seconds beside a whole image in ten: the slot is as fast as the whole one says."""
+    whole = replace(an_image("HP", written=640, seconds=10.0), size_bytes=10 << 20, blocks_total=640)
+    part = replace(an_image("HP", written=written, seconds=2.0), size_bytes=10 << 20, blocks_total=total)
+    runs = [a_run(attempts=(an_attempt(images=(whole,)),)), a_run(minute=5, attempts=(an_attempt(images=(part,)),))]
+    report = summarize(runs)
+    expected = (10 + tells * 10 * written / total) / (10 + tells * 2)
+    assert report.slots[0].mib_per_s == pytest.approx(expected)
+    assert report.images[0].mib_per_s == pytest.approx(expected)
+    assert report.images[0].count == 2
+
+
+def test_a_slot_where_too_little_was_written_has_no_rate() -> None:
+    part = an_image("HP", written=3, seconds=2.0)
+    report = summarize([a_run(attempts=(an_attempt(images=(part,)),))])
+    assert (report.slots[0].mib_per_s, report.images[0].mib_per_s) == (None, None)
+    assert report.images[0].mean_s is not None
+
+
+def test_errors_of_the_station_take_no_share_of_the_cameras_failures() -> None:
+    runs = runs_of(FAIL, FAIL, FAIL, code="usb.io") + runs_of(FAIL, minute=20, code="boot.timeout")
+    runs += runs_of(*[ERROR] * 6, minute=30, code="station.interrupted")
+    assert [(row.code, row.count, row.cumulative) for row in summarize(runs).failures] == [
+        ("usb.io", 3, 0.75),
+        ("boot.timeout", 1, 1.0),
+        ("station.interrupted", 6, 1.0),
+    ]
+
+
+def test_slots_stand_in_the_order_in_which_people_count() -> None:
+    names = ["1-1.10", "1-1.2", "A10", "A2", "1-1.1", "b1", "1-2"]
+    runs = [a_run(serial=name, slot=name, minute=number) for number, name in enumerate(names)]
+    assert [slot.slot for slot in summarize(runs).slots] == ["A2", "A10", "b1", "1-1.1", "1-1.2", "1-1.10", "1-2"]

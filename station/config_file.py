@@ -1,4 +1,7 @@
-"""The configuration file: where it is looked for, and its text as tables."""
+"""The configuration file: where it is looked for, and its text as tables. What it may say is `station.settings`'s.
+
+Apart from there, because a command that needs one key is not to load what checks them all.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from station.errors import SettingsError
-from station.settings.invalid_setting import invalid
-from station.settings.schema import APPLICATION
+
+APPLICATION = "openmv-ae3-station"
+"""The folder name of this program under the XDG base folders and /etc."""
 
 _LIMIT_BYTES = 1 << 20
 
@@ -59,6 +63,6 @@ def _parsed(file: Path, raw: bytes) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise invalid(f"{file}: line {line}: not UTF-8 text") from None
+        raise SettingsError("settings.invalid", f"{file}: line {line}: not UTF-8 text") from None
     except (ValueError, RecursionError) as error:  # tomllib lets both through besides its own error
-        raise invalid(f"{file}: not TOML: {error}") from None
+        raise SettingsError("settings.invalid", f"{file}: not TOML: {error}") from None

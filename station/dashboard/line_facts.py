@@ -1,0 +1,43 @@
+"""Facts that the line posts, taken into the state; what a person hears or reads of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from station.control.wire import LineAbout
+from station.dashboard.log_figures import Figures
+from station.dashboard.rerun_requests import words_of
+from station.dashboard.state import State, event_of_notice, event_of_run
+from station.terminal_text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """Takes facts in by their names. `ring` rings for an outcome, `refuse` shows a refusal, `say` an answer."""
+
+    state: State
+    figures: Figures
+    ring: Callable[[str], None]
+    refuse: Callable[[str], None]
+    say: Callable[[str], None]
+    changed: Callable[[], None]
+
+    def take(self, name: str, fact: Mapping[str, Any], about: LineAbout | None) -> None:
+        """A fact, and what the line works on by now."""
+        if name == "about":
+            self.state.about, self.figures.stale = about, True
+            self.figures.read(at_once=True)
+            self.figures.learn()
+        elif name == "run":
+            self.state.events.append(event_of_run(fact))
+            self.figures.stale = True
+            self.ring(fact["outcome"])
+        elif name == "notice":
+            self.state.events.append(event_of_notice(fact, self.state.now()))
+        elif name == "refused":
+            self.refuse(printable(str(fact["text"])))
+        elif name == "ways" and (words := words_of(fact)):
+            self.say(words)
+        self.changed()
