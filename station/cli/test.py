@@ -21,7 +21,7 @@ app = new_app(
 )
 
 
-@app.command()
+@app.command(epilog="Example: station test --all --json")
 def functional_test(
     serial: Annotated[
         str | None,
@@ -35,15 +35,12 @@ def functional_test(
     ] = None,
     batch: BatchChoice = None,
     operator: OperatorChoice = None,
-    as_json: JsonOption = False,
     sim: SimOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> int:
-    """Test the cameras that run their application. What is tested, and decides, stands in [test].
-
-    Example: station test --all --json
-    """
+    """Test the cameras that run their application. What is tested, and decides, stands in [test]."""
     asked: dict[str, Any] = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator}
     settings = settings_for(
         config, data_dir, virtual=bool(sim), **{key: value for key, value in asked.items() if value is not None}

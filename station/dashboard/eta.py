@@ -63,7 +63,9 @@ class Pace:
         done_s, whole_s = self._done(progress, images)
         if progress.phase not in ("write", "verify"):
             return whole_s - max(elapsed_s, done_s) if done_s else whole_s
-        own = elapsed_s / done_s if progress.attempt == 1 and done_s > TELLS_FROM * whole_s else 1.0
+        # A run that has taken longer than a whole one is another kind of camera, however little of it is done.
+        tells = done_s > TELLS_FROM * whole_s or elapsed_s > whole_s
+        own = elapsed_s / done_s if progress.attempt == 1 and done_s and tells else 1.0
         return (whole_s - done_s) * own
 
     def _done(self, progress: Progress, images: Images) -> tuple[float, float]:

@@ -236,8 +236,9 @@ class Dispatcher:
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 
     def _report(self, run: RunRecord) -> None:
-        self._listeners.on_run(run)
+        # Counted first: who hears of the run and looks at the line then finds it counted.
         self.batching.count(run)
+        self._listeners.on_run(run)
         for consequence in self.stopping.count(run):
             if isinstance(consequence, TakeSlotOut):
                 self._feed(consequence.port_path, TakenOut(consequence.message))

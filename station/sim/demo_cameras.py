@@ -56,5 +56,12 @@ def next_demo_spec(index: int, port_path: str) -> CameraSpec:
 
 def _blank(index: int, port_path: str, *, scale: float = 1.0, plugged: bool = True) -> CameraSpec:
     return CameraSpec(
-        serial=demo_serial(index), port_path=port_path, profile="mram", scale=scale, boot_s=1.0, plugged=plugged
+        serial=demo_serial(index),
+        port_path=port_path,
+        profile="mram",
+        scale=scale,
+        boot_s=1.0,
+        plugged=plugged,
+        # They wait in their bootloader as long as it takes: on a busy laptop nobody is to learn what a lost hold is.
+        forced=True,
     )

@@ -132,6 +132,9 @@ def test_a_slow_run_corrects_its_estimate_by_its_own_rate() -> None:
     in_time = pace().remaining_s(usual, IMAGES, done * whole) or 0.0
     slow = pace().remaining_s(usual, IMAGES, 2 * done * whole) or 0.0
     assert slow == pytest.approx(2 * in_time)
+    hardly_begun = running(1, "write", "HP", 0.01, 0.0).progress
+    assert hardly_begun is not None
+    assert (pace().remaining_s(hardly_begun, IMAGES, 2 * whole) or 0.0) > 10 * whole, "a slow camera from the start"
 
 
 # --- what keys and banners say --------------------------------------------------------------------------------------

@@ -114,7 +114,9 @@ def test_what_is_wrong_is_an_error_and_changes_nothing(served: Served, command: 
     assert served.control.ask("state", port_path="1-1.1")["connections"] == 1
 
 
-@pytest.mark.parametrize(("line", "found"), [("plug!", "Expecting"), ("[1]", "a JSON object"), ("", "Expecting")])
+@pytest.mark.parametrize(
+    ("line", "found"), [("plug!", "it is not JSON"), ("[1]", "a JSON object"), ("", "it is not JSON")]
+)
 def test_a_line_that_is_no_json_object_is_an_error(served: Served, line: str, found: str) -> None:
     served.control._link.send_typed(line)
     assert found in served.control.read()["error"]
