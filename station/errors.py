@@ -292,6 +292,7 @@ HINTS: dict[str, str] = {
     "usage.format": "Choose one of the formats that --help lists.",
     "usage.unknown_recipe": "Name one of the recipes listed, or add it to [recipes] in the configuration.",
     "station.attachable": "Look at it with station dashboard, or stop it there first.",
+    "line.not_verified": "Run station verify-slots with the reference camera, in each slot that is named.",
     "line.gone": "Press q, start the line again (station run), and plug the cameras in again that were running.",
     "line.no_answer": "Read the file that is named, or start it with --headless to see what it says.",
     "usage.no_line": "Start one with station run, or name its data folder with --data-dir.",

@@ -42,6 +42,9 @@ COMMANDS: dict[str, Command] = {
     "flash": Command("station.cli.flash", "flash what is plugged in now, once, and exit"),
     "test": Command("station.cli.test", "test the cameras that run their application; write nothing"),
     "qualify": Command("station.cli.qualify", "measure the bench with known-good cameras"),
+    "verify-slots": Command(
+        "station.cli.verify_slots", "show at the start of a shift that each slot tells good from bad"
+    ),
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
@@ -55,7 +58,7 @@ COMMANDS: dict[str, Command] = {
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
 
-LINE_COMMANDS = frozenset({"run", "flash", "demo", "qualify"})
+LINE_COMMANDS = frozenset({"run", "flash", "demo", "qualify", "verify-slots"})
 """The commands that have worker processes."""
 
 OVERVIEW = """\

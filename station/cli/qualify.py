@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -64,24 +64,22 @@ def qualify(
     """
     if output is not None and output.suffix not in (".html", ".htm", ".json"):
         raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
-    given: dict[str, Any] = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
-    settings = settings_for(
-        config, data_dir, virtual=bool(sim), **{key: value for key, value in given.items() if value is not None}
-    )
-    from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
+    given = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
     from station.clock import now
+    from station.settings import usual_data_dir
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle
+    from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.log import data_folder
     from station.wiring.qualifying import Rounds, qualifying_setup, report_of
 
-    store = BundleStore(settings.data_dir, BOARD)
+    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
     with data_folder(settings.data_dir), bench_for(None, sim) as bench:
         setup = qualifying_setup(settings, store, chosen_bundle(store, settings.run.bundle), slot)
         rounds = Rounds(cycles, slot, _say_run, say)
         started_at = now()
-        interrupted = _run(settings, bench, setup, rounds)
+        interrupted = run_rounds(settings, bench, setup, rounds)
         if not any(each.runs for each in rounds.cycles):
             raise UsageError("usage.no_camera", "no camera was run")
         report = report_of(settings, setup, bench, cycles, rounds.cycles, started_at)
@@ -99,7 +97,7 @@ def _exit_code(report: BenchReport, *, interrupted: bool) -> int:
     return EXIT_PASSED if report.qualified else EXIT_NOT_PASSED
 
 
-def _run(settings: Settings, bench: Bench, setup: LineSetup, rounds: Rounds) -> bool:
+def run_rounds(settings: Settings, bench: Bench, setup: LineSetup, rounds: Rounds) -> bool:
     """The line until every slot is through; True where somebody interrupted it. Its own reason to stop is raised."""
     from station.cli.line_command import interruptions, say_ready
     from station.cli.progress import progress_bars

@@ -10,6 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
+from station.model.runs import Purpose
 
 app = new_app("The line: flash every camera that is plugged into a slot, until it is stopped.")
 
@@ -85,8 +86,11 @@ def run(
     from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
+    from station.wiring.verifying import refuse_unverified
     from station.wiring.virtual_log import claim
 
+    if simulate is None:
+        refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:
         from station.cli.line_and_dashboard import run_attached
 

@@ -54,6 +54,8 @@ class LineStatus:
     paused_code: str | None = None
     """The failure that paused the line because so many cameras in a row had it; None where somebody paused it."""
     paused_message: str = ""
+    verification_due: str = ""
+    """The slots that are to be verified again, "" where there are none or nobody wants it."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""

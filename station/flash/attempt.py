@@ -130,9 +130,11 @@ class Attempt:
     def _write(self, name: str, content: mmap.mmap) -> None:
         plan = next(image for image in self.plan.images if image.partition == name)
         partition = self.board.partition(name)
-        if self._is_initialized_with(name) and self.plan.options.mram == "always":
+        if self._is_initialized_with(name) and self.plan.options.mram == "always" and not self.plan.read_only:
             self._initialize_mram()
         job = self._begin(plan, partition, content)
+        if self.plan.read_only:
+            return
         try:
             self._write_image(job, only_changed=self.plan.options.write == "changed")
         except DfuError as error:
@@ -205,7 +207,7 @@ class Attempt:
         if not self.plan.options.verify:
             return
         for job in self.jobs:
-            job.verify(self._enter("verify", job))
+            job.verify(self._enter("verify", job), repair=not self.plan.read_only)
             wrapping = self.board.wrapping
             if wrapping is not None and job.partition.name == wrapping.image:
                 refuse_wrapped(self.session, wrapping, job.content, self.notes)

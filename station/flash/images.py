@@ -91,18 +91,18 @@ class ImageJob:
         self.written.add(0)
         return False
 
-    def verify(self, tick: Tick) -> None:
+    def verify(self, tick: Tick, *, repair: bool = True) -> None:
         """Read the whole image back, compare every byte and keep the digest of what was read.
 
-        Blocks that the writing presumed right and that are not are written now; then everything is read once more.
-        VerifyError where a block that was written reads back wrong.
+        Blocks that the writing presumed right and that are not are written now, where it is to `repair`; then all is
+        read once more. VerifyError where a block that was written reads back wrong.
         """
         started_s = monotonic_s()
         try:
             self._session.select(self.partition)
             wrong = self._read_back(tick)
             unwritten = [block for block in wrong if block not in self.written]
-            if unwritten and len(unwritten) == len(wrong):
+            if repair and unwritten and len(unwritten) == len(wrong):
                 self._write_blocks(unwritten, tick)
                 self._session.select(self.partition)
                 wrong = self._read_back(tick)

@@ -101,7 +101,7 @@ class Dispatcher:
         self._bell = Bell()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
-        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
@@ -222,13 +222,14 @@ class Dispatcher:
             run.run_id,
             run.serial,
             setup.recipe,
-            setup.images,
+            setup.expectation(path) if setup.expectation else setup.images,
             setup.options,
             check_first=effect.check,
             hold_notes=run.notes,
             tests=setup.tests,
             label=setup.label,
             files_image=setup.files_image,
+            read_only=setup.read_only,
             qualifies=setup.qualifies,
             hold_s=effect.hold_s,
         )

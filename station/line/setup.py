@@ -63,6 +63,12 @@ class LineSetup:
     """The image whose files the application shows after a run, None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What every record of this line is to say."""
+    read_only: bool = False
+    """Nothing is written: the images are what the cameras must hold."""
+    expectation: Callable[[str], tuple[ImagePlan, ...]] | None = None
+    """The images of the next run at a port path, where they are not the same for all."""
+    due: Callable[[], tuple[str, ...]] = tuple
+    """The slots that are to be verified again, as a screen shows them."""
     qualifies: bool = False
     """The runs measure the bench, too."""
     purpose: Purpose = Purpose.PRODUCTION

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from station.control.wire import LineStatus
 from station.errors import StationError
 from station.line.open_batch import Batching
@@ -13,8 +15,11 @@ from station.model.batches import Batch
 class StartGate:
     """For the dispatcher's thread; `status` is for others, too."""
 
-    def __init__(self, batching: Batching, stopping: Stopping, *, attended: bool) -> None:
-        """`attended`: somebody looks at a screen and can end a pause."""
+    def __init__(
+        self, batching: Batching, stopping: Stopping, *, attended: bool, due: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
+        """`attended`: somebody looks at a screen and can end a pause. `due`: the slots to verify again."""
+        self._due = due
         self._batching = batching
         self._stopping = stopping
         self._attended = attended
@@ -59,4 +64,5 @@ class StartGate:
             plan_reached=self._batching.asks,
             paused_code=paused.code if paused else None,
             paused_message=paused.message if paused else "",
+            verification_due=", ".join(self._due()),
         )

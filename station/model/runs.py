@@ -83,6 +83,8 @@ class RunPlan:
     """What the application calls itself after this run, "" where nobody knows."""
     files_image: ImagePlan | None = None
     """The image whose files the application shows after this run, None where nobody knows."""
+    read_only: bool = False
+    """The images are only read back and compared: nothing is written."""
     qualifies: bool = False
     """Measure the bench too (`station.model.bench_facts`)."""
     hold_s: float | None = None

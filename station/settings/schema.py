@@ -280,6 +280,13 @@ class LineSection(_Section):
     )
 
 
+class VerificationSection(_Section):
+    """`[verification]`: how long a slot that was verified stays so, and whether production needs it."""
+
+    valid_h: float = Field(default=12.0, gt=0, le=744, description="hours, more than 0 and at most 744")
+    require_verification: bool = Field(default=False, description="true or false")
+
+
 class WebSection(_Section):
     """`[web]`: where `station web` serves the dashboard, and whether browsers may steer the line."""
 
@@ -308,6 +315,7 @@ class Settings(BaseModel):
     run: RunSection = Field(default_factory=RunSection, description="a table")
     test: FunctionalTestSection = Field(default_factory=FunctionalTestSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
+    verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(

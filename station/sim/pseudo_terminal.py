@@ -34,7 +34,8 @@ class PseudoTerminal:
         self._on_change = on_change
         self._master, self._slave = os.openpty()
         self._wake_out, self._wake_in = os.pipe()
-        self._closing = False
+        self._wake_lock = threading.Lock()
+        self._closing = self._ended = False
         self._waiting = b""
         tty.setraw(self._slave)
         self._set_first_rate()
@@ -53,8 +54,10 @@ class PseudoTerminal:
         self._wake(b"c")
 
     def _wake(self, reason: bytes) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._wake_in, reason)
+        # Once it is closed its number may be another file's: a byte written there would break a camera's USB/IP stream.
+        with self._wake_lock, contextlib.suppress(OSError):
+            if not self._ended:
+                os.write(self._wake_in, reason)
 
     def _set_first_rate(self) -> None:
         settings = termios.tcgetattr(self._slave)
@@ -69,8 +72,10 @@ class PseudoTerminal:
                 if self._wake_out in ready:
                     os.read(self._wake_out, _READ_BYTES)
                 self._exchange(os.read(self._master, _READ_BYTES) if self._master in ready else b"")
-        for file in (self._master, self._slave, self._wake_out, self._wake_in):
-            os.close(file)
+        with self._wake_lock:
+            self._ended = True
+            for file in (self._master, self._slave, self._wake_out, self._wake_in):
+                os.close(file)
 
     def _exchange(self, data: bytes) -> None:
         camera = self._camera

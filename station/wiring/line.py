@@ -147,6 +147,10 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
+    if settings.verification.require_verification:
+        from station.wiring.verifying import verified
+
+        setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
     service = LineService(settings.station.data_dir, about, bench.hands)
 

@@ -43,7 +43,7 @@ RECIPE = "qualify"
 LOOK_S = 0.25
 ASK_AGAIN_S = 3.0
 FIRST_S = 60.0
-"""How long the first camera may take to be plugged in."""
+"""How long the next camera may take to be plugged in, where one is waited for."""
 GONE_S = 60.0
 """How long a camera that is off the bus, or shows nothing that could be run, may take to come back."""
 FAILURES = 5
@@ -145,7 +145,10 @@ class Rounds:
         wanted: Collection[str] | None,
         on_run: Callable[[RunRecord], None],
         say: Callable[[str], None],
+        wait_s: float = FIRST_S,
     ) -> None:
+        """`count` runs a slot; `wanted` slots by name, None for those with a camera. `wait_s` is for the next one."""
+        self._wait_s = wait_s
         self._count = count
         self._wanted = wanted
         self._on_run = on_run
@@ -204,7 +207,7 @@ class Rounds:
             with self._lock:
                 rounds = list(self._rounds.values())
                 missing = set(self._wanted or ()) - {one.slot for one in rounds}
-            late = monotonic_s() - started_s > FIRST_S
+            late = monotonic_s() - max([started_s, *(one.since_s for one in rounds)]) > self._wait_s
             if (late or (rounds and not missing)) and all(one.over for one in rounds):
                 line.stop()
                 return

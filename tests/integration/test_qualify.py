@@ -50,10 +50,10 @@ def test_the_report_names_the_bad_cable_and_the_beliefs_that_differ(make_bench: 
     odd = ApplicationSpec(sensor_id=0x2642)
     bench = make_bench(
         [
-            camera(1),
-            camera(2, profile="mram", scale=0.3, faults=cable),
-            camera(3, application_serial="reversed", application=odd, boot_s=6.0),
-            camera(4),
+            camera(1, profile="mram", scale=0.4),
+            camera(2, profile="mram", scale=4.0, faults=cable),
+            camera(3, profile="mram", scale=0.4, application_serial="reversed", application=odd, boot_s=6.0),
+            camera(4, profile="mram", scale=0.4),
         ]
     )
     page, config = tmp_path / "bench.html", tmp_path / "station.toml"
@@ -71,7 +71,8 @@ def test_the_report_names_the_bad_cable_and_the_beliefs_that_differ(make_bench: 
     assert "usb.disconnected" in {failure["code"] for failure in bad["failures"]}
     assert any(text.startswith("1-1.2") and "came back 2 times" in text for text in report["complaints"])
     assert any(text.startswith("1-1.2 writes") for text in report["complaints"]), report["complaints"]
-    assert not any(text.startswith(("1-1.1", "1-1.4")) for text in report["complaints"])
+    blamed = [text for text in report["complaints"] if text.startswith(("1-1.1", "1-1.4"))]
+    assert blamed == [], "on a busy machine, too, the slow slot is slower than the others by far"
 
     differing = {belief["key"]: belief for belief in report["beliefs"] if belief["verdict"] == "differs"}
     assert set(differing) == {"application_serial", "sensor", "boot_time"}

@@ -153,4 +153,7 @@ def banner_of(status: LineStatus, *, has_batch: bool = True) -> tuple[str, str]:
         return "note", "‖ " + text
     if status.paused:
         return "note", "‖ " + tr("PAUSED: running cameras finish, new ones are held and wait. Press p to go on.")
+    if status.verification_due:
+        text = tr("TO BE VERIFIED: {slots}. Run station verify-slots with the reference camera.")
+        return "note", text.format(slots=status.verification_due)
     return "", ""
