@@ -145,16 +145,20 @@ def complaints(slots: Sequence[SlotFigures]) -> list[str]:
     return said
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _own_complaints(slot: SlotFigures) -> list[str]:
     said = []
     if slot.gave_up:
         said.append(f"{slot.slot} gave up after {slot.runs} runs: {slot.gave_up}")
     if slot.returns:
-        said.append(f"{slot.slot}: the camera left the bus and came back {slot.returns} times: its cable or its hub")
+        said.append(f"{slot.slot}: the camera left the bus and came back {_times(slot.returns)}: its cable or its hub")
     if slot.losses:
-        said.append(f"{slot.slot}: the camera was lost {slot.losses} times: its cable or its hub")
+        said.append(f"{slot.slot}: the camera was lost {_times(slot.losses)}: its cable or its hub")
     if slot.not_entered:
-        said.append(f"{slot.slot}: the camera did not come into its bootloader {slot.not_entered} times")
+        said.append(f"{slot.slot}: the camera did not come into its bootloader {_times(slot.not_entered)}")
     if rest := [f"{code} ({count})" for code, count in slot.failures if code not in (*RETURN_CODES, *LOSS_CODES)]:
         link = all(code.startswith(LINK_CODES) for code in rest)
         advice = (

@@ -153,9 +153,9 @@ def test_returns_losses_and_a_slow_slot_are_named() -> None:
     assert figures.write_mib_per_s.median == pytest.approx(2 * 640 * 4096 / (1 << 20) / 8.0)
     text = "\n".join(report.complaints)
     for said in (
-        "came back 1 times",
-        "lost 1 times",
-        "did not come into its bootloader 1 times",
+        "came back once",
+        "lost once",
+        "did not come into its bootloader once",
         "A3 writes 0.62 MiB/s",
     ):
         assert said in text
