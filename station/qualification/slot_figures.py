@@ -18,7 +18,9 @@ from station.qualification.spread import Spread
 
 MIB = 1 << 20
 SLOW_SHARE = 0.8
-"""A slot whose median rate is below this share of the other slots' is named."""
+"""A slot whose median rate is below this share of the other slots' is named, where three in four of its cycles
+are slower than these, too: one slow cycle says more about the machine than about a cable."""
+FEWEST_CYCLES = 3
 RETURN_CODES = ("usb.disconnected",)
 LOSS_CODES = ("operator.unplugged", "usb.hub_lost")
 LINK_CODES = ("usb.", "dfu.", "verify.")
@@ -137,12 +139,18 @@ def complaints(slots: Sequence[SlotFigures]) -> list[str]:
             ("reads", slot.read_mib_per_s, [each.read_mib_per_s for each in slots if each is not slot]),
         ):
             others = [each.median for each in theirs if each.median is not None]
-            if mine.median is not None and others and mine.median < SLOW_SHARE * median(others):
+            if _is_slow(mine, others):
                 said.append(
                     f"{slot.slot} {what} {mine.median:.2f} MiB/s where the other slots make {median(others):.2f}: "
                     "look at its cable, its port and its hub, then at its camera's memory"
                 )
     return said
+
+
+def _is_slow(mine: Spread, others: Sequence[float]) -> bool:
+    if mine.median is None or mine.p75 is None or mine.count < FEWEST_CYCLES or not others:
+        return False
+    return mine.median < SLOW_SHARE * median(others) and mine.p75 < median(others)
 
 
 def _times(count: int) -> str:
