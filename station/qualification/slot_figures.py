@@ -18,7 +18,9 @@ from station.qualification.spread import Spread
 
 MIB = 1 << 20
 SLOW_SHARE = 0.8
-"""A slot whose median rate is below this share of the other slots' is named."""
+"""A slot whose median rate is below this share of the other slots' is named, where three in four of its cycles
+are slower than these, too: one slow cycle says more about the machine than about a cable."""
+FEWEST_CYCLES = 3
 RETURN_CODES = ("usb.disconnected",)
 LOSS_CODES = ("operator.unplugged", "usb.hub_lost")
 LINK_CODES = ("usb.", "dfu.", "verify.")
@@ -137,7 +139,7 @@ def complaints(slots: Sequence[SlotFigures]) -> list[str]:
             ("reads", slot.read_mib_per_s, [each.read_mib_per_s for each in slots if each is not slot]),
         ):
             others = [each.median for each in theirs if each.median is not None]
-            if mine.median is not None and others and mine.median < SLOW_SHARE * median(others):
+            if _is_slow(mine, others):
                 said.append(
                     f"{slot.slot} {what} {mine.median:.2f} MiB/s where the other slots make {median(others):.2f}: "
                     "look at its cable, its port and its hub, then at its camera's memory"
@@ -145,16 +147,26 @@ def complaints(slots: Sequence[SlotFigures]) -> list[str]:
     return said
 
 
+def _is_slow(mine: Spread, others: Sequence[float]) -> bool:
+    if mine.median is None or mine.p75 is None or mine.count < FEWEST_CYCLES or not others:
+        return False
+    return mine.median < SLOW_SHARE * median(others) and mine.p75 < median(others)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _own_complaints(slot: SlotFigures) -> list[str]:
     said = []
     if slot.gave_up:
         said.append(f"{slot.slot} gave up after {slot.runs} runs: {slot.gave_up}")
     if slot.returns:
-        said.append(f"{slot.slot}: the camera left the bus and came back {slot.returns} times: its cable or its hub")
+        said.append(f"{slot.slot}: the camera left the bus and came back {_times(slot.returns)}: its cable or its hub")
     if slot.losses:
-        said.append(f"{slot.slot}: the camera was lost {slot.losses} times: its cable or its hub")
+        said.append(f"{slot.slot}: the camera was lost {_times(slot.losses)}: its cable or its hub")
     if slot.not_entered:
-        said.append(f"{slot.slot}: the camera did not come into its bootloader {slot.not_entered} times")
+        said.append(f"{slot.slot}: the camera did not come into its bootloader {_times(slot.not_entered)}")
     if rest := [f"{code} ({count})" for code, count in slot.failures if code not in (*RETURN_CODES, *LOSS_CODES)]:
         link = all(code.startswith(LINK_CODES) for code in rest)
         advice = (

@@ -9,12 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`p5` is the value that 5 % of the cycles stay below; every figure None where nothing was measured."""
+    """`p5` and `p75` are what 5 % and 75 % of the cycles stay below; every figure None where nothing was measured."""
 
     count: int = 0
     least: float | None = None
     p5: float | None = None
     median: float | None = None
+    p75: float | None = None
     most: float | None = None
 
     @classmethod
@@ -23,7 +24,14 @@ class Spread:
         ordered = sorted(values)
         if not ordered:
             return cls()
-        return cls(len(ordered), ordered[0], quantile(ordered, 0.05), quantile(ordered, 0.5), ordered[-1])
+        return cls(
+            len(ordered),
+            ordered[0],
+            quantile(ordered, 0.05),
+            quantile(ordered, 0.5),
+            quantile(ordered, 0.75),
+            ordered[-1],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Rounded to a tenth of a thousandth."""
