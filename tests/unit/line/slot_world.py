@@ -155,7 +155,7 @@ class World:
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
-            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked):
+            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked | Restored):
                 assert not self.taken_by_itself, "taken by itself again and again"
                 self.taken_by_itself = True
         self._check()
