@@ -25,7 +25,7 @@ PORTS_A_CONTROLLER = 15
 _PORT_STRIDE = 30
 """Port numbers count the 15 SuperSpeed ports of each controller too."""
 _FREE_LIMIT_S = 90.0  # one thread of the kernel takes every device away: many restarts at once queue up for it
-_FREE_POLL_S = 0.01
+_FREE_POLL_S = 0.1  # each refused try is a line on the kernel's console, which keeps it from freeing the port
 
 Attach = Callable[[int, socket.socket, int], None]
 """(port number, the kernel's end, device id): hands the socket over. OSError EBUSY: the port is not free yet."""
