@@ -25,7 +25,10 @@ PORTS_A_CONTROLLER = 15
 _PORT_STRIDE = 30
 """Port numbers count the 15 SuperSpeed ports of each controller too."""
 _FREE_LIMIT_S = 90.0  # one thread of the kernel takes every device away: many restarts at once queue up for it
-_FREE_POLL_S = 0.1  # each refused try is a line on the kernel's console, which keeps it from freeing the port
+_FREE_POLL_S = 0.02
+_FREE_POLL_MOST_S = 3.0
+"""Asked more and more rarely: each try makes two threads in the kernel and a line on its console. A loaded kernel with
+one processor that is asked all the time does not come to free the port."""
 
 Attach = Callable[[int, socket.socket, int], None]
 """(port number, the kernel's end, device id): hands the socket over. OSError EBUSY: the port is not free yet."""
@@ -120,13 +123,15 @@ class KernelHost:
         """The kernel frees a port a moment after its last connection ended."""
         limit_s = self._clock() + _FREE_LIMIT_S
         device_id = 1 << 16 | number + 1
+        pause_s = _FREE_POLL_S
         while not link.closing and self._clock() < limit_s:
             try:
                 self._attach(number, theirs, device_id)
             except OSError as error:
                 if error.errno not in (errno.EBUSY, errno.EINVAL):
                     raise
-                time.sleep(_FREE_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _FREE_POLL_MOST_S)
             else:
                 return True
         return False
