@@ -60,12 +60,12 @@ def slots(
 
 def table(slot_map: SlotMap, devices: list[Device]) -> list[dict[str, Any]]:
     """One row a slot of the allow-list, filled or empty, and one for each camera besides."""
-    from station.usb.ports import natural_key
+    from station.model.slots import slot_order
 
     there = {device.port_path: device for device in devices}
     ports = dict.fromkeys([*(port_path for port_path, _ in slot_map.names), *there])
     rows = [_row(slot_map, port_path, there.get(port_path)) for port_path in ports]
-    return sorted(rows, key=lambda row: (row["slot"] is None, natural_key(row["slot"] or row["port_path"])))
+    return sorted(rows, key=lambda row: (row["slot"] is None, slot_order(row["slot"] or row["port_path"])))
 
 
 def _row(slot_map: SlotMap, port_path: str, device: Device | None) -> dict[str, Any]:

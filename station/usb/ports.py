@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _PORT_PATH = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*(?:\.[1-9][0-9]*)*)")
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 class PortPath(NamedTuple):
@@ -32,9 +31,3 @@ def parse_port_path(text: str) -> PortPath:
     if match is None:
         raise ValueError(f"{text!r} is not a USB port path such as 1-1.4.2")
     return PortPath(int(match[1]), tuple(map(int, match[2].split("."))))
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key for port paths and slot names under which 2 comes before 10."""
-    parts = (part for part in _DIGITS.split(text) if part)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from station.model.functional_tests import FunctionalTests
 from station.model.notices import Notice
 from station.model.recipes import Recipe, StepKind
 from station.model.runs import Outcome, Purpose, RunRecord
-from station.model.slots import RerunWay, SlotState, SlotView
+from station.model.slots import RerunWay, SlotState, SlotView, slot_order
 from station.qualification.bench_report import About, BenchReport, bench_report
 from station.qualification.bench_run import Expectations, SlotCycles
 from station.wiring.bench import Bench
@@ -194,7 +193,7 @@ class Rounds:
             found = [one.cycles for one in self._rounds.values()]
         missing = sorted(set(self._wanted or ()) - {each.slot for each in found})
         nobody = [SlotCycles(name, "", (), gave_up="no camera came") for name in missing]
-        return tuple(sorted([*found, *nobody], key=lambda each: _by_number(each.slot)))
+        return tuple(sorted([*found, *nobody], key=lambda each: slot_order(each.slot)))
 
     def watch(self, line: Line) -> None:
         """Ask for the next runs until there is none to ask for, then stop the line. For a thread of its own."""
@@ -263,11 +262,6 @@ class Rounds:
         if view.state is not SlotState.ENTERING and at_s - one.since_s > GONE_S:
             return "the camera is gone" if view.state is SlotState.EMPTY else f"no run began within {GONE_S:g} s"
         return ""
-
-
-def _by_number(name: str) -> list[tuple[bool, int, str]]:
-    """A1, A2, A10: digits are compared as numbers."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def report_of(

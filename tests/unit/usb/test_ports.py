@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from station.usb.ports import PortPath, natural_key, parse_port_path, port_path
+from station.usb.ports import PortPath, parse_port_path, port_path
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,3 @@ def test_a_port_path_is_read_and_written_back(text: str, parsed: PortPath) -> No
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a USB port path"):
         parse_port_path(text)
-
-
-def test_natural_order_puts_2_before_10_and_a_hub_before_its_ports() -> None:
-    paths = ["1-10", "2-1", "1-2.10", "1-2.9", "1-2", "10-1"]
-    assert sorted(paths, key=natural_key) == ["1-2", "1-2.9", "1-2.10", "1-10", "2-1", "10-1"]
-
-
-def test_natural_order_takes_any_names() -> None:
-    assert sorted(["B1", "A10", "A2", "", "7"], key=natural_key) == ["", "7", "A2", "A10", "B1"]
