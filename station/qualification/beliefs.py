@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
@@ -18,7 +17,8 @@ from station.board.partition import Medium
 from station.board.serial_rule import SerialForm
 from station.model import bench_facts
 from station.model.runs import Outcome
-from station.qualification.bench_run import AS_EXPECTED, DIFFERS, NOT_SEEN, Expectations, Kind, SlotCycles
+from station.qualification.bench_run import Expectations, SlotCycles
+from station.qualification.judged_belief import Answer, Belief, Judged, Seen, SlotAnswer
 
 NEWEST_BOOTLOADER: Final = (1, 0, 3)
 WINDOW_S: Final = 1.5
@@ -31,89 +31,6 @@ SLOWER_BY_S: Final = 2.0
 INTERFACES: Final = "02/02 0A/00 08/06"
 _CHIP_SERIAL = re.compile(r"[0-9A-Fa-f]{24}")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one slot showed."""
-
-    as_expected: bool
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a belief is judged by: one slot, beside all of them."""
-
-    wanted: Expectations
-    cycles: SlotCycles
-    others: tuple[SlotCycles, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """One belief. `key` is stable; `expected` makes its text, `judge` answers None where a slot showed nothing."""
-
-    key: str
-    name: str
-    expected: Callable[[Expectations], str]
-    judge: Callable[[Seen], Answer | None]
-
-
-@dataclass(frozen=True, slots=True)
-class SlotAnswer:
-    """An answer with its slot and the cameras that were in it."""
-
-    slot: str
-    serials: tuple[str, ...]
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A belief after the qualification."""
-
-    key: str
-    name: str
-    expected: str
-    answers: tuple[SlotAnswer, ...]
-
-    @property
-    def kind(self) -> Kind:
-        """As expected in every slot that showed it, or not."""
-        if not self.answers:
-            return NOT_SEEN
-        return AS_EXPECTED if all(each.answer.as_expected for each in self.answers) else DIFFERS
-
-    @property
-    def result(self) -> str:
-        """ "as expected", "not seen", or "differs: found …" with the slots."""
-        if self.kind != DIFFERS:
-            return self.kind
-        found: dict[str, list[str]] = {}
-        for each in self.answers:
-            if not each.answer.as_expected:
-                found.setdefault(each.answer.found, []).append(each.slot)
-        return "differs: found " + "; ".join(f"{what} ({', '.join(slots)})" for what, slots in found.items())
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in the report."""
-        return {
-            "key": self.key,
-            "belief": self.name,
-            "expected": self.expected,
-            "verdict": self.kind,
-            "result": self.result,
-            "slots": [
-                {
-                    "slot": each.slot,
-                    "serials": list(each.serials),
-                    "as_expected": each.answer.as_expected,
-                    "found": each.answer.found,
-                }
-                for each in self.answers
-            ],
-        }
 
 
 def judged(wanted: Expectations, slots: Sequence[SlotCycles]) -> tuple[Judged, ...]:

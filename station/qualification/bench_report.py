@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from station.qualification.beliefs import Judged, judged
+from station.qualification.beliefs import judged
 from station.qualification.bench_run import AS_EXPECTED, DIFFERS, NOT_SEEN, Expectations, SlotCycles
+from station.qualification.judged_belief import Judged
 from station.qualification.learned import Learned, learned
 from station.qualification.slot_figures import SlotFigures, complaints, slot_figures
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from statistics import quantiles
 from typing import Any
 
 
@@ -24,27 +25,9 @@ class Spread:
         ordered = sorted(values)
         if not ordered:
             return cls()
-        return cls(
-            len(ordered),
-            ordered[0],
-            quantile(ordered, 0.05),
-            quantile(ordered, 0.5),
-            quantile(ordered, 0.75),
-            ordered[-1],
-        )
+        twentieths = quantiles(ordered * 2 if len(ordered) == 1 else ordered, n=20, method="inclusive")
+        return cls(len(ordered), ordered[0], twentieths[0], twentieths[9], twentieths[14], ordered[-1])
 
     def to_json(self) -> dict[str, Any]:
         """Rounded to a tenth of a thousandth."""
         return {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(self).items()}
-
-
-def quantile(ordered: list[float], share: float) -> float:
-    """The value below which that share of some sorted values lies, between two of them by their distance.
-
-    >>> quantile([1.0, 2.0, 3.0], 0.25)
-    1.5
-    """
-    place = (len(ordered) - 1) * share
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
