@@ -29,6 +29,7 @@ from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
 from station.line.pool import Pool
+from station.line.run_plan import plan_of
 from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -74,7 +75,7 @@ from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft
 from station.model.events import BatchNotCommitted, LedgerReply
 from station.model.ids import new_id
 from station.model.notices import Notice
-from station.model.runs import RunPlan, RunRecord
+from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
 from station.problem import sentence
@@ -217,22 +218,7 @@ class Dispatcher:
             self.stopping.stop_because(effect.reason)
 
     def _start(self, path: str, effect: StartWorker) -> None:
-        setup, run = self._setup, effect.run
-        plan = RunPlan(
-            run.run_id,
-            run.serial,
-            setup.recipe,
-            setup.expectation(path) if setup.expectation else setup.images,
-            setup.options,
-            check_first=effect.check,
-            hold_notes=run.notes,
-            tests=setup.tests,
-            label=setup.label,
-            files_image=setup.files_image,
-            read_only=setup.read_only,
-            qualifies=setup.qualifies,
-            hold_s=effect.hold_s,
-        )
+        plan = plan_of(self._setup, effect)
         self._workers.start(path, RunCamera(plan, effect.device, effect.bootloader))
 
     def _report(self, run: RunRecord) -> None:
