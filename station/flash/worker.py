@@ -38,7 +38,7 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
             request = connection.recv()
             if isinstance(request, RunCamera):
                 name_process(f"w {request.device.port_path}")
-                link.tell(_run(request, link, access, board))
+                link.tell(run_camera(request, link, access, board))
             elif isinstance(request, EnterBootloader | CyclePortPower):
                 link.tell(_errand(request, access))
             name_process("station-worker")
@@ -58,7 +58,8 @@ def _errand(request: EnterBootloader | CyclePortPower, access: UsbAccess) -> obj
     return enter_bootloader(access, request.device)
 
 
-def _run(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> RunEnded:
+def run_camera(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> RunEnded:
+    """One run to its end; a mistake of ours is an ERROR of this run alone. Orphaned where nobody is left to hear."""
     link.begin()
     try:
         return CameraRun(request, link, access, board).run()

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from station import __version__
 from station.board.board import Board
 from station.clock import monotonic_s, now
-from station.flash.camera_run import CameraRun
 from station.flash.messages import AttemptEnded, CancelRun, PortChanged, RunCamera, RunEnded
 from station.flash.pipe import Link, Orphaned
+from station.flash.worker import run_camera
 from station.model.bundles import Bundle
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceMode
 from station.model.events import LedgerReply, RunCommitted, RunFinished, RunNotCommitted
@@ -99,7 +99,7 @@ class _Tested:
     def _work(self, access: UsbAccess, board: Board) -> None:
         try:
             link = Link(self.theirs)
-            link.tell(CameraRun(RunCamera(self.plan, self.device, ""), link, access, board).run())
+            link.tell(run_camera(RunCamera(self.plan, self.device, ""), link, access, board))
         except Orphaned:
             pass
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
-from station.model.measurements import Measurement, within
+from station.model.measurements import Measurement
 from station.problem import sentence
 
 REPORTING_S = 2.0
@@ -42,7 +42,8 @@ def check_core(subject: Subject) -> Finding:
     if answer_ms < 0:
         silent = Measurement("he_answer_s", None, "s", high=limit_s, passed=False)
         return Finding((silent,), _silent(subject, limit_s))
-    return Finding((within("he_answer_s", answer_ms / 1000, "s", high=max(limit_s, answer_ms / 1000)),))
+    # The script looked at the clock itself: an answer that it counted came in time.
+    return Finding((Measurement("he_answer_s", answer_ms / 1000, "s", high=limit_s, passed=True),))
 
 
 def _milliseconds(printed: str) -> int:
