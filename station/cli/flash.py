@@ -43,10 +43,15 @@ def flash(
     as_json: JsonOption = False,
 ) -> int:
     """Flash the cameras that are plugged in now, once, and exit."""
-    given = {"run__batch": batch, "run__operator": operator, "run__recipe": recipe}
-    given["run__purpose"] = purpose
-    given = {key: value for key, value in given.items() if value is not None}
-    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
+    settings = settings_for(
+        config,
+        data_dir,
+        virtual=bool(sim),
+        run__batch=batch,
+        run__operator=operator,
+        run__recipe=recipe,
+        run__purpose=purpose,
+    )
     from station.cli.line_command import RunPrinter, run_line
     from station.settings import usual_data_dir
     from station.usb.watcher import list_devices

@@ -98,13 +98,14 @@ def data_dir_for(config: Path | None, data_dir: Path | None) -> Path:
 
 
 def settings_for(config: Path | None, data_dir: Path | None, *, virtual: bool = False, **overrides: Any) -> Settings:
-    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot.
+    """The settings of one command; `overrides` are its other options, by the dotted key with "__" for the dot; None for
+    one that was not given.
 
     Where nobody names a data folder, `virtual` cameras have one of their own inside the usual one.
     """
     from station.settings import load_settings, usual_data_dir
 
-    given = {key.replace("__", "."): value for key, value in overrides.items()}
+    given = {key.replace("__", "."): value for key, value in overrides.items() if value is not None}
     settings = load_settings(config, data_dir=data_dir, overrides=given)
     if virtual and data_dir is None and settings.data_dir == usual_data_dir():
         from station.wiring.virtual_log import FOLDER

@@ -64,9 +64,9 @@ def qualify(
     """
     if output is not None and output.suffix not in (".html", ".htm", ".json"):
         raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
-    given = {"run__bundle": bundle, "run__recipe": recipe, "run__operator": operator}
-    given = {key: value for key, value in given.items() if value is not None}
-    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
+    settings = settings_for(
+        config, data_dir, virtual=bool(sim), run__bundle=bundle, run__recipe=recipe, run__operator=operator
+    )
     from station.clock import now
     from station.settings import usual_data_dir
     from station.wiring.bench import bench_for

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
 from station.model.runs import Purpose
+
+if TYPE_CHECKING:
+    from station.bundle.store import BundleStore
+    from station.model.bundles import Bundle
+    from station.settings import Settings
 
 app = new_app("The line: flash every camera that is plugged into a slot, until it is stopped.")
 
@@ -70,46 +75,71 @@ def run(
 ) -> int:
     """The line: flash every camera that is plugged into a slot, until it is stopped.
 
-    Virtual cameras (--simulate, --sim) never get into a log of real ones: without --data-dir theirs is in the folder
-    `simulated` inside the usual data folder; a folder that holds the log of real cameras is refused.
+    Without --data-dir the log of virtual cameras (--simulate, --sim) is in the folder `simulated` inside the usual data
+    folder. With it, --simulate refuses a folder that holds the log of other cameras.
     """
     attached = not (headless or as_json or serve) and on_terminal()
-    given = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator, "run__recipe": recipe}
-    given["run__purpose"] = purpose
-    given = {key: value for key, value in given.items() if value is not None}
-    settings = settings_for(config, data_dir, virtual=simulate is not None or bool(sim), **given)
-    from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
-    from station.cli.line_command import RunPrinter, run_line
-    from station.settings import usual_data_dir
-    from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
-    from station.wiring.line import line_setup
-    from station.wiring.log import data_folder
-    from station.wiring.verifying import refuse_unverified
-    from station.wiring.virtual_log import claim
-
+    settings = settings_for(
+        config,
+        data_dir,
+        virtual=simulate is not None or bool(sim),
+        run__bundle=bundle,
+        run__batch=batch,
+        run__operator=operator,
+        run__recipe=recipe,
+        run__purpose=purpose,
+    )
     if simulate is None:
+        from station.wiring.verifying import refuse_unverified
+
         refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:
         from station.cli.line_and_dashboard import run_attached
 
         return run_attached(settings.data_dir, sys.argv[1:], settings)
+    if stop_after is None and not serve:
+        stop_after = simulate
+    return _run_line(settings, simulate, sim, stop_after=stop_after, attended=serve, as_json=as_json)
+
+
+def _run_line(
+    settings: Settings,
+    simulate: int | None,
+    sim: list[Path] | None,
+    *,
+    stop_after: int | None,
+    attended: bool,
+    as_json: bool,
+) -> int:
+    """The line in this process."""
+    from station.cli.line_command import RunPrinter, run_line
+    from station.wiring.bench import bench_for
+    from station.wiring.line import line_setup
+    from station.wiring.log import data_folder
+
     folder = settings.data_dir
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
     printer = RunPrinter(as_json=as_json)
     with data_folder(folder), bench_for(simulate, sim) as bench:
-        if simulate is not None and settings.run.bundle is None and store.used() is None:
-            claim(folder, virtual=True)
-            store = BundleStore(folder, BOARD)
-            chosen = demo_bundle(store)
-        else:
-            chosen = chosen_bundle(store, settings.run.bundle)
-        if stop_after is None and simulate is not None and not serve:
-            stop_after = simulate
-        setup = line_setup(settings, store, chosen, stop_after=stop_after, attended=serve)
+        store, chosen = _bundle_to_flash(settings, simulated=simulate is not None)
+        setup = line_setup(settings, store, chosen, stop_after=stop_after, attended=attended)
         say(f"bundle {chosen.name} ({chosen.version}), recipe {setup.recipe.name}, station {setup.station_id}")
         if bench.access.kind == "usbip":
             say(f"virtual cameras: their log is in {folder}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)
+
+
+def _bundle_to_flash(settings: Settings, *, simulated: bool) -> tuple[BundleStore, Bundle]:
+    """The bundle that is asked for or in use; the demo's for simulated cameras where there is none."""
+    from station.board.chosen import BOARD
+    from station.bundle.store import BundleStore
+    from station.settings import usual_data_dir
+    from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
+    from station.wiring.virtual_log import claim
+
+    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    if not simulated or settings.run.bundle is not None or store.used() is not None:
+        return store, chosen_bundle(store, settings.run.bundle)
+    claim(settings.data_dir, virtual=True)
+    store = BundleStore(settings.data_dir, BOARD)
+    return store, demo_bundle(store)

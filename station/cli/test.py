@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,9 +41,8 @@ def functional_test(
     as_json: JsonOption = False,
 ) -> int:
     """Test the cameras that run their application. What is tested, and decides, stands in [test]."""
-    asked: dict[str, Any] = {"run__bundle": bundle, "run__batch": batch, "run__operator": operator}
     settings = settings_for(
-        config, data_dir, virtual=bool(sim), **{key: value for key, value in asked.items() if value is not None}
+        config, data_dir, virtual=bool(sim), run__bundle=bundle, run__batch=batch, run__operator=operator
     )
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore

@@ -48,9 +48,7 @@ def verify_slots(
     purpose verification, outside every yield, and hold for [verification] valid_h hours. Exit code 0: every slot is
     verified.
     """
-    given = {"run__bundle": bundle, "run__operator": operator}
-    given = {key: value for key, value in given.items() if value is not None}
-    settings = settings_for(config, data_dir, virtual=bool(sim), **given)
+    settings = settings_for(config, data_dir, virtual=bool(sim), run__bundle=bundle, run__operator=operator)
     from station.cli.line_command import EXIT_INTERRUPTED, EXIT_NOT_PASSED, EXIT_PASSED
     from station.qualification.verification import RUNS
     from station.settings import usual_data_dir

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -37,8 +37,7 @@ def web(
     Browsers only look, unless --control is given. Nobody is asked for a password: on another address than 127.0.0.1
     everybody in the network sees the line, and with --control steers it. Nothing is loaded from the internet.
     """
-    given: dict[str, Any] = {"web__host": host, "web__port": port, "web__control": control or None}
-    settings = settings_for(config, data_dir, **{key: value for key, value in given.items() if value is not None})
+    settings = settings_for(config, data_dir, web__host=host, web__port=port, web__control=control or None)
     from station.control.client import is_served
     from station.dashboard.web.web_server import DashboardServer, serve
 
