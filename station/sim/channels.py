@@ -6,9 +6,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from station.app.omv_protocol import NakStatus, Opcode
 from station.sim.faults import Fault
 from station.sim.firmware import Firmware, Leave, Outcome
-from station.sim.omv_framing import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, Code, Header, Refusal
+from station.sim.omv_framing import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, Header
 from station.sim.packet_port import PacketPort
 from station.sim.reply import PowerLost
 from station.sim.spec import APPLICATION_PRODUCT_ID, VENDOR_ID
@@ -45,23 +46,23 @@ class Channels:
         if firmware.spec.main_runs:
             self._running = Outcome()
         self._served: dict[int, Callable[[Header, bytes], None]] = {
-            Code.PROTO_SYNC: lambda header, _: self._port.acknowledge(header),
-            Code.PROTO_GET_CAPS: lambda header, _: self._port.answer(header, self._capabilities()),
-            Code.PROTO_SET_CAPS: self._set_capabilities,
-            Code.PROTO_STATS: lambda header, _: self._port.answer(header, self._port.statistics.pack()),
-            Code.PROTO_VERSION: lambda header, _: self._port.answer(header, self._versions()),
-            Code.SYS_RESET: lambda *_: leave(Leave.RESET),
-            Code.SYS_BOOT: lambda *_: leave(Leave.BOOTLOADER),
-            Code.SYS_INFO: lambda header, _: self._port.answer(header, self._system_info()),
-            Code.SYS_MEMORY: lambda header, _: self._port.answer(header, self._memory()),
-            Code.CHANNEL_LIST: lambda header, _: self._port.answer(header, _listed()),
-            Code.CHANNEL_POLL: lambda header, _: self._port.answer(header, self._poll()),
-            Code.CHANNEL_LOCK: self._lock,
-            Code.CHANNEL_UNLOCK: self._lock,
-            Code.CHANNEL_SIZE: self._size,
-            Code.CHANNEL_READ: self._read,
-            Code.CHANNEL_WRITE: self._write_script,
-            Code.CHANNEL_IOCTL: self._control,
+            Opcode.PROTO_SYNC: lambda header, _: self._port.acknowledge(header),
+            Opcode.PROTO_GET_CAPS: lambda header, _: self._port.answer(header, self._capabilities()),
+            Opcode.PROTO_SET_CAPS: self._set_capabilities,
+            Opcode.PROTO_STATS: lambda header, _: self._port.answer(header, self._port.statistics.pack()),
+            Opcode.PROTO_VERSION: lambda header, _: self._port.answer(header, self._versions()),
+            Opcode.SYS_RESET: lambda *_: leave(Leave.RESET),
+            Opcode.SYS_BOOT: lambda *_: leave(Leave.BOOTLOADER),
+            Opcode.SYS_INFO: lambda header, _: self._port.answer(header, self._system_info()),
+            Opcode.SYS_MEMORY: lambda header, _: self._port.answer(header, self._memory()),
+            Opcode.CHANNEL_LIST: lambda header, _: self._port.answer(header, _listed()),
+            Opcode.CHANNEL_POLL: lambda header, _: self._port.answer(header, self._poll()),
+            Opcode.CHANNEL_LOCK: self._lock,
+            Opcode.CHANNEL_UNLOCK: self._lock,
+            Opcode.CHANNEL_SIZE: self._size,
+            Opcode.CHANNEL_READ: self._read,
+            Opcode.CHANNEL_WRITE: self._write_script,
+            Opcode.CHANNEL_IOCTL: self._control,
         }
 
     @property
@@ -89,9 +90,9 @@ class Channels:
     def _serve(self, header: Header, payload: bytes) -> None:
         served = self._served.get(header.opcode)
         if served is None:
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
             return
-        fault = self._firmware.faults.at(Code(header.opcode).name, header.channel, None)
+        fault = self._firmware.faults.at(Opcode(header.opcode).name, header.channel, None)
         if fault is None:
             served(header, payload)
         elif fault.do == "nak":
@@ -119,7 +120,7 @@ class Channels:
     def _set_capabilities(self, header: Header, payload: bytes) -> None:
         flags, max_payload_bytes = struct.unpack("<IH10x", payload) if len(payload) == 16 else (0, 0)
         if not MIN_PAYLOAD_BYTES <= max_payload_bytes <= MAX_PAYLOAD_BYTES:
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
             return
         self._port.acknowledge(header)
         agreed = self._port.capabilities
@@ -148,11 +149,11 @@ class Channels:
         return struct.pack("<I", bool(self._running) << STDIN | bool(self._output) << STDOUT)
 
     def _lock(self, header: Header, _: bytes) -> None:
-        self._port.acknowledge(header) if header.channel == STREAM else self._port.refuse(header, Refusal.BUSY)
+        self._port.acknowledge(header) if header.channel == STREAM else self._port.refuse(header, NakStatus.BUSY)
 
     def _size(self, header: Header, _: bytes) -> None:
         if header.channel not in (STDOUT, STREAM):
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
             return
         size_bytes = len(self._output) if header.channel == STDOUT else 0
         self._port.answer(header, struct.pack("<I", size_bytes))
@@ -160,7 +161,7 @@ class Channels:
     def _read(self, header: Header, payload: bytes) -> None:
         length = struct.unpack_from("<II", payload)[1] if len(payload) >= 8 else 0
         if header.channel != STDOUT or not length:
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
             return
         data = bytes(self._output[:length])
         del self._output[:length]
@@ -169,12 +170,12 @@ class Channels:
         if data:
             self._port.answer(header, data, _PIECE_BYTES, more=len(data) < length)
         if len(data) < length:
-            self._port.refuse(header, Refusal.FAILED)
+            self._port.refuse(header, NakStatus.FAILED)
 
     def _write_script(self, header: Header, payload: bytes) -> None:
         offset, length = struct.unpack_from("<II", payload) if len(payload) >= 8 else (0, 0)
         if header.channel != STDIN or not length:
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
             return
         if not offset:
             self._script.clear()
@@ -184,9 +185,9 @@ class Channels:
     def _control(self, header: Header, payload: bytes) -> None:
         request = struct.unpack("<I", payload)[0] if len(payload) == 4 else 0
         if header.channel != STDIN or request not in (_STOP, _EXEC, _RESET):
-            self._port.refuse(header, Refusal.INVALID)
+            self._port.refuse(header, NakStatus.INVALID)
         elif request == _EXEC and not self._script:
-            self._port.refuse(header, Refusal.FAILED)
+            self._port.refuse(header, NakStatus.FAILED)
         else:
             self._port.acknowledge(header)
             {_STOP: self._stop, _EXEC: self._execute, _RESET: self._script.clear}[request]()

@@ -1,13 +1,14 @@
 """Packets of the OpenMV protocol as a camera makes them (openmv `docs/protocol.md`, `protocol/omv_protocol.h`).
 
-Written apart from the station's own, which it tests.
+The numbers are the protocol's; framing and checksums are written apart from the station's own, which they test.
 """
 
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
 from typing import NamedTuple
+
+from station.app.omv_protocol import Opcode
 
 SYNC = b"\xaa\xd5"
 HEADER_BYTES, PAYLOAD_CHECK_BYTES = 10, 4
@@ -17,53 +18,6 @@ MAX_PAYLOAD_BYTES = BUFFER_BYTES - HEADER_BYTES - PAYLOAD_CHECK_BYTES
 MIN_PAYLOAD_BYTES = 64 - HEADER_BYTES - PAYLOAD_CHECK_BYTES
 _HEADER = struct.Struct("<2sBBBBH")
 _CHECK_16, _CHECK_32 = struct.Struct("<H"), struct.Struct("<I")
-
-
-class Flags(IntFlag):
-    """What a packet is."""
-
-    ACK = 1
-    NAK = 2
-    REPEATED = 4
-    ACK_WANTED = 8
-    FRAGMENT = 16
-    EVENT = 32
-
-
-class Code(IntEnum):
-    """Opcodes of requests and of the two kinds of events."""
-
-    PROTO_SYNC = 0x00
-    PROTO_GET_CAPS = 0x01
-    PROTO_SET_CAPS = 0x02
-    PROTO_STATS = 0x03
-    PROTO_VERSION = 0x04
-    SYS_RESET = 0x10
-    SYS_BOOT = 0x11
-    SYS_INFO = 0x12
-    SYS_EVENT = 0x13
-    SYS_MEMORY = 0x14
-    CHANNEL_LIST = 0x20
-    CHANNEL_POLL = 0x21
-    CHANNEL_LOCK = 0x22
-    CHANNEL_UNLOCK = 0x23
-    CHANNEL_SHAPE = 0x24
-    CHANNEL_SIZE = 0x25
-    CHANNEL_READ = 0x26
-    CHANNEL_WRITE = 0x27
-    CHANNEL_IOCTL = 0x28
-    CHANNEL_EVENT = 0x29
-
-
-class Refusal(IntEnum):
-    """The status in a NAK."""
-
-    FAILED = 1
-    INVALID = 2
-    BUSY = 4
-    CHECKSUM = 5
-    SEQUENCE = 6
-    OVERFLOW = 7
 
 
 class Header(NamedTuple):
@@ -84,7 +38,7 @@ class Header(NamedTuple):
     @property
     def is_sync(self) -> bool:
         """A PROTO_SYNC that is beyond doubt."""
-        return self.sound and self.opcode == Code.PROTO_SYNC and not self.channel and not self.length
+        return self.sound and self.opcode == Opcode.PROTO_SYNC and not self.channel and not self.length
 
 
 def _remainders(polynomial: int, width: int) -> list[int]:

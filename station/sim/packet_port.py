@@ -15,23 +15,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from station.app.omv_protocol import Flag, NakStatus, Opcode
 from station.sim.omv_framing import (
     BUFFER_BYTES,
     HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
     SYNC,
-    Code,
-    Flags,
     Header,
-    Refusal,
     build,
     read_header,
     read_payload,
 )
 
 RETRIES, RETRY_S = 3, 0.5
-_UNCOUNTED = (Code.PROTO_SYNC, Code.SYS_EVENT, Code.CHANNEL_EVENT)
-_SYSTEM_CODES = Code.SYS_MEMORY
+_UNCOUNTED = (Opcode.PROTO_SYNC, Opcode.SYS_EVENT, Opcode.CHANNEL_EVENT)
+_SYSTEM_CODES = Opcode.SYS_MEMORY
 
 Sent = tuple[int, int, int, bytes]
 """Channel, flags, opcode, payload."""
@@ -118,25 +116,25 @@ class PacketPort:
         size = min(piece_bytes, self.capabilities.max_payload_bytes)
         pieces = [payload[start : start + size] for start in range(0, len(payload), size)] or [b""]
         for number, piece in enumerate(pieces, start=1):
-            flags = Flags.FRAGMENT if more or number < len(pieces) else Flags(0)
+            flags = Flag.FRAGMENT if more or number < len(pieces) else Flag(0)
             self._outbox.append((header.channel, flags, header.opcode, piece))
 
     def acknowledge(self, header: Header) -> None:
         """Done, and there is nothing more to say."""
-        self._outbox.append((header.channel, Flags.ACK, header.opcode, b""))
+        self._outbox.append((header.channel, Flag.ACK, header.opcode, b""))
 
     def refuse(self, header: Header, status: int) -> None:
         """NAK."""
-        self.statistics.checksum += status == Refusal.CHECKSUM
-        self.statistics.sequence += status == Refusal.SEQUENCE
-        self._outbox.append((header.channel, Flags.NAK, header.opcode, struct.pack("<H", status)))
+        self.statistics.checksum += status == NakStatus.CHECKSUM
+        self.statistics.sequence += status == NakStatus.SEQUENCE
+        self._outbox.append((header.channel, Flag.NAK, header.opcode, struct.pack("<H", status)))
 
     def notify(self, channel: int, number: int | None) -> None:
         """An event; None is one without a number. `receive` sends it."""
         if self.capabilities.events:
             self.statistics.events += 1
-            code = Code.CHANNEL_EVENT if channel else Code.SYS_EVENT
-            self._outbox.append((channel, Flags.EVENT, code, b"" if number is None else struct.pack("<H", number)))
+            code = Opcode.CHANNEL_EVENT if channel else Opcode.SYS_EVENT
+            self._outbox.append((channel, Flag.EVENT, code, b"" if number is None else struct.pack("<H", number)))
 
     def _step(self, now: float) -> bool:
         """One thing; False when there is nothing to do any more."""
@@ -149,13 +147,13 @@ class PacketPort:
 
     def _send(self, sent: Sent, now: float) -> None:
         channel, flags, opcode, payload = sent
-        if self.capabilities.acknowledge and not flags & (Flags.ACK | Flags.NAK | Flags.EVENT):
-            flags |= Flags.ACK_WANTED
+        if self.capabilities.acknowledge and not flags & (Flag.ACK | Flag.NAK | Flag.EVENT):
+            flags |= Flag.ACK_WANTED
             self._waiting = _Unacknowledged((channel, flags, opcode, payload), self._sequence, now + RETRY_S)
         self._put(build(self._sequence, channel, flags, opcode, payload))
-        if not flags & (Flags.EVENT | Flags.ACK_WANTED):
+        if not flags & (Flag.EVENT | Flag.ACK_WANTED):
             self._count()
-        if opcode == Code.PROTO_SYNC:
+        if opcode == Opcode.PROTO_SYNC:
             self._sequence = 0
 
     def _put(self, packet: bytes) -> None:
@@ -177,7 +175,7 @@ class PacketPort:
         waiting.due_s = now + waiting.wait_s
         self.statistics.retransmit += 1
         channel, flags, opcode, payload = waiting.sent
-        self._put(build(waiting.sequence, channel, flags | Flags.REPEATED, opcode, payload))
+        self._put(build(waiting.sequence, channel, flags | Flag.REPEATED, opcode, payload))
         return False
 
     def _find_acknowledgement(self) -> bool:
@@ -189,15 +187,15 @@ class PacketPort:
                 self._synchronize(header)
                 return True
             if header.sound and (header.opcode, header.sequence) == (waiting.sent[2], waiting.sequence):
-                if header.flags & Flags.ACK:
+                if header.flags & Flag.ACK:
                     self._waiting = None
                     self._count()
-                elif header.flags & Flags.NAK:
+                elif header.flags & Flag.NAK:
                     waiting.due_s = 0.0
                 else:
                     continue
                 del self._buffer[offset : offset + HEADER_BYTES]
-                return bool(header.flags & Flags.ACK)
+                return bool(header.flags & Flag.ACK)
         return False
 
     def _headers(self) -> list[tuple[int, Header]]:
@@ -235,11 +233,11 @@ class PacketPort:
         if not header.sound:
             return False
         if header.length > self.capabilities.max_payload_bytes:
-            self.refuse(header, Refusal.OVERFLOW)
+            self.refuse(header, NakStatus.OVERFLOW)
             return False
-        uncounted = header.flags & (Flags.ACK | Flags.NAK) or header.opcode in _UNCOUNTED
+        uncounted = header.flags & (Flag.ACK | Flag.NAK) or header.opcode in _UNCOUNTED
         if self.capabilities.sequence and not uncounted and header.sequence != self._sequence:
-            self.refuse(header, Refusal.SEQUENCE)
+            self.refuse(header, NakStatus.SEQUENCE)
             return False
         return True
 
@@ -252,10 +250,10 @@ class PacketPort:
 
     def _process(self, header: Header, payload: bytes | None) -> None:
         if payload is None:
-            self.refuse(header, Refusal.CHECKSUM)
+            self.refuse(header, NakStatus.CHECKSUM)
         elif header.channel and header.opcode <= _SYSTEM_CODES:
-            self.refuse(header, Refusal.INVALID)
-        elif header.flags & (Flags.ACK | Flags.NAK):
+            self.refuse(header, NakStatus.INVALID)
+        elif header.flags & (Flag.ACK | Flag.NAK):
             return
         elif header.is_sync:
             self._synchronize(header)

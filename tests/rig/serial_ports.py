@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from station.app.omv_protocol import Flag, Opcode
 from station.control.client import ask
 from station.control.requests import Rerun, TakeSnapshot
 from station.sim.application_spec import ApplicationSpec
-from station.sim.omv_framing import Code, Flags, build, read_header, read_payload
+from station.sim.omv_framing import build, read_header, read_payload
 from tests.harness import wait_for
 from tests.rig.workbench import SYSFS, Workbench, collect, install_rule
 
@@ -32,18 +33,18 @@ def serial_ports(bench: Workbench) -> None:
         file = _tty(path)
         with _opened(file, termios.B921600) as descriptor:
             started_s = time.monotonic()
-            assert _ask(descriptor, 0, Code.PROTO_SYNC)[0] == Flags.ACK
-            flags, versions = _ask(descriptor, 0, Code.PROTO_VERSION)
+            assert _ask(descriptor, 0, Opcode.PROTO_SYNC)[0] == Flag.ACK
+            flags, versions = _ask(descriptor, 0, Opcode.PROTO_VERSION)
             facts["sync_and_version_s"] = time.monotonic() - started_s
-            assert flags == Flags.ACK_WANTED
+            assert flags == Flag.ACK_WANTED
             assert list(versions[3:6]) == [1, 0, 3], "the bootloader's version"
         with _opened(file, termios.B115200) as descriptor:
             os.write(descriptor, b"\r\x03\x03\r\x01")
             assert b"raw REPL; CTRL-B to exit\r\n>" in _read(descriptor, lambda heard: heard.endswith(b"exit\r\n>"))
     with bench.case("sys_boot_over_the_tty_enters_the_bootloader_on_the_same_port"):
         with _opened(file, termios.B921600) as descriptor:
-            assert _ask(descriptor, 0, Code.PROTO_SYNC)[0] == Flags.ACK
-            os.write(descriptor, build(0, 0, 0, Code.SYS_BOOT))
+            assert _ask(descriptor, 0, Opcode.PROTO_SYNC)[0] == Flag.ACK
+            os.write(descriptor, build(0, 0, 0, Opcode.SYS_BOOT))
             wait_for(lambda: bench.mode(path) == "96e3", "the bootloader", LIMIT_S)
         assert bench.line.state(path)["sessions"][-1]["forced"], "it stays without the 1.5 s limit"
     bench.clear()
@@ -116,7 +117,7 @@ def _opened(file: Path, speed: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _ask(descriptor: int, sequence: int, code: Code) -> tuple[int, bytes]:
+def _ask(descriptor: int, sequence: int, code: Opcode) -> tuple[int, bytes]:
     """One request: the flags and the payload of its answer."""
     os.write(descriptor, build(sequence, 0, 0, code))
     heard = _read(descriptor, _is_whole)
