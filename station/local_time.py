@@ -62,11 +62,6 @@ def time_text(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     return f"{text} {_zone_name(moment)}" if is_shown_twice(moment) else text
 
 
-def clock_text(moment: datetime) -> str:
-    """The station's clock with its zone ("14:30:05 CET"): the heading of a screen."""
-    return f"{local(moment):%H:%M:%S} {_zone_name(moment)}"
-
-
 def zone_names(moments: Iterable[datetime | None]) -> str:
     """The short name of the station's zone at these moments ("CET"; "CEST, CET" across a change), for a heading.
 
