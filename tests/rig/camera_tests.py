@@ -54,7 +54,7 @@ def camera_tests(bench: Workbench) -> None:
         assert found == codes, found
         for path, made in runs.items():
             assert len(made[0]["attempts"]) == 1, f"{path} was flashed again for a test"
-    with bench.case("what_version_and_sensor_add_to_a_run") as facts:
+    with bench.case("noted_tests_are_measured_and_those_that_are_off_are_not") as facts:
         for setting in ("note", "off"):
             bench.put(*(bench.camera(number) for number in range(8)))
             with bench.station(STATION_TEST__VERSION=setting, STATION_TEST__SENSOR=setting) as running:
@@ -63,6 +63,10 @@ def camera_tests(bench: Workbench) -> None:
                 running.interrupt()
                 running.end()
             assert len(runs) == 8
+            for made in runs.values():
+                bench.prove(made[0])
+                noted = {one["name"] for one in made[0]["attempts"][-1]["measurements"]}
+                assert ({"version", "sensor_id"} <= noted) == (setting == "note"), noted
             facts[f"{setting}_s"] = percentile([made[0]["duration_s"] for made in runs.values()], 0.5)
     bench.clear()
     install_rule(installed=False)

@@ -37,5 +37,5 @@ CASES = (
     "eight_cameras_in_their_applications_run_again_without_a_replug",
     "sixteen_cameras_pass_with_all_tests_required",
     "bad_cameras_fail_by_their_own_test_and_their_neighbours_pass",
-    "what_version_and_sensor_add_to_a_run",
+    "noted_tests_are_measured_and_those_that_are_off_are_not",
 )
