@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from station.line.stop_policy import (
     Consequence,
@@ -11,23 +10,8 @@ from station.line.stop_policy import (
     StopPolicy,
     TakeSlotOut,
 )
-from station.model.runs import Outcome, RunRecord
-
-RUN = RunRecord(
-    run_id="r",
-    station_id="s1",
-    serial="S",
-    identified=True,
-    slot="A1",
-    port_path="1-1",
-    batch=None,
-    operator=None,
-    recipe="full",
-    bundle="b",
-    bundle_sha256="b1",
-    bootloader=None,
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+from station.model.runs import Outcome
+from tests.unit.line.a_run import RUN
 
 
 def counted(policy: StopPolicy, *runs: tuple[Outcome, str | None, str, str]) -> list[Consequence]:

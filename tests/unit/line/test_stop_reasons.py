@@ -7,24 +7,10 @@ from station.line.setup import LineSetup
 from station.line.stop_reasons import Stopping
 from station.model.recipes import Recipe
 from station.model.runs import Outcome, RunOptions, RunRecord
+from tests.unit.line.a_run import RUN
 
 SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions(), errors_in_a_row=3)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-RUN = RunRecord(
-    run_id="r",
-    station_id="s1",
-    serial="S",
-    identified=True,
-    slot="A1",
-    port_path="1-1",
-    batch=None,
-    operator=None,
-    recipe="full",
-    bundle="b",
-    bundle_sha256="b1",
-    bootloader=None,
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
 
 
 def run(outcome: Outcome, code: str | None = None) -> RunRecord:
