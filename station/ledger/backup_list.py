@@ -6,13 +6,14 @@ written, the backup is made all the same.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from station.json_lines import object_of, text_line
 
 BACKUP_FOLDER = "backups"
 _LIST = "list.jsonl"
@@ -29,12 +30,12 @@ class Backup:
 
 def note_backup(data_dir: Path, file: Path) -> None:
     """Remember a backup that was just made."""
-    line = json.dumps({"file": str(file.absolute()), "made_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    line = text_line({"file": str(file.absolute()), "made_at": datetime.now(UTC).isoformat(timespec="seconds")})
     notes = data_dir / BACKUP_FOLDER / _LIST
     with suppress(OSError):
         notes.parent.mkdir(exist_ok=True)
         known = notes.read_text().splitlines()[-_KEPT:] if notes.exists() else []
-        notes.write_text("\n".join([*known, line]) + "\n")
+        notes.write_text("".join(f"{each}\n" for each in known) + line)
 
 
 def backups(data_dir: Path) -> list[Backup]:
@@ -50,7 +51,7 @@ def _noted(data_dir: Path) -> Iterator[Backup]:
         return
     for line in lines:
         with suppress(ValueError, KeyError, TypeError):
-            entry = json.loads(line)
+            entry = object_of(line)
             made_at = datetime.fromisoformat(entry["made_at"])
             yield Backup(Path(entry["file"]), made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC))
 
