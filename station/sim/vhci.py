@@ -26,9 +26,8 @@ _PORT_STRIDE = 30
 """Port numbers count the 15 SuperSpeed ports of each controller too."""
 _FREE_LIMIT_S = 90.0  # one thread of the kernel takes every device away: many restarts at once queue up for it
 _FREE_POLL_S = 0.02
-_FREE_POLL_MOST_S = 3.0
-"""Asked more and more rarely: each try makes two threads in the kernel and a line on its console. A loaded kernel with
-one processor that is asked all the time does not come to free the port."""
+_FREE_POLL_MOST_S = 0.5
+"""Asked more and more rarely: each try makes two threads in the kernel and a line on its console."""
 
 Attach = Callable[[int, socket.socket, int], None]
 """(port number, the kernel's end, device id): hands the socket over. OSError EBUSY: the port is not free yet."""
@@ -41,14 +40,23 @@ def spread(index: int) -> int:
 
 def attach(port_number: int, sock: socket.socket, device_id: int) -> None:
     """Give the kernel a connected socket for a high-speed port; it keeps a reference of its own."""
-    with open(f"{VHCI}/attach", "w") as file:
-        file.write(f"{port_number} {sock.fileno()} {device_id} {SPEED_HIGH}")
+    _write_once("attach", f"{port_number} {sock.fileno()} {device_id} {SPEED_HIGH}")
 
 
 def detach(port_number: int) -> None:
     """Make the kernel drop the device of a port: for the camera that is a power cut."""
-    with open(f"{VHCI}/detach", "w") as file:
-        file.write(str(port_number))
+    _write_once("detach", str(port_number))
+
+
+def _write_once(name: str, order: str) -> None:
+    """Python's buffered files write again, at close, what failed: a port that was busy and is free by then would be
+    taken by an attempt that counts as failed, and nobody would serve the camera on it.
+    """
+    handle = os.open(f"{VHCI}/{name}", os.O_WRONLY)
+    try:
+        os.write(handle, order.encode())
+    finally:
+        os.close(handle)
 
 
 def kernel_port_path(port_number: int) -> str:

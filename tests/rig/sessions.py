@@ -55,15 +55,19 @@ class Arrival:
         """The first life of each camera's bootloader."""
         return {path: state["sessions"][0] for path, state in self.states.items()}
 
+    def missed(self) -> set[str]:
+        """Cameras that booted before the station held them."""
+        return {path for path, life in self.lives.items() if not life["attached_s"]}
+
     def announced_s(self) -> list[float]:
         """From each camera's configuration to udev's announcement: nothing of ours is in it."""
         return [self.announced_at_s.get(path, math.inf) - life["configured_s"] for path, life in self.lives.items()]
 
 
 def hotplug(bench: Workbench) -> None:
-    """Sixteen cameras come at once; again where the machine was so busy that udev itself was late."""
+    """Sixteen cameras come at once; again where one was missed and the machine so busy that udev itself was late."""
     arrivals = [_sixteen_at_once(bench)]
-    while max(arrivals[-1].announced_s()) >= UDEV_LATE_S and len(arrivals) < ARRIVALS_AT_MOST:
+    while arrivals[-1].missed() and max(arrivals[-1].announced_s()) >= UDEV_LATE_S and len(arrivals) < ARRIVALS_AT_MOST:
         arrivals.append(_sixteen_at_once(bench))
     arrival = arrivals[-1]
     runs, states, lives = arrival.runs, arrival.states, arrival.lives
@@ -79,7 +83,7 @@ def hotplug(bench: Workbench) -> None:
         facts["from_configuration_s"] = _spread([life["held_latency_s"] for life in held.values()])
         from_event = [life["attached_s"] - arrival.announced_at_s[path] for path, life in held.items()]
         facts["from_udev_event_s"] = _spread(from_event)
-        assert set(held) == set(bench.paths), sorted(set(bench.paths) - set(held))
+        assert not arrival.missed(), sorted(arrival.missed())
         assert percentile(from_event, 0.99) < HOLD_GOAL_S, facts
     with bench.case("the_application_is_back_on_the_same_port"):
         assert set(arrival.modes.values()) == {APPLICATION}, arrival.modes

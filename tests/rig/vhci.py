@@ -8,6 +8,7 @@ Everything goes through the files of ``vhci_hcd.0``, and needs root. Runs in the
 from __future__ import annotations
 
 import enum
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -96,7 +97,7 @@ def attach(connection: socket.socket, port: int, devid: int, control: Path = CON
     takes a reference of its own: close this end afterwards, or the device will not notice that it was pulled.
     ``devid`` is in the header of every request: bus number << 16 | device number, by custom. OSError EBUSY: port taken.
     """
-    (control / "attach").write_text(f"{port} {connection.fileno()} {devid} {HIGH_SPEED}")
+    _write_once(control / "attach", f"{port} {connection.fileno()} {devid} {HIGH_SPEED}")
 
 
 def plug(port: int, devid: int, control: Path = CONTROL) -> socket.socket:
@@ -109,7 +110,16 @@ def plug(port: int, devid: int, control: Path = CONTROL) -> socket.socket:
 
 def detach(port: int, control: Path = CONTROL) -> None:
     """Pull the device out of ``port``: the kernel closes the connection. OSError EINVAL: there was none."""
-    (control / "detach").write_text(f"{port}")
+    _write_once(control / "detach", f"{port}")
+
+
+def _write_once(file: Path, order: str) -> None:
+    """Python's buffered files write again, at close, what failed: the second order may be carried out unseen."""
+    handle = os.open(file, os.O_WRONLY)
+    try:
+        os.write(handle, order.encode())
+    finally:
+        os.close(handle)
 
 
 def port_path(port: int, control: Path = CONTROL) -> str:
