@@ -126,7 +126,7 @@ class World:
     entering: list[Device | None] = field(default_factory=list)
     """The applications that were asked into their bootloader; None for a port whose power is being cycled."""
     taken_by_itself: bool = False
-    """Since the port was empty for as long as a hand needs."""
+    """Since the port was empty for as long as a hand needs, or since a person restored the slot."""
     left_at_s: float = float("-inf")
     looked_up: list[Device] = field(default_factory=list)
     unanswered: list[RunRecord] = field(default_factory=list)
@@ -148,6 +148,8 @@ class World:
             self.taken_by_itself &= self.at_s - self.left_at_s < SETUP.options.return_window_s
         if isinstance(event, Arrived | Left) and self.slot.device is not None:
             self.left_at_s = self.at_s
+        if isinstance(event, Restored) and self.slot.taken_out:
+            self.taken_by_itself = False
         before = self.slot
         if isinstance(event, HubLost) and before.phase in (Phase.PULLED, *WORKING):
             assert before.run is not None
@@ -155,7 +157,7 @@ class World:
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
-            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked | Restored):
+            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked):
                 assert not self.taken_by_itself, "taken by itself again and again"
                 self.taken_by_itself = True
         self._check()

@@ -422,3 +422,16 @@ def test_what_a_request_comes_to(device: Device | None, changes: dict[str, objec
     slot = replace(world.slot, device=device, **changes)  # type: ignore[arg-type]
     assert rerun_way(slot, world.terms) is way
     assert rerun_way(slot, replace(world.terms, accepting=False)) in (RerunWay.LEFT_ALONE, RerunWay.EMPTY)
+
+
+@pytest.mark.parametrize("later_s", [1.0, 100.0])
+def test_a_person_who_restores_the_slot_has_its_camera_taken_once_more(later_s: float) -> None:
+    """However long after the camera was last plugged in: that the slot was taken out had ended the first try."""
+    world = world_of("take")
+    world.feed(Arrived(SOUND))
+    world.feed(Left(), 100.0)
+    in_application(world)
+    world.feed(UnitFound(APPLICATION, ""))
+    world.feed(TakenOut("three failed here"))
+    world.feed(Restored(), later_s)
+    assert world.feed(UnitFound(APPLICATION, "")) == (AskApplication(APPLICATION),)
