@@ -269,7 +269,7 @@ class Dispatcher:
         if self._setup.only_present:
             self.stopping.refuse_arrivals()
 
-    # --- what the log tells ---------------------------------------------------------------------------------------------
+    # --- what the log tells -------------------------------------------------------------------------------------------
 
     def _log_answered(self, device: Device, decision: Decision, error: StationError | None) -> None:
         """Called in another thread."""
