@@ -18,7 +18,7 @@ from station.model.devices import DeviceMode
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
 from station.model.verdicts import PASSED, Verdict, ended_by
-from station.problem import sentence
+from station.problem import Sentence, sentence
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
 
@@ -122,7 +122,7 @@ class CameraRun:
         if isinstance(error, ValueError | OSError):
             text = sentence("an image could not be read: {error}", error=error)
             return Ended(ended_by(Outcome.ERROR, "bundle.unreadable", text))
-        return Ended(ended_by(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}"))
+        return Ended(ended_by(Outcome.ERROR, "station.internal", Sentence(f"{type(error).__name__}: {error}")))
 
     def _ended_by_camera(self, error: CameraError) -> Ended:
         returned = after_failure(self._link, error, self._plan.options.return_window_s)

@@ -5,7 +5,8 @@
    a slot itself.
 2. Who answers has a class each: `Holds` for the holder, `RunWorkers` for the workers, `LogQuestions` for the log. What
    concerns several slots is seen here: one serial in two places, which run is next, when the line stops.
-3. It holds first and queues then: no worker is started while holds are under way.
+3. It holds first and queues then: no worker is started, and the log asked nothing that can wait, while holds are
+   under way.
 4. Slots are frozen values: other threads may look at the newest ones at any time.
 """
 
@@ -119,13 +120,14 @@ class Dispatcher:
     def loop(self) -> None:
         """Turn events into runs until the line has stopped and every run is in the log."""
         while not self._finished():
-            self._step()
+            self.turn()
 
     def _finished(self) -> bool:
         busy = any(slot.is_awaited for slot in self._slots.values())
         return self.stopping.stopped and not busy and self._inbox.empty()
 
-    def _step(self) -> None:
+    def turn(self) -> None:
+        """Wait for what comes next, or for the next tick, and take it in."""
         readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
         for ready in wait([*readers, self._bell.fileno()], self._patience_s):
             if isinstance(ready, Connection):
@@ -136,6 +138,8 @@ class Dispatcher:
         self._tick()
         if reached := self._gate.newly_reached():
             self._listeners.on_plan_reached(reached)
+        if not self.holds.come_first:
+            self._questions.ask_what_waits()
         self._start_queued()
         self._kill_overdue()
 
@@ -192,7 +196,8 @@ class Dispatcher:
         if isinstance(effect, Submit):
             self._log.submit(effect.fact)
         elif isinstance(effect, AskLog):
-            self._questions.ask(effect.device, self._terms)
+            at_once = self._slots[path].phase is Phase.ASKING
+            self._questions.ask(effect.device, self._terms, at_once=at_once)
         elif isinstance(effect, FindUnit):
             self._questions.find_unit(effect.device, self._terms)
         elif isinstance(effect, AskApplication):
@@ -264,7 +269,7 @@ class Dispatcher:
         if self._setup.only_present:
             self.stopping.refuse_arrivals()
 
-    # --- what the log tells -----------------------------------------------------------------------------------------
+    # --- what the log tells -------------------------------------------------------------------------------------------
 
     def _log_answered(self, device: Device, decision: Decision, error: StationError | None) -> None:
         """Called in another thread."""

@@ -20,6 +20,7 @@ from station.model.devices import Device
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunPlan
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import (
     APPLICATION,
@@ -174,7 +175,7 @@ def test_one_that_came_back_as_an_application_cannot_be_run_again(
 def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ran = Ran(monkeypatch, tmp_path, Bus(UsbError("usb.io", "an I/O error"), GOOD))
+    ran = Ran(monkeypatch, tmp_path, Bus(UsbError("usb.io", Sentence("an I/O error")), GOOD))
     assert ran.how == (Outcome.PASS, None, 2)
     assert ran.attempts[0].phase == "hold"
 
@@ -182,8 +183,8 @@ def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
 @pytest.mark.parametrize(
     ("error", "outcome", "code"),
     [
-        (UsbBusyError("usb.busy", "another program has it"), Outcome.ERROR, "usb.busy"),
-        (UsbAccessError("usb.access_denied", "no permission"), Outcome.ERROR, "usb.access_denied"),
+        (UsbBusyError("usb.busy", Sentence("another program has it")), Outcome.ERROR, "usb.busy"),
+        (UsbAccessError("usb.access_denied", Sentence("no permission")), Outcome.ERROR, "usb.access_denied"),
         (FileNotFoundError("HE.img"), Outcome.ERROR, "bundle.unreadable"),
         (RuntimeError("a defect"), Outcome.ERROR, "station.internal"),
     ],
@@ -204,14 +205,14 @@ def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_cancellation_ends_the_run_with_its_own_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled by an operator")))
     ran = Ran(monkeypatch, tmp_path, Bus([]), port=[cancel])
     assert ran.how == (Outcome.ABORTED, "operator.cancelled", 1)
     assert ran.ended.verdict.message == "cancelled by an operator"
 
 
 def test_a_cancellation_is_heard_while_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled by an operator")))
 
     def cancelled_when_lost(made: CameraAtPort, action: Action) -> Reply:
         reply = CameraAtPort.perform(made, action)
