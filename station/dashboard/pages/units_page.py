@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.widgets import DataTable, Input
 
 from station.dashboard.language import tr
@@ -31,8 +31,9 @@ class UnitsPage(Page):
     log, Enter goes to the unit that was named."""
 
     DEFAULT_CSS = """
-    UnitsPage Rows { height: 1fr; }
-    UnitsPage VerticalScroll { height: 1fr; border-top: solid $primary; }
+    UnitsPage Container { height: 1fr; }
+    UnitsPage Rows { height: 1fr; width: 1fr; }
+    UnitsPage VerticalScroll { height: 1fr; width: 1fr; border-top: solid $primary; }
     UnitsPage #story { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,9 +55,10 @@ class UnitsPage(Page):
     def compose(self) -> ComposeResult:
         """The search, the runs that fit it, and the story of one unit."""
         yield Input()
-        yield Rows()
-        with VerticalScroll():
-            yield Sheet(id="story")
+        with Container():
+            yield Rows()
+            with VerticalScroll():
+                yield Sheet(id="story")
 
     def on_mount(self) -> None:
         """Name the columns."""

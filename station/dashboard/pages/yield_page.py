@@ -65,6 +65,6 @@ class YieldPage(Page):
     def _whole(self, report: YieldReport, target: float | None, width: int) -> Iterator[Line]:
         """Beside the parts there is room for the hours too; below them they come last."""
         yield from line_lines(report, target, width)
-        if self.screen.has_class("-wide"):
+        if not self.query_one("#hours").display:
             yield BLANK
             yield from time_lines(report, width)
