@@ -41,7 +41,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
             await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count == 1, "one unit fits")
             await operator.press("enter")
             await operator.until_text(": 1 run")
-            await operator.until_text("#2 FAIL dfu.err_write")
+            await operator.until_text("#2  ✗ FAIL   dfu.err_write")
 
             await operator.press("f4")
             await operator.until_text("What failed most")
@@ -93,7 +93,7 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 @pytest.mark.parametrize(
     ("key", "seen"),
-    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f5", "verify.mismatch"), ("f6", "KEYS")],
+    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "interval"), ("f5", "verify.mismatch"), ("f6", "KEYS")],
     ids=["units", "failures", "yield", "log", "help"],
 )
 def test_screen(

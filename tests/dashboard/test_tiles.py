@@ -18,6 +18,7 @@ from station.dashboard.state import State
 from station.dashboard.tiles.acts import act_for_code
 from station.dashboard.tiles.large_letters import largest
 from station.dashboard.tiles.tile_content import Face, face_of
+from station.dashboard.tiles.tile_grid import SlotGrid
 from station.dashboard.widgets.status_lines import banner_of, figures, what_runs
 from station.errors import HINTS
 from station.model.slots import Progress, RerunWay, SlotState, SlotView
@@ -214,3 +215,19 @@ async def test_a_number_field_makes_no_number_of_what_is_none(tmp_path: Path) ->
             await operator.press("enter")
             await operator.until(lambda: heard, "the batch begins")
         assert [request["planned"] for request in heard] == [14]
+
+
+@pytest.mark.parametrize("width", (141, 142, 143))
+async def test_tiles_beside_each_other_have_letters_of_one_size(tmp_path: Path, width: int) -> None:
+    slots = tuple(replace(EVERY_STATE[0], slot=f"1-1.{n}", port_path=f"1-1.{n}") for n in range(1, 9))
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+    with scripted_line(tmp_path, slots, LineStatus()):
+        async with app.run_test(size=(width, 38)) as pilot:
+            operator = Operator(app, pilot)
+            await operator.until_text("Take it out.")
+            grid = app.screen.query_one(SlotGrid)
+            await operator.until(lambda: len(grid.faces) == 8 and grid._tiles, "the tiles")
+            drawn = [text_of(grid._tile(n, r.width, r.height)) for n in range(8) if (r := grid._region(n))]
+            sizes = {tuple(large_on(face, rows)) for face, rows in zip(grid.faces, drawn, strict=True)}
+            heights = {tuple(letters.rows for letters in found) for found in sizes}
+            assert len(heights) == 1, heights

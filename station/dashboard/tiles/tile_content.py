@@ -39,7 +39,7 @@ LOOKS: Mapping[SlotState, Look] = {
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting", "HOLDING"),
     SlotState.WAITING: Look("◑", mark("WAITING"), "waiting", "WAITING"),
     SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),
-    SlotState.RECORDING: Look("●", mark("RECORDING"), "running"),
+    SlotState.RECORDING: Look("●", mark("RECORDING"), "running", "RECORDING"),
     SlotState.PASSED: Look("✓", mark("PASS"), "passed", "PASS"),
     SlotState.FAILED: Look("✗", mark("FAIL"), "failed", "FAIL"),
     SlotState.ERROR: Look("!", mark("ERROR"), "error", "ERROR"),

@@ -35,7 +35,8 @@ class StatusLines(Plain):
 
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
-        width = max(20, self.size.width)
+        if not (width := self.size.width):
+            return  # it has no place on the screen yet
         clock = f"{local(now):%H:%M:%S} {zone_names([now])}"
         room = width - cell_len(clock) - 2
         first = _ends(cut(what_runs(about, report, now, room), room), clock, width)
