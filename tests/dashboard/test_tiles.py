@@ -217,7 +217,7 @@ async def test_a_number_field_makes_no_number_of_what_is_none(tmp_path: Path) ->
         assert [request["planned"] for request in heard] == [14]
 
 
-@pytest.mark.parametrize("width", (141, 142, 143))
+@pytest.mark.parametrize("width", [141, 142, 143])
 async def test_tiles_beside_each_other_have_letters_of_one_size(tmp_path: Path, width: int) -> None:
     slots = tuple(replace(EVERY_STATE[0], slot=f"1-1.{n}", port_path=f"1-1.{n}") for n in range(1, 9))
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)

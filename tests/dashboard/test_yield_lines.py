@@ -117,6 +117,9 @@ def test_errors_of_the_station_stand_apart_from_what_failed() -> None:
         (50, 100, 0.98, "failed", "missed"),
         (1000, 1000, 0.98, "passed", "reached"),
         (10, 10, 0.98, "passed", "not decided yet"),
+        (7, 8, 0.98, "waiting", "not decided yet"),
+        (5, 8, 0.98, "failed", "missed"),
+        (900_000, 1_000_000, 0.98, "failed", "missed"),
         (9, 10, 0.98, "waiting", "not decided yet"),
         (0, 0, 0.98, "", "nothing was counted"),
     ],
@@ -124,9 +127,7 @@ def test_errors_of_the_station_stand_apart_from_what_failed() -> None:
 def test_a_target_is_reached_or_missed_only_where_enough_units_say_so(
     passed: int, of: int, target: float, tone: str, words: str
 ) -> None:
-    runs = [run(n, Outcome.PASS if n < passed else Outcome.FAIL) for n in range(of)]
-    report = summarize(runs)
-    verdict = verdict_of(report.first_pass_interval, report.first_pass_yield, target)
+    verdict = verdict_of(passed, of, target)
     assert verdict[0] == tone
     assert words in verdict[1]
 

@@ -14,12 +14,14 @@ from station.errors import HINTS
 from station.local_time import time_text, zone_names
 from station.yields.counting import CodeCount, HourCount, SlotYield, YieldReport
 from station.yields.figures import Interval
+from station.yields.inference import yield_beside
 
 HOURS = 24
 """So many of the newest hours are drawn."""
 HOUR = timedelta(hours=1)
 ROOMY = 100
 """From so many columns on a slot's speed is shown too."""
+BELOW = "▽"
 BLANK: Line = ()
 
 
@@ -56,7 +58,7 @@ def part_lines(report: YieldReport, target: float | None, width: int) -> Iterato
 
 def _yields(report: YieldReport, target: float | None, width: int) -> Iterator[Line]:
     first, final, counted = report.first_pass_yield, report.final_yield, report.units_counted
-    tone, verdict = verdict_of(report.first_pass_interval, first, target)
+    tone, verdict = verdict_of(report.units_passed_first, counted, target)
     rows = [
         _share_row(
             tr("first-pass yield"), first, report.first_pass_interval, report.units_passed_first, counted, target, tone
@@ -83,15 +85,14 @@ def _runs(report: YieldReport, width: int) -> Iterator[Line]:
     yield from paragraph(text.format(middle=took[0], most=took[1]), width)
 
 
-def verdict_of(interval: Interval | None, share: float | None, target: float | None) -> tuple[str, str]:
-    """The tone and the words for a yield beside the target: what its interval leaves open is not said."""
-    if target is None or interval is None or share is None:
+def verdict_of(passed: int, counted: int, target: float | None) -> tuple[str, str]:
+    """The tone and the words for a yield beside the target; what so few units leave open is not said."""
+    if target is None or not counted:
         return "", tr("nothing was counted yet")
-    if interval[1] < target:
-        return "failed", tr("missed")
-    if interval[0] >= target:
-        return "passed", tr("reached")
-    return ("passed" if share >= target else "waiting"), tr("not decided yet by so few units")
+    beside = yield_beside(passed, counted, target)
+    if beside:
+        return ("failed", tr("missed")) if beside < 0 else ("passed", tr("reached"))
+    return ("passed" if passed >= target * counted else "waiting"), tr("not decided yet by so few units")
 
 
 def _bundles(report: YieldReport, width: int) -> Iterator[Line]:
@@ -146,15 +147,14 @@ def _slots(report: YieldReport, target: float | None, width: int) -> Iterator[Li
     heads = (tr("slot"), tr("yield"), tr("units"), tr("95 % interval"), *more, "")
     rows = [_slot_row(slot, report, target, roomy=roomy) for slot in report.slots]
     yield from bar_table(heads, rows, width, "lrrr" + "r" * len(more) + "l")
-    if any(rank_of(slot, report)[1] for slot in report.slots):
-        yield from paragraph(_meaning_of_ranks(), width)
-
-
-def _meaning_of_ranks() -> str:
-    return tr(
-        "SUSPECT: worse than the other slots, and not by chance: look at its cable, port and hub. "
-        "▽: the line's yield lies above this slot's interval."
-    )
+    ranks = {rank_of(slot, report)[1] for slot in report.slots}
+    if report.suspects:
+        text = tr("SUSPECT: worse than the other slots, and not by chance: look at its cable, port and hub.")
+        yield from paragraph(text, width)
+    if BELOW in ranks:
+        yield from paragraph(
+            tr("▽: the line's yield lies above this slot's interval; that may still be chance."), width
+        )
 
 
 def _slot_row(slot: SlotYield, report: YieldReport, target: float | None, *, roomy: bool) -> BarRow:
@@ -168,13 +168,15 @@ def _slot_row(slot: SlotYield, report: YieldReport, target: float | None, *, roo
 
 
 def rank_of(slot: SlotYield, report: YieldReport) -> tuple[str, str]:
-    """The tone and the mark of a slot beside the line: SUSPECT as in the report, below the line, or like it."""
+    """The tone and the mark of a slot beside the line: SUSPECT as in the report, below the line, or like it. One
+    failure says nothing of a slot."""
     line, interval = report.first_pass_yield, slot.first_pass_interval
     if slot.suspect:
         return "failed", tr("SUSPECT")
     if line is None or interval is None:
         return "", ""
-    return ("waiting", "▽") if interval[1] < line else ("passed", "")
+    failed = slot.units_counted - slot.units_passed_first
+    return ("waiting", BELOW) if interval[1] < line and failed > 1 else ("passed", "")
 
 
 def _failures(failures: Sequence[CodeCount], width: int) -> Iterator[Line]:
