@@ -20,7 +20,7 @@ from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
-from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
+from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
 
@@ -57,6 +57,11 @@ class Reader:
         """The newest runs of a selection, newest first, at most `limit`."""
         with translated(self._data_dir), self._engine.connect() as connection:
             return unit_lists.newest_runs(connection, selection, limit)
+
+    def finished(self, station_id: str, since: datetime, limit: int) -> list[FinishedRun]:
+        """How the newest runs of a station ended that started since, newest first, at most `limit`."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return unit_lists.finished_runs(connection, station_id, since, limit)
 
     def found(self, text: str, limit: int) -> list[RunLine]:
         """The runs of the units that a serial or a part of one names, newest first, at most `limit` of at most so many.

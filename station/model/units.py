@@ -98,6 +98,20 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How a run ended: one line of what happened at a station."""
+
+    run_id: str
+    serial: str
+    slot: str
+    outcome: Outcome
+    code: str | None
+    message: str
+    finished_at: datetime
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedUnit:
     """A unit of the selection that is not done (`station.model.done`): one line of the list to re-run.
 

@@ -287,6 +287,12 @@ class VerificationSection(_Section):
     require_verification: bool = Field(default=False, description="true or false")
 
 
+class DashboardSection(_Section):
+    """`[dashboard]`: what its pages measure the line by."""
+
+    yield_target: float = Field(default=0.0, ge=0, le=100, description="per cent, 0 (none) to 100")
+
+
 class WebSection(_Section):
     """`[web]`: where `station web` serves the dashboard, and whether browsers may steer the line."""
 
@@ -316,6 +322,7 @@ class Settings(BaseModel):
     test: FunctionalTestSection = Field(default_factory=FunctionalTestSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
+    dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(

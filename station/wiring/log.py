@@ -81,6 +81,7 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             rates=lambda since: reader.rates(RunFilter(since=since)),
             newest=lambda batch, since, limit: reader.newest(RunFilter(batch=batch, since=since), limit),
             found=reader.found,
+            finished=reader.finished,
             unit=reader.unit,
             failed=lambda batch, since: reader.failed(batch, since=since),
             batch_summary=reader.batch_summary,
