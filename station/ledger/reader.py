@@ -25,6 +25,7 @@ from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
 
 _EVERYTHING = RunFilter()
+NEWEST_RUNS = 50
 
 
 class Reader:
@@ -152,6 +153,19 @@ class Reader:
         with translated(self._data_dir), self._engine.connect() as connection:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None
+
+    def newest_stations(self) -> list[str]:
+        """The stations of the newest runs, the newest first."""
+        newest = select(RUNS.c.station_id).order_by(RUNS.c.started_at.desc()).limit(NEWEST_RUNS)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return list(dict.fromkeys(connection.scalars(newest)))
+
+    def first_run_after(self, moment: datetime | None) -> datetime | None:
+        """When the first run began that began after a moment (None: the first of all); None where none did."""
+        first = select(RUNS.c.started_at).order_by(RUNS.c.started_at).limit(1)
+        asked = first if moment is None else first.where(RUNS.c.started_at > moment)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return connection.scalar(asked)
 
     def batch_summary(self, batch: str) -> BatchSummary:
         """The balance of a batch: where its units are."""

@@ -117,9 +117,10 @@ class Dispatcher:
         self._inbox.put(action)
         self._bell.ring()
 
-    def loop(self) -> None:
-        """Turn events into runs until the line has stopped and every run is in the log."""
+    def loop(self, on_turn: Callable[[], None]) -> None:
+        """Turn events into runs until the line has stopped and every run is in the log. `on_turn`: it still turns."""
         while not self._finished():
+            on_turn()
             self.turn()
 
     def _finished(self) -> bool:

@@ -175,6 +175,7 @@ class StationSection(_Section):
     time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
         default="", description="the IANA name of a time zone, or empty"
     )
+    clock: Literal["synchronized", "by hand"] = Field(default="synchronized", description='"synchronized" or "by hand"')
 
     @field_validator("id")
     @classmethod

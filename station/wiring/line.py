@@ -29,6 +29,7 @@ from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
+from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
@@ -160,6 +161,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     def on_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
+        mark_batch(is_open=batch is not None)
 
     def on_notice(notice: Notice) -> None:
         listeners.on_notice(notice)
@@ -176,6 +178,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         replies.go_to(line.ledger_replied)
         if log.begun is not None:
             on_batch(log.begun, log.begun.operator)
+        mark_batch(is_open=bool(log.begun or setup.batch))
+        opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
         yield line
