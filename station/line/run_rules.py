@@ -227,7 +227,10 @@ def hold_wanted(slot: Slot, event: HoldWanted, _now: Moment, _terms: Terms) -> S
     """Whether the camera was asked to leave its bootloader."""
     if not event.wanted:
         return replace(slot, phase=Phase.AWAY), ()
-    return replace(slot, phase=Phase.RUNNING if slot.device is not None else Phase.GONE), ()
+    # One that was asked to leave, and is here: it came back sooner than the worker heard, or never left.
+    here = slot.device if slot.phase is Phase.AWAY and slot.arrival is None else None
+    held: Effects = (Hold(here),) if here and here.mode is DeviceMode.DFU and not is_another(slot, here) else ()
+    return replace(slot, phase=Phase.RUNNING if slot.device is not None else Phase.GONE), held
 
 
 def attempt_ended(slot: Slot, event: AttemptEnded, _now: Moment, _terms: Terms) -> Stepped:

@@ -12,6 +12,7 @@ from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe
+from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
 
@@ -88,6 +89,8 @@ class LineSetup:
     """A camera that runs its application: left alone, taken unless it passed, or taken in any case."""
     bootloader_timeout_s: float = 15.0
     """How long a camera that was asked into its bootloader may take to be there."""
+    recovery: RecoveryLimits = field(default_factory=RecoveryLimits)
+    """How far a run goes to get a camera back whose transfer failed."""
     power_cycle: str = ""
     """The command that cycles the power of a port; "" where the hubs cannot."""
     only_present: bool = False
