@@ -34,6 +34,7 @@ from station.line.slot_events import (
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
+    LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
     RunCommitted,
@@ -53,6 +54,9 @@ HUB_DECISION_S = 0.5
 """How long a camera that left before its run may turn out to have left with its hub."""
 BLAMED_ON_CAMERA = ("usb.", "boot.", "operator.unplugged")
 """Beginnings of the codes of what a lost hub looks like to one camera."""
+LOG_LOCKED = sentence(
+    "another program has locked the log: close it. Results are kept, and shown when they are in the log"
+)
 ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
 MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
 CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the run was cancelled")))
@@ -284,6 +288,11 @@ def _is_of(slot: Slot, serial: str) -> bool:
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------
+
+
+def waits_for_log(slot: Slot, _event: LogLocked, _now: Moment, _terms: Terms) -> Stepped:
+    """Its opening or its result is kept, and waits. Nothing of it is shown as done before the log has it."""
+    return replace(slot, message=LOG_LOCKED), ()
 
 
 def committed(slot: Slot, event: RunCommitted, now: Moment, terms: Terms) -> Stepped:

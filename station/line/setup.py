@@ -42,6 +42,10 @@ def _no_unit(_application_serial: str) -> str | None:
     return None
 
 
+def _nothing() -> None:
+    pass
+
+
 def _anything(_device: Device) -> bool:
     return True
 
@@ -110,5 +114,7 @@ class OpenLog:
     """The units that have a counted run at a station in a batch, by `unit_key`."""
     unit_of_application: Callable[[str], str | None] = _no_unit
     """The unit, by its bootloader's serial, that showed an application's serial; None where not exactly one did."""
+    hurry: Callable[[], None] = _nothing
+    """The line ends: answers must come soon."""
     begun: Batch | None = None
     """The batch that was begun at the bench before the line was started and goes on."""
