@@ -86,6 +86,7 @@ def line_setup(
         application="enter" if enter_bootloader else settings.run.application,
         bootloader_timeout_s=settings.run.bootloader_timeout_s,
         power_cycle=settings.line.power_cycle,
+        recovery=settings.recovery_limits,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 

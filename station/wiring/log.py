@@ -117,7 +117,9 @@ def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitSta
     reader = opened.enter_context(closing(Reader(data_dir)))
     _warn_of_a_clock_set_back(reader)
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
-    return OpenLog(recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, begun)
+    return OpenLog(
+        recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, recorder.hurry, begun
+    )
 
 
 def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
