@@ -18,6 +18,7 @@ from station.cli.options import (
     PurposeSelection,
     SinceOption,
     SlotSelection,
+    StationSelection,
     UntilOption,
     data_dir_for,
     new_app,
@@ -37,6 +38,7 @@ def report(
     since: SinceOption = None,
     until: UntilOption = None,
     bundle: BundleSelection = None,
+    station: StationSelection = None,
     slot: SlotSelection = None,
     operator: OperatorSelection = None,
     purpose: PurposeSelection = None,
@@ -68,9 +70,9 @@ def report(
 
     check_format(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
-    selection = RunFilter(since=first, until=last, purposes=purposes, **places)
+    selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(**places)
+        reader.refuse_unknown(station=station, **places)
         text = render_report(reader.report(selection), report_format, explain=explain)
     with text_output(output) as file:
         file.write(text)

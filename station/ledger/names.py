@@ -25,7 +25,7 @@ _LAST = "\U0010ffff"
 
 
 def refuse_unknown(connection: Connection, kind: str, name: str) -> None:
-    """UsageError usage.unknown_<kind> for a batch, slot, operator, bundle or unit that no run has."""
+    """UsageError usage.unknown_<kind> for a batch, station, slot, operator, bundle or unit that no run has."""
     if kind == "unit":
         if not _is_unit(connection, name):
             raise unknown("unit", name, _serials_like(connection, canonical_serial(name)))
@@ -111,7 +111,8 @@ def _seen(kind: str) -> Select[Any] | Any:
 
 
 def _of(table: Table, kind: str) -> Select[Any]:
-    return select(table.c[kind]).where(table.c[kind].is_not(None)).distinct()
+    column = table.c["station_id" if kind == "station" else kind]
+    return select(column).where(column.is_not(None)).distinct()
 
 
 def _is_unit(connection: Connection, name: str) -> bool:

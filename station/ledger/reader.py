@@ -86,8 +86,8 @@ class Reader:
             return names.unit_of_application(connection, serial)
 
     def refuse_unknown(self, **asked: str | None) -> None:
-        """UsageError usage.unknown_batch (slot, operator, bundle, unit) for a name that the log has never seen, with
-        the nearest that it has. Names are given by their kind; None is not asked."""
+        """UsageError usage.unknown_batch (station, slot, operator, bundle, unit) for a name that the log has never
+        seen, with the nearest that it has. Names are given by their kind; None is not asked."""
         with translated(self._data_dir), self._engine.connect() as connection:
             for kind, name in asked.items():
                 if name is not None:
@@ -110,6 +110,7 @@ class Reader:
         self,
         batch: str | None = None,
         *,
+        station_id: str | None = None,
         since: datetime | None = None,
         purposes: tuple[Purpose, ...] = (),
         max_runs: int = 0,
@@ -120,7 +121,7 @@ class Reader:
         With `since`, only units with runs that started then or later; with `max_runs`, those that failed so often in
         the batch of the run that tells why are marked as set aside.
         """
-        selection = RunFilter(batch=batch, since=since, purposes=purposes)
+        selection = RunFilter(batch=batch, station_id=station_id, since=since, purposes=purposes)
         with translated(self._data_dir), self._engine.connect() as connection:
             units = yield_queries.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units

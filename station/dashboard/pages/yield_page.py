@@ -97,7 +97,7 @@ def part_lines(report: YieldReport) -> Iterator[str]:
     for slot in report.slots:
         suspect = " " + tr("SUSPECT") if slot.suspect else ""
         counts = f"{slot.units_passed_first}/{slot.units_counted}"
-        yield _share(slot.slot, slot.first_pass_yield, counts + suspect)
+        yield _share(slot.label, slot.first_pass_yield, counts + suspect)
     yield "\n" + tr("What failed most")
     most = max((failure.count for failure in report.failures), default=0)
     for failure in report.failures:
