@@ -14,6 +14,7 @@ from station.cli.options import (
     JsonOption,
     OutputOption,
     SinceOption,
+    SpreadsheetOption,
     StationSelection,
     UntilOption,
     data_dir_for,
@@ -39,6 +40,7 @@ def export(
             "--format", metavar="jsonl|csv|openhtf", help="A run a line, an image a line, or OpenHTF records."
         ),
     ] = "jsonl",
+    spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -58,6 +60,6 @@ def export(
     selection = RunFilter(batch=batch, station_id=station, since=first, until=last)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
-        lines = export_lines(reader.runs(selection), export_format)
+        lines = export_lines(reader.runs(selection), export_format, spreadsheet=spreadsheet)
         with text_output(output) as file:
             file.writelines(lines)

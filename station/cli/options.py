@@ -75,6 +75,13 @@ PurposeSelection = Annotated[
         help="Only runs made for this; may be given again. Default: production and rework, which alone count.",
     ),
 ]
+SpreadsheetOption = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet",
+        help="With --format csv: for Excel and its like, which else take serials for numbers and slots for dates.",
+    ),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", parser=a_path, metavar="F", help="Write this file, whole or not at all; default: stdout."),

@@ -18,6 +18,7 @@ from station.cli.options import (
     PurposeSelection,
     SinceOption,
     SlotSelection,
+    SpreadsheetOption,
     StationSelection,
     UntilOption,
     data_dir_for,
@@ -51,6 +52,7 @@ def report(
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
+    spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -66,13 +68,15 @@ def report(
     folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
-    from station.report.render import check_format, render_report
+    from station.report.render import check_format, check_spreadsheet, render_report
 
     check_format(report_format)
+    if spreadsheet:
+        check_spreadsheet(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
     selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(station=station, **places)
-        text = render_report(reader.report(selection), report_format, explain=explain)
+        text = render_report(reader.report(selection), report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:
         file.write(text)

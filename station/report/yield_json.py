@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from station.report.cells import csv_cell
+from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
 from station.yields.figures import DEFINITIONS, YieldReport
 
 CSV_HEADER = ("section", "name", "figure", "value")
@@ -18,13 +18,18 @@ def report_json(report: YieldReport) -> str:
     return json.dumps(report.to_json(), indent=2) + "\n"
 
 
-def report_csv(report: YieldReport) -> str:
-    """The report as CSV: section, name (a code, slot or partition), figure, value. Yields are 0 to 1."""
-    stream = io.StringIO()
+def report_csv(report: YieldReport, *, spreadsheet: bool = False) -> str:
+    """The report as CSV: section, name (a code, slot or partition), figure, value. Yields are 0 to 1.
+
+    For a `spreadsheet` it begins with a byte order mark, and no text can be taken for a number or a date.
+    """
+    stream = io.StringIO(BYTE_ORDER_MARK if spreadsheet else "")
+    stream.seek(0, io.SEEK_END)
+    cell = spreadsheet_cell if spreadsheet else csv_cell
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for line in _lines(report):
-        writer.writerow([csv_cell(value) for value in line])
+        writer.writerow([cell(value) for value in line])
     return stream.getvalue()
 
 
