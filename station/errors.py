@@ -278,6 +278,7 @@ HINTS: dict[str, str] = {
     "usage.address": "Write HOST:PORT, the port a whole number from 1 to 65535.",
     "usage.several_units": "Give more of the serial: so many of its last characters that only one unit has them.",
     "usage.unknown_batch": "Check the spelling; a batch is known once it was begun at the bench or has a run.",
+    "usage.nearly_a_batch": "Give the batch as it was begun; if it really is another one, add --new-batch.",
     "usage.one_id_twice": "Give each machine an id of its own ([station] id), and take these runs under one: station import FILE --as-station ID",
     "usage.unknown_station": "Check the spelling; a station's id is its [station] id, by default its host name.",
     "usage.unknown_slot": "Check the spelling; station slots shows the slots. A slot is known once a camera ran in it.",

@@ -30,9 +30,14 @@ def refuse_unknown(connection: Connection, kind: str, name: str) -> None:
         if not _is_unit(connection, name):
             raise unknown("unit", name, _serials_like(connection, canonical_serial(name)))
         return
-    seen = set(connection.scalars(_seen(kind)))
-    if name not in seen:
-        raise unknown(kind, name, seen)
+    known = seen(connection, kind)
+    if name not in known:
+        raise unknown(kind, name, known)
+
+
+def seen(connection: Connection, kind: str) -> set[str]:
+    """Every batch, station, slot, operator or bundle that the log has seen."""
+    return set(connection.scalars(_seen(kind)))
 
 
 def unknown(kind: str, name: str, seen: Iterable[str]) -> UsageError:

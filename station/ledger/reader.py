@@ -18,6 +18,7 @@ from station.ledger.selection import conditions_of, has_result
 from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.batches import Batch
 from station.model.events import UnitHistory
+from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
 from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
@@ -93,6 +94,11 @@ class Reader:
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
 
+    def near_batches(self, name: str) -> list[str]:
+        """The batches that differ from a new one only in how it was typed or scanned; none where it is known itself."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return near_names(name, names.seen(connection, "batch"))
+
     def unit_named(self, text: str) -> str:
         """The serial of the unit that a text names: a serial, an application's, or the end of one that only one has.
 
@@ -145,6 +151,17 @@ class Reader:
     def open_batch(self, station_id: str) -> Batch | None:
         """The batch that was begun last at a station's bench and is not ended; None where there is none."""
         query = select(BATCHES).where(BATCHES.c.station_id == station_id, BATCHES.c.ended_at.is_(None))
+        with translated(self._data_dir), self._engine.connect() as connection:
+            row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
+            return batch_record(row) if row else None
+
+    def open_elsewhere(self, station_id: str) -> Batch | None:
+        """The batch that was begun last in this log under another station's id, is not ended, and was not begun under
+        this one too; None where there is none. Only batches begun here are in the log, never those of imported runs."""
+        begun_here = select(BATCHES.c.name).where(BATCHES.c.station_id == station_id)
+        query = select(BATCHES).where(
+            BATCHES.c.station_id != station_id, BATCHES.c.ended_at.is_(None), BATCHES.c.name.not_in(begun_here)
+        )
         with translated(self._data_dir), self._engine.connect() as connection:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None

@@ -109,3 +109,5 @@ class OpenLog:
     """The unit, by its bootloader's serial, that showed an application's serial; None where not exactly one did."""
     begun: Batch | None = None
     """The batch that was begun at the bench before the line was started and goes on."""
+    elsewhere: Batch | None = None
+    """A batch that is open under another id of this station, where none goes on and none is named."""
