@@ -32,6 +32,8 @@ class Records:
     failed: Callable[[str | None, datetime | None], list[FailedUnit]]
     """By batch and first moment, the longest waiting first."""
     batch_summary: Callable[[str], BatchSummary]
+    near_batches: Callable[[str], list[str]]
+    """The batches whose name is nearly that of a new one."""
 
 
 class LogPort(Protocol):

@@ -178,8 +178,8 @@ class Recovery:
         from station.flash.port_power import cycle_power
 
         done = cycle_power(self._limits.power_cycle, camera.device.port_path)
-        if problem := getattr(done, "message", ""):
-            raise UsbError("usb.timeout", problem)
+        if isinstance(done, PowerNotCycled):
+            raise UsbError("usb.timeout", done.message)
         self._await_held(camera, self._limits.catch_s, None)
 
     def _await_held(self, camera: Camera, limit_s: float, first: PortChanged | None) -> None:

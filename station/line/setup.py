@@ -118,3 +118,5 @@ class OpenLog:
     """The line ends: answers must come soon."""
     begun: Batch | None = None
     """The batch that was begun at the bench before the line was started and goes on."""
+    elsewhere: Batch | None = None
+    """A batch that is open under another id of this station, where none goes on and none is named."""

@@ -137,6 +137,7 @@ class FailedUnit:
     passed_before: bool = False
     set_aside: bool = False
     """True where it failed so often in its batch that it is skipped until it is released."""
+    station_id: str = ""
 
     @property
     def hint(self) -> str:
@@ -160,6 +161,7 @@ class FailedUnit:
             "passed_before": self.passed_before,
             "message": self.message,
             "hint": self.hint,
+            "station_id": self.station_id,
             "slot": self.slot,
             "port_path": self.port_path,
             "failed_at": self.failed_at.isoformat() if self.failed_at else None,

@@ -177,6 +177,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
+        if (left := log.elsewhere) is not None:
+            service.post_about(replace(about, left_open=(left.name, left.station_id)))
         if log.begun is not None:
             on_batch(log.begun, log.begun.operator)
         mark_batch(is_open=bool(log.begun or setup.batch))

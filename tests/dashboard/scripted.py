@@ -161,6 +161,7 @@ RECORDS = Records(
     batch_summary=lambda batch: summary_of(batch, replace(summarize(RUNS), planned=PLANNED)),
     rates=lambda since: Rates(summarize(RUNS).images, 28.0),
     newest=lambda batch, since, limit: listed(RUNS)[:limit],
+    near_batches=lambda name: [],
     found=lambda text, limit: listed([run for run in RUNS if text.upper() in run.serial])[:limit],
 )
 

@@ -160,7 +160,7 @@ def _slots(report: YieldReport, target: float | None, width: int) -> Iterator[Li
 def _slot_row(slot: SlotYield, report: YieldReport, target: float | None, *, roomy: bool) -> BarRow:
     tone, word = rank_of(slot, report)
     row = _share_row(
-        slot.slot, slot.first_pass_yield, slot.first_pass_interval, slot.units_passed_first, slot.units_counted,
+        slot.label, slot.first_pass_yield, slot.first_pass_interval, slot.units_passed_first, slot.units_counted,
         target, tone,
     )  # fmt: skip
     more = (str(slot.runs), _seconds(slot.mean_s), _rate(slot.mib_per_s)) if roomy else ()

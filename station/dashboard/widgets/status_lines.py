@@ -46,13 +46,20 @@ class StatusLines(Plain):
             self.say(text)
 
 
+def _no_batch(about: LineAbout) -> str:
+    if about.left_open is None:
+        return tr("no batch")
+    name, station_id = about.left_open
+    return tr("no batch: {name} is open under the id {station}").format(name=name, station=station_id)
+
+
 def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime, room: int) -> str:
     """Station, batch with how many of its planned units have a result, operator, and the batch's progress, whose bar
     is as long as `room` columns allow."""
     if about is None:
         return ""
     parts = [about.station_id]
-    parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
+    parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [_no_batch(about)]
     planned = about.planned if report is not None and report.batch == about.batch else None
     if report is not None and planned:
         parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)

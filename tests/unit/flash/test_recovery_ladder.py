@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from station.errors import CameraError, DfuError, UsbError, VerifyError
 from station.flash.recovery_ladder import Failure, Rung, allowed, failure_of, next_rung
 from station.model.recovery_limits import RecoveryLimits
+from station.problem import sentence
 
 ALL = RecoveryLimits(power_cycle="uhubctl -l {hub} -p {port} -a cycle")
-TIMED_OUT = UsbError("usb.timeout", "no answer")
+TIMED_OUT = UsbError("usb.timeout", sentence("no answer"))
 
 
 def ladder(failure: Failure, limits: RecoveryLimits = ALL) -> list[Rung]:
@@ -27,12 +28,12 @@ def ladder(failure: Failure, limits: RecoveryLimits = ALL) -> list[Rung]:
 @pytest.mark.parametrize(
     ("error", "in_block", "rungs"),
     [
-        (DfuError("dfu.err_write", "errWRITE"), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
-        (UsbError("usb.stall", "refused"), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
-        (UsbError("usb.stall", "refused"), False, []),
-        (VerifyError("verify.mismatch", "wrong"), False, []),
+        (DfuError("dfu.err_write", sentence("errWRITE")), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
+        (UsbError("usb.stall", sentence("refused")), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
+        (UsbError("usb.stall", sentence("refused")), False, []),
+        (VerifyError("verify.mismatch", sentence("wrong")), False, []),
         (
-            UsbError("usb.io", "I/O error 5"),
+            UsbError("usb.io", sentence("I/O error 5")),
             True,
             [Rung.REPEAT_BLOCK, Rung.REOPEN, Rung.RESET_PORT, Rung.CYCLE_POWER],
         ),
