@@ -219,7 +219,7 @@ def _log(data_dir: Path) -> Finding:
 
 
 def _backup(data_dir: Path) -> Iterator[Finding]:
-    """How old the newest copy of a log is. Nobody knows how much a line may lose: it is told and is no fault."""
+    """How old the newest copy of a log is. Nobody knows how much a line may lose: it is reported and is no fault."""
     from station.ledger.backup_list import backups
     from station.ledger.database import log_file
 
