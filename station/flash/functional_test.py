@@ -265,7 +265,7 @@ def functional_test(
 ) -> FunctionalTest | None:
     """The tests of a plan for the camera in a place; None where there is nothing to test.
 
-    `look` takes in what the worker is told; it may raise to end everything.
+    `look` takes in what the worker is sent; it may raise to end everything.
     """
     if board.application is None or all(plan.tests.mode(name) == "off" for name in plan.recipe.tests):
         return None

@@ -18,7 +18,7 @@ from station.errors import StationError, UsbError
 from station.flash.dfu_session import DfuSession
 from station.flash.disconnection import HOLD_S, LEAVING_S
 from station.flash.images import ImageJob
-from station.flash.messages import BootloaderNotEntered, PortChanged
+from station.flash.messages import BootloaderNotEntered, PortChanged, PowerNotCycled
 from station.flash.pipe import Link
 from station.flash.recovery_ladder import Failure, Rung, next_rung
 from station.model.devices import Device, DeviceMode
@@ -179,7 +179,9 @@ class Recovery:
 
         done = cycle_power(self._limits.power_cycle, camera.device.port_path)
         if isinstance(done, PowerNotCycled):
-            raise UsbError("usb.timeout", done.message)
+            raise UsbError(
+                "usb.timeout", sentence("the power of the port was not cycled: {problem}", problem=done.message)
+            )
         self._await_held(camera, self._limits.catch_s, None)
 
     def _await_held(self, camera: Camera, limit_s: float, first: PortChanged | None) -> None:

@@ -53,7 +53,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
     _add_measurements(connection, selection, counts)
     walk = _walk(connection, selection)
     _add_units(walk, counts)
-    counts.open_details += [_open_unit(one, rows) for one, rows in _told(connection, walk.waiting)]
+    counts.open_details += [_open_unit(one, rows) for one, rows in _with_runs(connection, walk.waiting)]
     if selection.names_firmware:
         counts.bundles += _bundles(connection, selection)
     still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
@@ -63,9 +63,9 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
 
 def failed(connection: Connection, selection: RunFilter) -> list[FailedUnit]:
     """The units of a selection that are not done, the longest waiting first."""
-    told = list(_told(connection, _walk(connection, counting(selection)).waiting))
-    told.sort(key=lambda pair: (pair[1][0].started_at, pair[1][0].run_id))
-    return [_failed_unit(one, rows[0]) for one, rows in told]
+    failing = list(_with_runs(connection, _walk(connection, counting(selection)).waiting))
+    failing.sort(key=lambda pair: (pair[1][0].started_at, pair[1][0].run_id))
+    return [_failed_unit(one, rows[0]) for one, rows in failing]
 
 
 def count_rates(connection: Connection, selection: RunFilter) -> Counts:
@@ -259,7 +259,7 @@ class _Walk:
                 last = outcome
 
 
-def _told(connection: Connection, waiting: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, tuple[Any, Any]]]:
+def _with_runs(connection: Connection, waiting: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, tuple[Any, Any]]]:
     """Each with the rows of the run that tells why it waits and of the newest that touched it."""
     for first in range(0, len(waiting), _CHUNK):
         chunk = waiting[first : first + _CHUNK]

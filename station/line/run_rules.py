@@ -167,11 +167,11 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
         return slot, (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", ANOTHER))), *held)
-    told: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
+    effects: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
     if slot.phase is Phase.AWAY:
-        return slot, told
+        return slot, effects
     slot = replace(slot, phase=Phase.RUNNING)
-    return slot, (*told, Hold(device)) if device.mode is DeviceMode.DFU else told
+    return slot, (*effects, Hold(device)) if device.mode is DeviceMode.DFU else effects
 
 
 def is_another(slot: Slot, device: Device) -> bool:
@@ -186,8 +186,8 @@ def held_again(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms) -> 
     answer = event.answer
     if answer.device != slot.device or not isinstance(answer, CameraHeld):
         return slot, ()
-    told = PortChanged(answer.device, held=True, bootloader=answer.bootloader)
-    return replace(slot, bootloader=answer.bootloader), (TellWorker(told),)
+    change = PortChanged(answer.device, held=True, bootloader=answer.bootloader)
+    return replace(slot, bootloader=answer.bootloader), (TellWorker(change),)
 
 
 def doubled_working(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:

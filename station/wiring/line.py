@@ -135,7 +135,7 @@ def mixed_release(board: Board) -> str:
 
 
 def slots_of(bench: Bench, settings: Settings) -> SlotMap:
-    """The configured slots where their USB controllers are now. Those that are nowhere take no camera: it is told."""
+    """The configured slots where their USB controllers are now. Those that are nowhere are reported."""
     found = find_slots(settings.slots, settings.controllers, bench.controllers)
     for absent in found.absent:
         logging.getLogger(__name__).warning("%s; name the slots anew: station slots learn", absent)

@@ -19,7 +19,7 @@ DEFINITIONS: dict[str, str] = {
     "of all its runs. FAIL always takes that away; a run that is open, that nobody saw the end of, or that ended ERROR "
     "or ABORTED once writing had begun does too; so does a run for another purpose that wrote. ERROR or ABORTED before "
     "the first write changes nothing. A unit that is skipped because it passed earlier is done.",
-    "units planned": "How many units the batch is to have, as was said at the bench; only where all of one batch is "
+    "units planned": "How many units the batch is to have, as entered at the bench; only where all of one batch is "
     "reported.",
     "units started": "Units with at least one run that touched them (any but SKIPPED).",
     "units passed": "Units that are done and whose latest counted run passed.",

@@ -135,7 +135,7 @@ def _is_about(shared: tuple[str, ...], alone: tuple[str, ...]) -> bool:
 
 
 def _foot(face: Face, width: int, colours: Colours) -> tuple[list[Row], list[Row]]:
-    """The bar and what to do; then times, and what happened. A pass is told by its letters: its figures come first."""
+    """The bar and what to do; then times, and what happened. A pass is known by its letters: its figures come first."""
     hints = [_line(line, width, colours.body) for line in _wrapped(face.details[:1], width)]
     facts = [_line(line, width, colours.body) for line in _ends(face.image or face.serial, face.times, width - 2)]
     facts += [_line(line, width, colours.body) for line in _wrapped(face.details[1:], width)]
