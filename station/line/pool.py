@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-from station.flash.messages import HoldCamera
+from station.flash.messages import GetReady, HoldCamera
 from station.model.devices import Device
 
 END_S = 2.0
@@ -20,11 +20,12 @@ END_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What the child processes run, and how they are made. `hold` and `work` are picklable and get the child's pipe."""
+    """What the child processes run, and how they are made. All are picklable and get the child's pipe."""
 
     context: ForkServerContext
     hold: Callable[[Connection], None]
     work: Callable[[Connection], None]
+    run_errands: Callable[[Connection], None]
 
 
 @dataclass(eq=False)
@@ -73,7 +74,9 @@ class Pool:
     def warm(self) -> None:
         """Have spare workers ready."""
         while len(self._idle) < self._spare:
-            self._idle.append(self._fork(self._programs.work))
+            child = self._fork(self._programs.work)
+            child.send(GetReady())
+            self._idle.append(child)
 
     def hold(self, device: Device) -> None:
         """Ask the holder to hold a camera, starting a new holder where the old one is gone."""
@@ -103,6 +106,10 @@ class Pool:
         self._idle.remove(child)
         child.close()
         return True
+
+    def errand_process(self) -> Child:
+        """A new process for errands. Whoever asks for it ends it."""
+        return self._fork(self._programs.run_errands)
 
     @property
     def idle(self) -> tuple[Child, ...]:
