@@ -18,8 +18,8 @@ from station.problem import Problem, sentence
 
 DIED = sentence("the worker process that was to do it ended unexpectedly")
 FIRST_S = 3.0
-"""For how long one under way keeps runs from starting: a camera that speaks the protocol has answered by then, on a busy
-machine, too; a mute one costs its neighbours no more."""
+"""For how long one under way keeps runs from starting: a camera that speaks the protocol has answered by then, also on
+a busy machine; a mute one costs its neighbours no more."""
 
 
 class _Started(NamedTuple):
