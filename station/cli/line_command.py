@@ -6,7 +6,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -146,18 +146,24 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
     )
 
 
-def _notice(notice: Notice) -> None:
+def say_notice(notice: Notice) -> None:
     """A camera that is left alone: whoever waits for it has to know."""
     say(printable(notice.line))
 
 
-def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
+def run_line(
+    settings: Settings,
+    bench: Bench,
+    setup: LineSetup,
+    printer: RunPrinter,
+    on_notice: Callable[[Notice], None] = say_notice,
+) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
     allow_many_files()
-    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
+    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=on_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = _run_supervised(line, bench)

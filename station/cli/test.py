@@ -65,7 +65,10 @@ def functional_test(
     if interrupted:
         return EXIT_INTERRUPTED
     if not printer.runs:
-        say("no camera was tested: none of those asked for runs its application.")
+        say(
+            "no camera was tested: none of those asked for runs its application. station slots shows what is there; "
+            "one that is held in its bootloader starts its application after it was unplugged and plugged in again."
+        )
         return EXIT_NOT_PASSED
     return EXIT_PASSED if printer.all_passed else EXIT_NOT_PASSED
 

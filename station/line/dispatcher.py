@@ -308,12 +308,15 @@ class Dispatcher:
     # --- which run is next ------------------------------------------------------------------------------------------
 
     def _start_queued(self) -> None:
-        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._queue and self._gate.is_open and not self.holds.come_first:
-            self._feed(self._queue[0], WorkerGiven())
-            self._take_in()
+        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it.
+
+        Errands before runs: a person waits for them, and runs that are writing would make the rest of them slow.
+        """
         while self._errands.waiting and not self.holds.come_first:
             self._errands.start_next()
+            self._take_in()
+        while self._queue and self._gate.is_open and not (self.holds.come_first or self._errands.come_first):
+            self._feed(self._queue[0], WorkerGiven())
             self._take_in()
 
     def _kill_overdue(self) -> None:

@@ -199,4 +199,5 @@ def programs_for(access: UsbAccess, board: Board) -> Programs:
         child_processes.fork_context(),
         partial(child_processes.hold, access=access, board=board),
         partial(child_processes.work, access=access, board=board),
+        partial(child_processes.run_errands, access=access),
     )
