@@ -182,7 +182,7 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, verification, web, scanner, slots, controllers, recipes",
+        "allowed: station, run, test, line, recovery, verification, dashboard, web, scanner, slots, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -197,7 +197,7 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, test, line, recovery, verification, web, scanner, slots, "
+        "verify: unknown key; allowed: station, run, test, line, recovery, verification, dashboard, web, scanner, slots, "
         "controllers, recipes",
     ),
     "a power cycle of no port": (
@@ -433,7 +433,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, WEB, SCANNER, SLOTS, "
+            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, DASHBOARD, WEB, SCANNER, SLOTS, "
             "CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
