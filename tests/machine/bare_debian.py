@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.harness import wait_for
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ae3-station-machine"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 PACKAGES = "systemd,systemd-sysv,udev,dbus,python3"
@@ -98,7 +100,7 @@ def booted(folder: Path) -> Iterator[Machine]:
         )
     try:
         machine = Machine(_its_systemd(unshare.pid, folder), folder / "share")
-        assert machine.run("systemctl", "is-system-running", "--wait").stdout.strip() == "running"
+        wait_for(lambda: machine.run("systemctl", "is-system-running").stdout.strip() == "running", "it runs")
         yield machine
     finally:
         unshare.kill()

@@ -82,7 +82,8 @@ def test_from_nothing_to_a_camera_that_passed(machine: Machine) -> None:
 
 
 def test_stopped_in_the_middle_both_cameras_finish(machine: Machine) -> None:
-    wait_for(lambda: len(machine.tell("pgrep", "-f", "station").split()) > 3, "the workers")
+    checked = ("station", "db", "check", "--json", "--data-dir", DATA)
+    wait_for(lambda: json.loads(machine.tell(*checked))["open_runs"] == 2, "both cameras in their runs")
     machine.tell("systemctl", "stop", NAME)
     assert (machine.state(NAME, "Result"), machine.state(NAME, "ExecMainStatus")) == ("success", "130")
     runs = [json.loads(line) for line in machine.tell("station", "export", "--data-dir", DATA).splitlines()]
