@@ -123,14 +123,22 @@ def test_a_release_that_works_migrates_the_log(machine: Machine) -> None:
         assert machine.state(NAME, "ActiveState") == "active"
 
 
+def test_an_older_release_does_not_get_a_newer_log(machine: Machine) -> None:
+    code, said = install(machine, "this")
+    assert code == 1, said
+    assert (active(machine), *log_of(machine)) == ("93.0", "0999", 2)
+
+
 def test_a_wheel_that_was_changed_is_not_installed(machine: Machine) -> None:
+    before = active(machine), machine.state(NAME, "MainPID")
     machine.tell("cp", "-R", "/mnt/this", "/var/tmp/changed")
     (wheel,) = (Path(machine.share) / "this/wheels").glob("jinja2-*.whl")
     machine.tell("sh", "-c", f"echo more >>/var/tmp/changed/wheels/{wheel.name}")
+    machine.tell("sh", "-c", "echo '# another release' >>/var/tmp/changed/deploy/backup.conf")
     done = machine.run("/var/tmp/changed/deploy/install")
     assert done.returncode == 2
     assert "nothing was changed" in done.stderr
-    assert (active(machine), machine.state(NAME, "ActiveState")) == ("93.0", "active")
+    assert (active(machine), machine.state(NAME, "MainPID")) == before
 
 
 def test_the_nightly_backup_is_restored_once(machine: Machine) -> None:
@@ -142,7 +150,7 @@ def test_the_nightly_backup_is_restored_once(machine: Machine) -> None:
 def test_taken_off_the_data_stay(machine: Machine) -> None:
     machine.tell("/mnt/93.0/deploy/install", "--uninstall")
     assert machine.run("test", "-e", f"/opt/{NAME}").returncode == 1
-    assert machine.tell("systemctl", "list-unit-files", "--no-legend", "openmv*") == ""
+    assert machine.run("systemctl", "list-unit-files", "--no-legend", "openmv*").stdout == ""
     assert machine.tell("ls", "/etc/udev/rules.d") == ""
     assert "station.sqlite3" in machine.tell("ls", DATA)
     code, said = install(machine, "93.0")
