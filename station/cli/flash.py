@@ -52,7 +52,7 @@ def flash(
         run__recipe=recipe,
         run__purpose=purpose,
     )
-    from station.cli.line_command import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, require_files, run_line
     from station.settings import usual_data_dir
     from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
@@ -60,6 +60,7 @@ def flash(
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, units_named
 
+    require_files(settings)
     store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
