@@ -228,7 +228,7 @@ HINTS: dict[str, str] = {
     "operator.cancelled": "Plug the camera in again to re-run it. The run was cancelled.",
     "worker.died": "Plug the camera in again. The worker process of this slot ended unexpectedly.",
     "station.interrupted": "Plug the camera in again. The station stopped during the run.",
-    "station.no_descriptors": "The station has too many files open. Stop and start it; if it repeats, raise its limit (ulimit -n).",
+    "station.no_descriptors": "Raise the limit of open files (ulimit -n 4096, or LimitNOFILE of the service), then start the station again.",
     "station.internal": "Plug the camera in again and tell the engineer. The station made a mistake.",
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
     "line.same_failures": "Many cameras failed in one way: that is the bench or the bundle. Call the engineer.",

@@ -35,11 +35,15 @@ def step_forward() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), URGENT_NICENESS)
 
 
-def allow_many_files() -> None:
-    """As many open files as this process may have: a line has some for each camera, and a shell often allows 1,024."""
+def allow_many_files() -> int:
+    """As many open files as this process may have: a line has some for each camera, and a shell often allows 1,024.
+
+    How many those are.
+    """
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, _MANY_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return _MANY_FILES if soft == resource.RLIM_INFINITY else max(soft, wanted)

@@ -54,7 +54,7 @@ def flash(
         run__recipe=recipe,
         run__purpose=purpose,
     )
-    from station.cli.line_command import EXIT_NOT_PASSED, RunPrinter, run_line, say_notice
+    from station.cli.line_command import EXIT_NOT_PASSED, RunPrinter, require_files, run_line, say_notice
     from station.settings import usual_data_dir
     from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
@@ -62,6 +62,7 @@ def flash(
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, refuse_nearly_another, units_named
 
+    require_files(settings)
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
     store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from station.cli.output import say
 from station.cli.progress import progress_bars
-from station.errors import HINTS, StationError
+from station.errors import HINTS, StationError, UsageError
 from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from station.settings import Settings
     from station.wiring.bench import Bench
 
+USUAL_CAMERAS = 16
+"""So many at least, where no slots are configured."""
+FILES_OF_A_LINE = 64
+"""Measured: 36, of the station's own process, which has the most."""
+FILES_OF_A_CAMERA = 4
+"""Measured: 3."""
 EXIT_PASSED = 0
 EXIT_NOT_PASSED = 1
 EXIT_INTERRUPTED = 130
@@ -151,6 +157,18 @@ def say_notice(notice: Notice) -> None:
     say(printable(notice.line))
 
 
+def require_files(settings: Settings, cameras: int | None = None) -> None:
+    """Before anything else is opened: UsageError `station.no_descriptors` where they are too few for so many cameras.
+
+    Such a line would open none of them, or stop in the middle, and say something else wherever it is short first.
+    """
+    count = max(USUAL_CAMERAS, len(settings.slots), cameras or 0)
+    allowed, needed = allow_many_files(), FILES_OF_A_LINE + FILES_OF_A_CAMERA * count
+    if allowed < needed:
+        text = f"this process may have {allowed} files open, a line of {count} cameras needs {needed}"
+        raise UsageError("station.no_descriptors", text)
+
+
 def run_line(
     settings: Settings,
     bench: Bench,
@@ -162,7 +180,6 @@ def run_line(
     from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
-    allow_many_files()
     listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=on_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):

@@ -119,11 +119,12 @@ def _run_line(
     as_json: bool,
 ) -> int:
     """The line in this process."""
-    from station.cli.line_command import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, require_files, run_line
     from station.wiring.bench import bench_for
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
 
+    require_files(settings, simulate)
     folder = settings.data_dir
     printer = RunPrinter(as_json=as_json)
     with data_folder(folder), bench_for(simulate, sim) as bench:

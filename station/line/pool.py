@@ -6,6 +6,7 @@ The fork server has loaded the line's code once; a worker forked from it starts 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,6 +15,8 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from station.flash.messages import GetReady, HoldCamera
 from station.model.devices import Device
 
+FILES_OF_A_FORK = 8
+"""More descriptors than a fork needs for a moment: a pipe's two ends, the fork server's socket and its two pipes."""
 END_S = 2.0
 """How long a child may take to end by itself before it is killed."""
 
@@ -56,6 +59,17 @@ class Child:
         if self.process.is_alive():
             self.kill()
             self.process.join(END_S)
+
+
+def _require_descriptors() -> None:
+    """OSError EMFILE now, and not in the middle: a fork server that is left in the middle prints a traceback."""
+    spare: list[int] = []
+    try:
+        for _ in range(FILES_OF_A_FORK // 2):
+            spare.extend(os.pipe())
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
 
 
 class Pool:
@@ -131,6 +145,7 @@ class Pool:
             child.close()
 
     def _fork(self, main: Callable[[Connection], None]) -> Child:
+        _require_descriptors()
         context = self._programs.context
         ours, theirs = context.Pipe()
         process = context.Process(target=main, args=(theirs,), daemon=True)
