@@ -89,8 +89,8 @@ def run(
         run__recipe=recipe,
         run__purpose=purpose,
     )
-    if simulate is None and settings.verification.require_verification:
-        from station.wiring.verifying import refuse_unverified
+    if simulate is None:
+        from station.wiring.slots_due import refuse_unverified
 
         refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:
