@@ -31,6 +31,7 @@ from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
+from station.line.run_rules import LOG_LOCKED
 from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -73,7 +74,7 @@ from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import BatchNotCommitted, LedgerReply
+from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunRecord
@@ -84,6 +85,8 @@ from station.problem import sentence
 TICK_S = 0.25
 TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 """What a slot waits for here ends also by time alone."""
+LOCK_OVER_S = 5.0
+"""So long after the last word of it a lock of the log is over, and the next one is told again."""
 ASKING_TICK_S = 0.05
 """How often to look while a slot waits so: a camera is held first where the log is slow."""
 
@@ -106,6 +109,7 @@ class Dispatcher:
         self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
+        self._lock_noted_s: float | None = None
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
@@ -117,9 +121,10 @@ class Dispatcher:
         self._inbox.put(action)
         self._bell.ring()
 
-    def loop(self) -> None:
-        """Turn events into runs until the line has stopped and every run is in the log."""
+    def loop(self, on_turn: Callable[[], None]) -> None:
+        """Turn events into runs until the line has stopped and every run is in the log. `on_turn`: it still turns."""
         while not self._finished():
+            on_turn()
             self.turn()
 
     def _finished(self) -> bool:
@@ -292,6 +297,11 @@ class Dispatcher:
                 "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
             )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
+        elif isinstance(reply, LogLocked):
+            self._feed_all(reply)
+            if self._lock_noted_s is None or monotonic_s() - self._lock_noted_s > LOCK_OVER_S:
+                self._listeners.on_notice(Notice("", "", "notice.log_locked", LOG_LOCKED))
+            self._lock_noted_s = monotonic_s()
         else:
             self._feed(reply.run.port_path, reply)
 
@@ -324,6 +334,7 @@ class Dispatcher:
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
         self.stopping.refuse_new()
+        self._log.hurry()
         if abort:
             self.stopping.abort()
         self._feed_all(LineStopped(abort))

@@ -67,7 +67,7 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.model.events import OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
+from station.model.events import LogLocked, OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
 
 Effects = tuple[Effect, ...]
 Rule = Callable[[Slot, Any, Moment, Terms], tuple[Slot, Effects]]
@@ -118,6 +118,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     HubLost: {Phase.PULLED: run_rules.hub_lost_before_worker, **dict.fromkeys(WORKING, run_rules.hub_lost_working)},
     OpeningCommitted: {Phase.OPENING: run_rules.opening_committed},
     OpeningNotCommitted: {Phase.OPENING: run_rules.opening_refused},
+    LogLocked: {Phase.OPENING: run_rules.waits_for_log, Phase.CLOSING: run_rules.waits_for_log},
     RunCommitted: {Phase.CLOSING: run_rules.committed},
     RunNotCommitted: {Phase.CLOSING: run_rules.not_committed},
     WorkerGiven: {Phase.QUEUED: run_rules.started},

@@ -18,6 +18,7 @@ from station.flash.messages import AttemptEnded, CancelRun, HoldWanted, PortChan
 from station.flash.pipe import Orphaned
 from station.model.devices import Device
 from station.model.recipes import Recipe, Step, StepKind
+from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunPlan
 from station.model.verdicts import ended_by
 from station.problem import Sentence
@@ -50,6 +51,8 @@ GOOD = [*sizes(), *full_write(HE, IMAGE), *read_back(HE, IMAGE), *detach()]
 REFUSED = [*sizes(), *select(HE), *refused(0, block_of(1))]
 LOST = [*sizes(), *select(HE), *download(0, block_of(1)), *sent(1, block_of(2), GONE)]
 OPTIONS = RunOptions(write="all", boot_timeout_s=30, boot_stays_s=0.01, return_window_s=0.01)
+NO_RUNGS = RecoveryLimits(block_repeats=0, reopens=0, port_resets=0, windows=0)
+"""The ladder has tests of its own."""
 RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
 
 
@@ -93,9 +96,19 @@ class Ran:
         port: Sequence[object] = (),
         check_first: bool = False,
         notes: tuple[str, ...] = (),
+        recovery: RecoveryLimits = NO_RUNGS,
     ) -> None:
         monkeypatch.setattr(camera_run, "open_transport", bus.open)
-        plan = RunPlan("r1", CAMERA.serial, RECIPE, (plan_of(folder, HE, IMAGE),), options, check_first, notes)
+        plan = RunPlan(
+            "r1",
+            CAMERA.serial,
+            RECIPE,
+            (plan_of(folder, HE, IMAGE),),
+            options,
+            check_first=check_first,
+            hold_notes=notes,
+            recovery=recovery,
+        )
         with bench() as at:
             bus.line = at.line
             for change in port:
