@@ -96,8 +96,8 @@ def run(
     from station.wiring.log import refuse_nearly_another
 
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
-    if simulate is None and settings.verification.require_verification:
-        from station.wiring.verifying import refuse_unverified
+    if simulate is None:
+        from station.wiring.slots_due import refuse_unverified
 
         refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:

@@ -150,7 +150,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     """
     setup = replace(setup, slots=slots_of(bench, settings))
     if settings.verification.require_verification:
-        from station.wiring.verifying import verified
+        from station.wiring.slots_due import verified
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
