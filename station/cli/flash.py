@@ -82,7 +82,7 @@ def flash(
         )
         with printer.printing():
             code = run_line(settings, bench, setup, printer)
-    if not printer.runs:
+    if not printer.any:
         say(NONE_ENTERED if enter_bootloader else NONE_IN_DFU_MODE)
         return code or 1
     return code

@@ -64,7 +64,7 @@ def functional_test(
         interrupted = run_tests(settings, bench, store, held, choose, printer)
     if interrupted:
         return EXIT_INTERRUPTED
-    if not printer.runs:
+    if not printer.any:
         say("no camera was tested: none of those asked for runs its application.")
         return EXIT_NOT_PASSED
     return EXIT_PASSED if printer.all_passed else EXIT_NOT_PASSED
