@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -41,6 +41,8 @@ def scrap(
             "usage.scrap", "a scrapped camera has a batch, a reason and an engineer: --batch, --reason, --by"
         )
     settings = settings_for(config, data_dir)
+    from station.control.client import ask
+    from station.control.requests import CountBatch
     from station.ledger.reader import Reader
     from station.ledger.run_import import import_runs
     from station.model.scrapping import scrapped_run
@@ -52,6 +54,8 @@ def scrap(
         settings.station_id, named, batch, reason.strip()[:LONGEST_REASON], by.strip(), datetime.now(UTC)
     )
     import_runs(settings.data_dir, [run])
+    with suppress(UsageError):  # no line runs, or it is another version's
+        ask(settings.data_dir, CountBatch(batch))
     if as_json:
         print_json(run.to_json())
     else:
