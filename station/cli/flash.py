@@ -91,10 +91,10 @@ def flash(
 
         with printer.printing():
             code = run_line(settings, bench, setup, printer, heard)
-    if not printer.runs:
+    if not printer.any:
         say(NONE_ENTERED if enter_bootloader else NONE_IN_DFU_MODE)
     # One that was asked for and did not come has no run, and did not pass all the same.
-    return code if printer.runs and not not_entered else code or EXIT_NOT_PASSED
+    return code if printer.any and not not_entered else code or EXIT_NOT_PASSED
 
 
 NONE_IN_DFU_MODE = (

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
+from station.model.units import unit_key
 from station.process_facts import allow_many_files
 from station.supervisor import is_supervised, supervisor
 from station.terminal_text import printable
@@ -36,6 +37,8 @@ FILES_OF_A_LINE = 64
 """Measured: 36, of the station's own process, which has the most."""
 FILES_OF_A_CAMERA = 4
 """Measured: 3."""
+MOST_UNPRINTED = 1000
+"""So many runs wait for a reader who is slow; of more, only the log has the record."""
 EXIT_PASSED = 0
 EXIT_NOT_PASSED = 1
 EXIT_INTERRUPTED = 130
@@ -44,24 +47,43 @@ EXIT_INTERRUPTED = 130
 class RunPrinter:
     """Prints finished runs in a thread of its own: a reader that is slow or gone must never hold up the line."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, after_each: Callable[[], None] = lambda: None) -> None:
+        """`after_each` is called for each run, in the thread that prints."""
         self._as_json = as_json
-        self._queue: queue.SimpleQueue[RunRecord | None] = queue.SimpleQueue()
+        self._queue: queue.Queue[RunRecord | None] = queue.Queue(MOST_UNPRINTED)
+        self._unprinted = 0
         self._thread = threading.Thread(target=self._print_all, name="printer", daemon=True)
-        self.runs: list[RunRecord] = []
+        self._after_each = after_each
+        self.any = False
+        """Whether there was a run."""
+        self._not_passed: set[str] = set()
 
     def __call__(self, run: RunRecord) -> None:
-        """Take one finished run; called by the line."""
-        self.runs.append(run)
-        self._queue.put(run)
+        """Take one finished run; called by the line.
+
+        What is kept of it must not grow with the runs: a line works for months.
+        """
+        self.any = True
+        unit = unit_key(run.serial, run.identified, run.run_id)
+        if run.outcome is Outcome.PASS or run.code == "unit.already_passed":
+            self._not_passed.discard(unit)
+        else:
+            self._not_passed.add(unit if run.identified else "")
+        try:
+            self._queue.put_nowait(run)
+        except queue.Full:
+            self._unprinted += 1
 
     def _print_all(self) -> None:
+        listening = True
         while (run := self._queue.get()) is not None:
+            self._after_each()
             try:
-                print_run(run, as_json=self._as_json)
+                if listening:
+                    print_run(run, as_json=self._as_json)
             except OSError:
                 # The reader is gone. The log has every run; the line goes on.
-                return
+                listening = False
 
     @contextmanager
     def printing(self) -> Iterator[RunPrinter]:
@@ -70,16 +92,16 @@ class RunPrinter:
         try:
             yield self
         finally:
-            self._queue.put(None)
-            self._thread.join(10)
+            with suppress(queue.Full):
+                self._queue.put(None, timeout=10)
+                self._thread.join(10)
+            if self._unprinted:
+                say(f"{self._unprinted} runs were not printed, because nobody read them; they are in: station export")
 
     @property
     def all_passed(self) -> bool:
         """Whether every unit's newest run passed. A unit skipped because it had passed before is no failure."""
-        newest: dict[str, RunRecord] = {}
-        for run in sorted(self.runs, key=lambda run: run.started_at):
-            newest[run.serial if run.identified else run.run_id] = run
-        return all(run.outcome is Outcome.PASS or run.code == "unit.already_passed" for run in newest.values())
+        return not self._not_passed
 
 
 def print_run(run: RunRecord, *, as_json: bool) -> None:

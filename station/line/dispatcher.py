@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -394,6 +395,13 @@ class Dispatcher:
         """The batch goes on although every planned unit has its result."""
         if self.batching.is_at_the_bench(name):
             self.batching.go_on()
+
+    def count_batch(self, name: str) -> None:
+        """Results of the batch came into the log that are no runs of this line."""
+        if self.batching.is_at_the_bench(name):
+            with suppress(StationError):  # a log that cannot be read is noticed at the next run
+                self.batching.recount()
+            self._batch_changed()
 
     def _batch_changed(self) -> None:
         self._setup = self.batching.applied_to(self._setup)
