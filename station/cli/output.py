@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from station.errors import UsageError
+from station.file_problems import reason
 from station.local_time import time_text
-from station.terminal_text import printable
+from station.terminal_text import printable, printable_lines
 
 
 def print_json(value: Any) -> None:
@@ -22,9 +23,17 @@ def print_json(value: Any) -> None:
 
 
 def say(line: str) -> None:
-    """One line of talk on stderr. Where nobody listens any more (a closed pipe or terminal) it is no failure."""
+    """One line of talk on stderr. Where nobody listens any more (a closed pipe or terminal) it is no failure.
+
+    Names in it were typed or come from files: nothing steers the terminal.
+    """
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable_lines(line) + "\n")
+
+
+def tell(line: str) -> None:
+    """One line for people on stdout; nothing in it steers the terminal."""
+    print(printable_lines(line))
 
 
 def on_terminal() -> bool:
@@ -59,7 +68,7 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise UsageError("usage.output", f"cannot write to stdout: {error.strerror}") from error
+            raise UsageError("usage.output", f"cannot write to stdout: {reason(error)}") from error
         return
     # Beside the target, because a rename is atomic only within one file system.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
@@ -70,6 +79,7 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
-        raise UsageError("usage.output", f"cannot write {path}: {error.strerror or error}") from error
+        raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may be where no file can be
+            unfinished.unlink(missing_ok=True)

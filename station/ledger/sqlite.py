@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, c
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from station.file_problems import reason
 from station.ledger.wal_link import mark_after
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -97,6 +98,8 @@ def _primary_code(error: BaseException) -> int:
 def reason_of(error: BaseException) -> str:
     """One line about a database error, without the statement and its values."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(original, OSError):
+        return reason(original)
     lines = str(original).splitlines()
     return lines[0] if lines else type(original).__name__
 
