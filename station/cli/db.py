@@ -73,7 +73,7 @@ def backup(
 
 @app.command(epilog="Example: station db restore /mnt/usb/station-2026-11-22.sqlite3")
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="F", help="The backup to put in the log's place.")],
+    file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The backup to put in the log's place.")],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

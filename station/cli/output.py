@@ -61,7 +61,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
 @contextlib.contextmanager
 def text_output(path: Path | None) -> Iterator[TextIO]:
-    """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written."""
+    """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written.
+
+    A link stays a link, and what is no file (/dev/null, a pipe) is written to: a rename would put a file in its place.
+    """
     if path is None or str(path) == "-":
         try:
             yield sys.stdout
@@ -70,16 +73,31 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
         except OSError as error:
             raise UsageError("usage.output", f"cannot write to stdout: {reason(error)}") from error
         return
+    target = Path(os.path.realpath(path))
+    is_special = target.exists() and not target.is_file()
+    try:
+        with _special(target) if is_special else _whole(target) as file:
+            yield file
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _special(target: Path) -> Iterator[TextIO]:
+    with open(target, "w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[TextIO]:
     # Beside the target, because a rename is atomic only within one file system.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         with open(unfinished, "w", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
+        unfinished.replace(target)
     finally:
         with contextlib.suppress(OSError):  # it may be where no file can be
             unfinished.unlink(missing_ok=True)

@@ -27,6 +27,8 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
         raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
     if file.is_dir():
         raise UsageError("usage.file_exists", f"{file} is a folder; name a file in it")
+    if file.exists() and not file.is_file():
+        raise UsageError("usage.file_exists", f"{file} is no file")
     if file.exists() and not overwrite:
         raise UsageError("usage.file_exists", f"{file} is there already and was not overwritten")
     if file.exists() and file.samefile(source):
