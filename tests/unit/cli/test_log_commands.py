@@ -120,7 +120,7 @@ def test_a_reader_that_leaves_in_the_middle_is_no_failure(data_dir: Path, runs: 
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
 
 
 def test_the_report_as_json(station: Station, runs: list[RunRecord]) -> None:
