@@ -27,13 +27,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from station.problem import Problem
+from station.problem import Problem, Sentence, as_sentence
 
 
 class StationError(Exception):
     """The root. `message` is one line that says what happened; `code` is stable; `exit_code` is the process's.
 
-    A message that reaches an operator's screen is a `sentence` (`station.problem`), so that it can be translated.
+    A message that reaches an operator's screen is a `Sentence` (`station.problem`), so that it can be translated: the
+    classes whose messages do take nothing else.
     """
 
     exit_code: ClassVar[int] = 1
@@ -46,7 +47,7 @@ class StationError(Exception):
     @property
     def problem(self) -> Problem:
         """What went wrong, as data."""
-        return Problem(self.code, self.message)
+        return Problem(self.code, as_sentence(self.message))
 
     @property
     def hint(self) -> str:
@@ -77,9 +78,12 @@ class LedgerError(StationError):
 
 
 class UsbAccessError(StationError):
-    """This process may not open USB devices, or there is no libusb."""
+    """This process may not open USB devices, or there is no libusb. A line's screen shows it."""
 
     exit_code = 5
+
+    def __init__(self, code: str, message: Sentence) -> None:
+        super().__init__(code, message)
 
 
 class BusyError(StationError):
@@ -93,7 +97,7 @@ class CameraError(StationError):
 
     outcome: ClassVar[str] = "FAIL"
 
-    def __init__(self, code: str, message: str, *, retryable: bool = True) -> None:
+    def __init__(self, code: str, message: Sentence, *, retryable: bool = True) -> None:
         super().__init__(code, message)
         self.retryable = retryable
 
@@ -123,7 +127,7 @@ class DfuError(CameraError):
     def __init__(
         self,
         code: str,
-        message: str,
+        message: Sentence,
         *,
         retryable: bool = True,
         alt: int | None = None,
@@ -139,7 +143,7 @@ class DfuError(CameraError):
 class IdentityError(CameraError):
     """The device is not a camera that may be written; nothing was written to it."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: Sentence) -> None:
         super().__init__(code, message, retryable=False)
 
 
@@ -278,6 +282,9 @@ HINTS: dict[str, str] = {
     "usage.address": "Write HOST:PORT, the port a whole number from 1 to 65535.",
     "usage.several_units": "Give more of the serial: so many of its last characters that only one unit has them.",
     "usage.unknown_batch": "Check the spelling; a batch is known once it was begun at the bench or has a run.",
+    "usage.nearly_a_batch": "Give the batch as it was begun; if it really is another one, add --new-batch.",
+    "usage.one_id_twice": "Give each machine an id of its own ([station] id), and take these runs under one: station import FILE --as-station ID",
+    "usage.unknown_station": "Check the spelling; a station's id is its [station] id, by default its host name.",
     "usage.unknown_slot": "Check the spelling; station slots shows the slots. A slot is known once a camera ran in it.",
     "usage.unknown_operator": "Check the spelling: the name as it was given at the bench.",
     "usage.unknown_bundle": "Check the spelling: the bundle's name as it was when it was flashed.",

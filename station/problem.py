@@ -6,7 +6,9 @@
    values on its way through pipes, the line's socket and the log. Put into an f-string it loses them: give it to
    another `sentence` as a value.
 3. A `Problem` is a sentence with its stable code. Every StationError has one (`error.problem`).
-4. Only a screen translates (`station.dashboard.language.translated`). No program reads sentences.
+4. What a screen shows of a failure is typed so (`CameraError`, `Problem`, `ended_by` take a `Sentence`): a plain text
+   there is a mistake that mypy finds. `Sentence(text)` says on purpose that a text has no form: our own mistakes.
+5. Only a screen translates (`station.dashboard.language.translated`). No program reads sentences.
 """
 
 from __future__ import annotations
@@ -58,18 +60,17 @@ class Problem:
     """What went wrong: a stable code, and the sentence that says it."""
 
     code: str
-    message: str
-    """A `Sentence` where a screen is to translate it."""
+    message: Sentence
 
     @property
     def form(self) -> str:
         """The form of its sentence; "" where it is a plain text."""
-        return getattr(self.message, "form", "")
+        return self.message.form
 
     @property
     def values(self) -> Mapping[str, Value]:
         """The values in its sentence."""
-        return getattr(self.message, "values", {})
+        return self.message.values
 
 
 def sentence(form: str, /, **values: object) -> Sentence:
@@ -82,11 +83,16 @@ def sentence(form: str, /, **values: object) -> Sentence:
     return Sentence(form.format(**kept), form, kept)
 
 
-def joined(sentences: Iterable[str]) -> str:
+def as_sentence(text: str) -> Sentence:
+    """A text as a sentence: itself where it is one, else one that no screen translates."""
+    return text if isinstance(text, Sentence) else Sentence(text)
+
+
+def joined(sentences: Iterable[str]) -> Sentence:
     """Several sentences as one, with semicolons between them; "" for none."""
-    whole = ""
+    whole = Sentence("")
     for one in sentences:
-        whole = sentence("{first}; {second}", first=whole, second=one) if whole else one
+        whole = sentence("{first}; {second}", first=whole, second=one) if whole else as_sentence(one)
     return whole
 
 

@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from station.board.chosen import BOARD
-from station.errors import BundleError, LedgerError, SettingsError, StationError, UsageError, UsbAccessError
+from station.cli.finding import Finding, text_of, wrong
+from station.cli.upkeep_checks import upkeep_findings
+from station.cli.usb_tree_checks import usb_findings
+from station.errors import BundleError, LedgerError, SettingsError, UsageError, UsbAccessError
 
 if TYPE_CHECKING:
     from station.settings import Settings
@@ -46,21 +47,6 @@ LEAST_FREE_BYTES = 256 << 20
 """A release is about 16 MiB and a run a few KiB in the log: with less than this a shift may end on a full disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. Where it is wrong, `fix` is the command or the sentence that helps."""
-
-    name: str
-    ok: bool
-    found: str
-    fix: str = ""
-    exit_code: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding as an element of `checks` in `doctor --json`."""
-        return {"check": self.name, "ok": self.ok, "found": self.found, "fix": self.fix or None}
-
-
 def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) -> list[Finding]:
     """Look at everything. `root` is where etc, run, sys and dev are."""
     from station.settings import load_settings
@@ -68,7 +54,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
     try:
         settings = load_settings(config, data_dir=data_dir)
     except SettingsError as error:
-        return [_wrong("configuration", error), *_machine(root)]
+        return [wrong("configuration", error), *_machine(root), *usb_findings(root, _vendor_id(), (), INSTALL_RULE)]
     loads = Finding("configuration", True, f"loads; the data folder is {settings.data_dir}")
     folder = settings.data_dir
     return [
@@ -76,9 +62,10 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         *_machine(root),
         *_slots(settings, root),
         _log(folder),
-        *_backup(folder),
         _disk(folder),
         _bundle(settings),
+        *usb_findings(root, _vendor_id(), _port_paths(settings, root), INSTALL_RULE),
+        *upkeep_findings(settings, root),
     ]
 
 
@@ -87,17 +74,13 @@ def _machine(root: Path) -> list[Finding]:
     return [_libusb(), _udev(root), rule, *_meddlers(root, kept_off=rule.ok), *_cameras(root)]
 
 
-def _wrong(name: str, error: StationError) -> Finding:
-    return Finding(name, False, error.message, error.hint, error.exit_code)
-
-
 def _libusb() -> Finding:
     from station.usb.libusb import libusb
 
     try:
         library = libusb().backend.lib
     except UsbAccessError as error:
-        return _wrong("libusb", error)
+        return wrong("libusb", error)
     # libusb_version: four 16-bit numbers (major, minor, micro, nano) before its strings.
     library.libusb_get_version.restype = ctypes.POINTER(ctypes.c_uint16 * 4)
     version = ".".join(map(str, library.libusb_get_version().contents))
@@ -116,7 +99,7 @@ def _udev_rule(root: Path) -> Finding:
     installed = next((file for folder in RULE_FOLDERS if (file := root / folder / RULE_NAME).is_file()), None)
     if installed is None:
         found = f"not installed, so only root can open cameras, and other programs may disturb them{_strangers(root)}"
-    elif _text_of(installed) == _text_of(RULE_FILE):
+    elif text_of(installed) == text_of(RULE_FILE):
         return Finding("udev rule", True, f"installed as {installed}, version {_version_of(installed)}")
     else:
         found = f"{installed} is not this station's: version {_version_of(installed)}, here is {_version_of(RULE_FILE)}"
@@ -126,7 +109,7 @@ def _udev_rule(root: Path) -> Finding:
 
 
 def _version_of(rule: Path) -> str:
-    match = re.search(r"^# version (\d+)", _text_of(rule), re.MULTILINE)
+    match = re.search(r"^# version (\d+)", text_of(rule), re.MULTILINE)
     return match[1] if match else "1"
 
 
@@ -138,7 +121,7 @@ def _vendor_id() -> str:
 def _strangers(root: Path) -> str:
     """Other rules that name the cameras: an IDE's, or an old copy under another name."""
     files = [file for folder in RULE_FOLDERS for file in sorted((root / folder).glob("*.rules"))]
-    names = [str(file) for file in files if _vendor_id() in _text_of(file).lower()]
+    names = [str(file) for file in files if _vendor_id() in text_of(file).lower()]
     return f" ({', '.join(names)} is not this station's)" if names else ""
 
 
@@ -146,20 +129,13 @@ def _meddlers(root: Path, *, kept_off: bool) -> Iterator[Finding]:
     """Programs that run here and would disturb cameras, where no rule keeps them off."""
     if kept_off:
         return
-    running = {_text_of(file).strip() for file in (root / "proc").glob("[0-9]*/comm")}
+    running = {text_of(file).strip() for file in (root / "proc").glob("[0-9]*/comm")}
     found = [f"{name} runs and {does}" for name, does in MEDDLERS.items() if name in running]
     if (root / USBMOUNT).is_file():
         found.append("usbmount is installed and mounts disks")
     if found:
         said = f"{'; '.join(found)}: without the udev rule that disturbs cameras"
         yield Finding("other programs", False, said, INSTALL_RULE, UsbAccessError.exit_code)
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _cameras(root: Path) -> Iterator[Finding]:
@@ -180,9 +156,9 @@ def _camera_nodes(root: Path) -> Iterator[tuple[str, Path]]:
     """Port path and device node of each camera, as sysfs tells them: nothing is opened."""
     for vendor in sorted((root / "sys/bus/usb/devices").glob("*/idVendor")):
         device = vendor.parent
-        if _text_of(vendor).strip().lower() != _vendor_id():
+        if text_of(vendor).strip().lower() != _vendor_id():
             continue
-        numbers = [_text_of(device / name).strip() for name in ("busnum", "devnum")]
+        numbers = [text_of(device / name).strip() for name in ("busnum", "devnum")]
         if all(number.isdigit() for number in numbers):
             bus, address = map(int, numbers)
             yield device.name, root / f"dev/bus/usb/{bus:03d}/{address:03d}"
@@ -203,6 +179,13 @@ def _slots(settings: Settings, root: Path) -> Iterator[Finding]:
     yield Finding("slots", True, f"{len(settings.slots)} are named{moved}")
 
 
+def _port_paths(settings: Settings, root: Path) -> list[str]:
+    """Where the slots are today."""
+    from station.usb.controllers import controllers, find_slots
+
+    return [path for path, _ in find_slots(settings.slots, settings.controllers, controllers(root)).names.names]
+
+
 def _log(data_dir: Path) -> Finding:
     from station.ledger import schema_version
 
@@ -211,24 +194,11 @@ def _log(data_dir: Path) -> Finding:
             schema_version.create_or_check(data_dir, checked_bytes=None)
             return Finding("log", True, f"can be written, schema {schema_version.HEAD}")
     except LedgerError as error:
-        return _wrong("log", error)
+        return wrong("log", error)
     folder = _existing(data_dir)
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("log", True, "not there yet; the first run makes it")
-    return _wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
-
-
-def _backup(data_dir: Path) -> Iterator[Finding]:
-    """How old the newest copy of a log is. Nobody knows how much a line may lose: it is told and is no fault."""
-    from station.ledger.backup_list import backups
-    from station.ledger.database import log_file
-
-    if log_file(data_dir).exists():
-        found = "none is known; make one with: station db backup FILE"
-        if known := backups(data_dir):
-            age = datetime.now(UTC) - known[0].made_at
-            found = f"{known[0].file}, {age.days} days and {age.seconds // 3600} hours old"
-        yield Finding("backup", True, found)
+    return wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
 
 
 def _disk(data_dir: Path) -> Finding:
@@ -257,5 +227,5 @@ def _bundle(settings: Settings) -> Finding:
         bundle = store.get(name)
         store.verify(bundle)
     except (BundleError, UsageError) as error:
-        return _wrong("bundle", error)
+        return wrong("bundle", error)
     return Finding("bundle", True, f"{bundle.name} is intact, {bundle.version}")

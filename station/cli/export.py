@@ -14,6 +14,8 @@ from station.cli.options import (
     JsonOption,
     OutputOption,
     SinceOption,
+    SpreadsheetOption,
+    StationSelection,
     UntilOption,
     data_dir_for,
     new_app,
@@ -29,6 +31,7 @@ app = new_app("Every run, with its attempts, for other programs.")
 @app.command(epilog="Example: station export --since today --format csv --output today.csv")
 def export(
     batch: BatchOption = None,
+    station: StationSelection = None,
     since: SinceOption = None,
     until: UntilOption = None,
     export_format: Annotated[
@@ -37,6 +40,7 @@ def export(
             "--format", metavar="jsonl|csv|openhtf", help="A run a line, an image a line, or OpenHTF records."
         ),
     ] = "jsonl",
+    spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -53,9 +57,9 @@ def export(
     from station.report.run_export import check_export_format, export_lines
 
     check_export_format(export_format)
-    selection = RunFilter(batch=batch, since=first, until=last)
+    selection = RunFilter(batch=batch, station_id=station, since=first, until=last)
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(batch=batch)
-        lines = export_lines(reader.runs(selection), export_format)
+        reader.refuse_unknown(batch=batch, station=station)
+        lines = export_lines(reader.runs(selection), export_format, spreadsheet=spreadsheet)
         with text_output(output) as file:
             file.writelines(lines)

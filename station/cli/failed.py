@@ -11,6 +11,7 @@ from station.cli.options import (
     DataDirOption,
     JsonOption,
     PurposeSelection,
+    StationSelection,
     new_app,
     purposes_of,
     settings_for,
@@ -23,6 +24,7 @@ app = new_app("The units that are not done (failed, cut short, still running), a
 @app.command(epilog="Example: station failed --batch 2026-47")
 def failed(
     batch: BatchOption = None,
+    station: StationSelection = None,
     purpose: PurposeSelection = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -35,8 +37,8 @@ def failed(
     from station.report.text import failed_text
 
     with closing(Reader(settings.data_dir)) as reader:
-        reader.refuse_unknown(batch=batch)
-        units = reader.failed(batch, purposes=purposes, max_runs=settings.run.max_runs)
+        reader.refuse_unknown(batch=batch, station=station)
+        units = reader.failed(batch, station_id=station, purposes=purposes, max_runs=settings.run.max_runs)
     if as_json:
         print_json([unit.to_json() for unit in units])
     else:

@@ -10,7 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
-from station.cli.run import BatchChoice, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
+from station.cli.run import BatchChoice, NewBatch, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Purpose
@@ -35,6 +35,7 @@ def flash(
     ] = False,
     recipe: RecipeChoice = None,
     batch: BatchChoice = None,
+    new_batch: NewBatch = False,
     operator: OperatorChoice = None,
     purpose: PurposeChoice = "engineering",
     sim: SimOption = None,
@@ -58,8 +59,9 @@ def flash(
     from station.wiring.bench import bench_for
     from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.line import line_setup
-    from station.wiring.log import data_folder, units_named
+    from station.wiring.log import data_folder, refuse_nearly_another, units_named
 
+    refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
     store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:

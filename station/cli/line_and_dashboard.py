@@ -74,4 +74,5 @@ def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Le
     scanner = Scanner(given.gap_ms / 1000, ends, tuple(given.prefixes), given.min_length)
     with open_records(data_dir) as records:
         language = settings.station.language
-        return show(data_dir, records, language=language, read_only=read_only, scanner=scanner)
+        target = settings.dashboard.yield_target / 100 or None
+        return show(data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=target)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from station.cli.output import say
 from station.cli.progress import progress_bars
-from station.errors import HINTS
+from station.errors import HINTS, StationError
 from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
 from station.process_facts import allow_many_files
+from station.supervisor import is_supervised, supervisor
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -93,13 +94,15 @@ def print_run(run: RunRecord, *, as_json: bool) -> None:
 def interruptions(line: Line) -> Iterator[list[int]]:
     """SIGINT, or a terminal that hangs up: running cameras finish; again, or SIGTERM: they end at their next block.
 
+    To a service SIGTERM is the first word, not the last: running cameras finish, until systemd loses its patience.
     Yields the signals heard. A hang-up that is ignored (`nohup`) stays ignored.
     """
     heard: list[int] = []
+    at_once: set[int] = set() if is_supervised() else {signal.SIGTERM}
 
     def hear(number: int, _frame: FrameType | None) -> None:
         heard.append(number)
-        abort = number == signal.SIGTERM or len(heard) > 1
+        abort = number in at_once or len(heard) > 1
         line.stop(abort=abort)
         what = "running cameras are ended now" if abort else "running cameras finish; interrupt again to end them now"
         say(f"stopping: {what}")
@@ -119,6 +122,19 @@ def say_ready(bench: Bench) -> None:
     """Cameras may come from now on: one that is plugged in earlier may have left its bootloader unheld."""
     say("ready for cameras")
     bench.ready()
+
+
+def _run_supervised(line: Line, bench: Bench) -> StationError | None:
+    """Run the line to its end; where it is a service, systemd hears when it is ready and that it is alive."""
+    with supervisor() as service:
+        if service is None:
+            return line.run(on_ready=partial(say_ready, bench))
+
+        def on_ready() -> None:
+            say_ready(bench)
+            service.ready()
+
+        return line.run(on_ready, service.alive)
 
 
 def _plan_reached(data_dir: Path, batch: Batch) -> None:
@@ -144,7 +160,7 @@ def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPri
     listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
-        reason = line.run(on_ready=partial(say_ready, bench))
+        reason = _run_supervised(line, bench)
     if reason is not None:
         raise reason
     if heard:

@@ -62,6 +62,9 @@ UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Before then; a date means to the end of that day.")
 ]
 BundleSelection = Annotated[str | None, typer.Option("--bundle", metavar="B", help="Only this firmware bundle.")]
+StationSelection = Annotated[
+    str | None, typer.Option("--station", metavar="ID", help="Only this station, where one log has several.")
+]
 SlotSelection = Annotated[str | None, typer.Option("--slot", metavar="S", help="Only this slot.")]
 OperatorSelection = Annotated[str | None, typer.Option("--operator", metavar="O", help="Only this operator.")]
 PurposeSelection = Annotated[
@@ -70,6 +73,13 @@ PurposeSelection = Annotated[
         "--purpose",
         metavar="P",
         help="Only runs made for this; may be given again. Default: production and rework, which alone count.",
+    ),
+]
+SpreadsheetOption = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet",
+        help="With --format csv: for Excel and its like, which else take serials for numbers and slots for dates.",
     ),
 ]
 OutputOption = Annotated[

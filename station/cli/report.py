@@ -18,6 +18,8 @@ from station.cli.options import (
     PurposeSelection,
     SinceOption,
     SlotSelection,
+    SpreadsheetOption,
+    StationSelection,
     UntilOption,
     data_dir_for,
     new_app,
@@ -37,6 +39,7 @@ def report(
     since: SinceOption = None,
     until: UntilOption = None,
     bundle: BundleSelection = None,
+    station: StationSelection = None,
     slot: SlotSelection = None,
     operator: OperatorSelection = None,
     purpose: PurposeSelection = None,
@@ -49,6 +52,7 @@ def report(
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
+    spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -64,13 +68,15 @@ def report(
     folder = data_dir_for(config, data_dir)
     from station.ledger.reader import Reader
     from station.model.units import RunFilter
-    from station.report.render import check_format, render_report
+    from station.report.render import check_format, check_spreadsheet, render_report
 
     check_format(report_format)
+    if spreadsheet:
+        check_spreadsheet(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
-    selection = RunFilter(since=first, until=last, purposes=purposes, **places)
+    selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(Reader(folder)) as reader:
-        reader.refuse_unknown(**places)
-        text = render_report(reader.report(selection), report_format, explain=explain)
+        reader.refuse_unknown(station=station, **places)
+        text = render_report(reader.report(selection), report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:
         file.write(text)

@@ -24,6 +24,9 @@ BundleChoice = Annotated[
     typer.Option("--bundle", metavar="B", help="The bundle's name, or a release on disk. Default: the one in use."),
 ]
 BatchChoice = Annotated[str | None, typer.Option("--batch", metavar="L", help="The batch that the runs belong to.")]
+NewBatch = Annotated[
+    bool, typer.Option("--new-batch", help="The batch is a new one, though its name is nearly that of another.")
+]
 OperatorChoice = Annotated[str | None, typer.Option("--operator", metavar="O", help="Who is at the bench.")]
 RecipeChoice = Annotated[str | None, typer.Option("--recipe", metavar="R", help="Which steps to take. Default: full.")]
 
@@ -58,6 +61,7 @@ def run(
     ] = None,
     bundle: BundleChoice = None,
     batch: BatchChoice = None,
+    new_batch: NewBatch = False,
     operator: OperatorChoice = None,
     recipe: RecipeChoice = None,
     purpose: PurposeChoice = None,
@@ -89,7 +93,10 @@ def run(
         run__recipe=recipe,
         run__purpose=purpose,
     )
-    if simulate is None:
+    from station.wiring.log import refuse_nearly_another
+
+    refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
+    if simulate is None and settings.verification.require_verification:
         from station.wiring.verifying import refuse_unverified
 
         refuse_unverified(settings, Purpose(settings.run.purpose))

@@ -10,7 +10,7 @@ import typer
 from station.board.board import Board
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
-from station.cli.run import BatchChoice, OperatorChoice, SimOption
+from station.cli.run import BatchChoice, NewBatch, OperatorChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device
 from station.model.serials import canonical_serial
@@ -34,6 +34,7 @@ def functional_test(
         typer.Option("--bundle", metavar="B", help="What they should hold. Default: the bundle in use, if any."),
     ] = None,
     batch: BatchChoice = None,
+    new_batch: NewBatch = False,
     operator: OperatorChoice = None,
     sim: SimOption = None,
     config: ConfigOption = None,
@@ -50,8 +51,9 @@ def functional_test(
     from station.wiring.bench import bench_for
     from station.wiring.bundle_choice import chosen_bundle
     from station.wiring.camera_tests import run_tests
-    from station.wiring.log import data_folder, units_named
+    from station.wiring.log import data_folder, refuse_nearly_another, units_named
 
+    refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
     store = BundleStore(settings.station.data_dir, BOARD)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench, printer.printing():

@@ -2,8 +2,9 @@
 
 JSON, one value a line. On connecting a screen gets `{"about": …}`. A snapshot of all slots is sent only when it is
 asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, never a queue. Facts are posted to all:
-`{"run": …}` for a run that is in the log, `{"about": …}` once more where the batch or the operator changed, and as the
-last words of a line its last snapshot and `{"status": …}`.
+`{"run": …}` for a run that is in the log, `{"notice": …}` for a camera that is left alone, `{"about": …}` once more
+where the batch or the operator changed, and as the last words of a line its last snapshot and `{"status": …}`. Notices
+are in no log: a screen that connects later gets the latest ones too.
 A connection says first what it may do, `{"role": "look"}` or `{"role": "steer"}`, and cannot change it; what it may not
 do is refused: `{"refused": {"code": …, "text": …}}`.
 No screen can hold up the line: one that does not read is dropped.
@@ -18,9 +19,11 @@ import selectors
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,7 @@ LINE_LIMIT_BYTES = 1 << 16
 UNREAD_LIMIT_BYTES = 4 << 20
 """A screen that leaves so much unread is gone, or as good as gone."""
 LAST_WORDS_S = 2.0
+NOTICES_KEPT = 200
 
 
 class _Client:
@@ -72,6 +76,8 @@ class LineService:
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._notices: deque[dict[str, Any]] = deque(maxlen=NOTICES_KEPT)
+        """The latest, as they were posted; of the service's thread."""
         self._bell = Bell()
         self._closing = False
         self._line: Steered | None = None
@@ -82,7 +88,7 @@ class LineService:
 
     def post_notice(self, notice: Notice) -> None:
         """Tell every screen of something in a slot that gets no run."""
-        self._post({"notice": notice.to_json()})
+        self._post({"notice": {**notice.to_json(), "at": datetime.now(UTC).isoformat()}})
 
     def post_about(self, about: LineAbout) -> None:
         """Tell every screen, and those that come later, what the line works on now."""
@@ -148,6 +154,8 @@ class LineService:
             connection.setblocking(False)
             client = _Client(connection)
             client.tell({"about": self._about.to_json()})
+            for notice in self._notices:
+                client.tell(notice)
             self._clients[connection] = client
             selector.register(connection, selectors.EVENT_READ)
 
@@ -173,6 +181,8 @@ class LineService:
                 fact = self._facts.get_nowait()
             except queue.Empty:
                 return
+            if "notice" in fact:
+                self._notices.append(fact)
             for client in self._clients.values():
                 if fact:
                     client.tell(fact)

@@ -28,6 +28,8 @@ class LineAbout:
     planned: int | None = None
     movable: bool = False
     """Whether the cameras are the demo's, which a screen may plug in and pull out."""
+    left_open: tuple[str, str] | None = None
+    """A batch that is open under another id of this station, and that id, where no batch goes on."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
@@ -37,7 +39,13 @@ class LineAbout:
     def from_json(cls, given: dict[str, Any]) -> LineAbout:
         """The value from its JSON form."""
         images = tuple((str(name), int(size)) for name, size in given["images"])
-        return cls(**{**given, "started_at": datetime.fromisoformat(given["started_at"]), "images": images})
+        left = given.get("left_open")
+        made = {
+            "started_at": datetime.fromisoformat(given["started_at"]),
+            "images": images,
+            "left_open": (str(left[0]), str(left[1])) if left else None,
+        }
+        return cls(**{**given, **made})
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,12 @@ class Dashboard(App[Leaving]):
         language: str = "en",
         read_only: bool = False,
         scanner: Scanner = USUAL,
+        yield_target: float | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         super().__init__()
         choose(language)
-        self.state = State(now=now)
+        self.state = State(yield_target=yield_target, now=now)
         self._bridge = Bridge(data_dir, self._on_fact, read_only=read_only)
         self.line = LinePort(self._bridge.request, partial(self.notify, severity="warning", markup=False), read_only)
         self._inquiries = Inquiries(self, records)

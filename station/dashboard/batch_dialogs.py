@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from textual.app import App
@@ -77,11 +79,39 @@ class BatchSteps:
         about = self._state.about
         if about is not None:
             dialog = BatchDialog(title, about.batch or "", about.operator or "", about.planned)
-            self._app.push_screen(dialog, self._begin)
+            self._app.push_screen(dialog, self._wanted)
 
-    def _begin(self, wanted: BatchWanted | None) -> None:
-        if wanted is not None:
-            self._line.ask("begin_batch", name=wanted.name, operator=wanted.operator, planned=wanted.planned)
+    def _wanted(self, wanted: BatchWanted | None) -> None:
+        """What was typed or scanned: a batch that is nearly another one may be that one."""
+        if wanted is None:
+            return
+        if wanted.name == self._name:
+            self._begin(wanted)
+            return
+        name = wanted.name
+        self._log.ask(lambda records: (wanted, records.near_batches(name)), self._show_near)
+
+    def _show_near(self, found: tuple[BatchWanted, list[str]]) -> None:
+        wanted, near = found
+        if not near:
+            self._begin(wanted)
+            return
+        text = tr("There is no batch {name} yet, but {near}. Is it that one?")
+        answers = (
+            ("y", tr("Yes: {near}").format(near=near[0])),
+            ("n", tr("No: begin {name}").format(name=wanted.name)),
+        )
+        question = UnarmedQuestion(text.format(name=wanted.name, near=", ".join(near)), answers)
+        self._app.push_screen(question, partial(self._near_answered, wanted, near[0]))
+
+    def _near_answered(self, wanted: BatchWanted, near: str, answer: str | None) -> None:
+        if answer == "y":
+            self._begin(replace(wanted, name=near))
+        elif answer == "n":
+            self._begin(wanted)
+
+    def _begin(self, wanted: BatchWanted) -> None:
+        self._line.ask("begin_batch", name=wanted.name, operator=wanted.operator, planned=wanted.planned)
 
     def _show_closing(self, summary: BatchSummary) -> None:
         running = sum(view.state in AT_WORK for view in self._state.slots)

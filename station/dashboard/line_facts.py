@@ -31,11 +31,11 @@ class LineFacts:
             self.figures.read(at_once=True)
             self.figures.learn()
         elif name == "run":
-            self.state.events.append(event_of_run(fact))
+            self.state.add(event_of_run(fact))
             self.figures.stale = True
             self.ring(fact["outcome"])
         elif name == "notice":
-            self.state.events.append(event_of_notice(fact, self.state.now()))
+            self.state.add(event_of_notice(fact, self.state.now()))
         elif name == "refused":
             self.refuse(printable(str(fact["text"])))
         elif name == "ways" and (words := words_of(fact)):

@@ -1,4 +1,4 @@
-"""What a screen may ask of the line: requests go up, and a person is told where one cannot be sent."""
+"""What a screen may ask of the line: requests go up, and a person sees where one cannot be sent."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from station.model.units import FailedUnit, RunLine, UnitStory
+from station.model.units import FailedUnit, FinishedRun, RunLine, UnitStory
 from station.yields.balance import BatchSummary
 from station.yields.counting import Rates, YieldReport
 
@@ -26,10 +26,14 @@ class Records:
     """Runs by batch and first moment."""
     found: Callable[[str, int], list[RunLine]]
     """Runs of the units that a serial, or a part of one, names."""
+    finished: Callable[[str, datetime, int], list[FinishedRun]]
+    """How runs ended, by station and first moment."""
     unit: Callable[[str], UnitStory]
     failed: Callable[[str | None, datetime | None], list[FailedUnit]]
     """By batch and first moment, the longest waiting first."""
     batch_summary: Callable[[str], BatchSummary]
+    near_batches: Callable[[str], list[str]]
+    """The batches whose name is nearly that of a new one."""
 
 
 class LogPort(Protocol):

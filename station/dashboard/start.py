@@ -15,15 +15,22 @@ SHORT = 5_000
 
 
 def show(
-    data_dir: Path, records: Records, *, language: str = "en", read_only: bool = False, scanner: Scanner
+    data_dir: Path,
+    records: Records,
+    *,
+    language: str = "en",
+    read_only: bool = False,
+    scanner: Scanner,
+    yield_target: float | None = None,
 ) -> Leaving:
-    """Show the line that works in `data_dir`, at first in this language.
+    """Show the line that works in `data_dir`, at first in this language. `yield_target` is a share, 0 to 1.
 
     A dashboard that ended by itself leaves the line running.
     """
     # A collection holds up the key that comes during it: many short ones, and none through what was loaded until now.
     gc.freeze()
     gc.set_threshold(SHORT, 5, 50)
-    return Dashboard(data_dir, records, language=language, read_only=read_only, scanner=scanner).run() or Leaving(
-        line_goes_on=True
+    dashboard = Dashboard(
+        data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=yield_target
     )
+    return dashboard.run() or Leaving(line_goes_on=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
 from station.model.slots import SlotState, SlotView, slot_order
+from station.model.units import FinishedRun
 from station.problem import restored, sentence, sentence_from_json
 from station.yields.counting import YieldReport
 
@@ -35,6 +35,7 @@ class Event:
     text: str
     message: str = ""
     """What the line said of it."""
+    run_id: str = ""
 
 
 @dataclass(slots=True)
@@ -45,7 +46,10 @@ class State:
     about: LineAbout | None = None
     report: YieldReport | None = None
     pace: Pace = field(default_factory=Pace)
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    events: list[Event] = field(default_factory=list)
+    """The oldest first; see `add` and `remember`."""
+    yield_target: float | None = None
+    """The first-pass yield that the line is to reach, 0 to 1; None where nobody set one."""
     signals: bool = True
     """Whether sounds and flashes are on."""
     now: Callable[[], datetime] = utc_now
@@ -57,6 +61,18 @@ class State:
         if self.snapshot.status.code == "line.gone":
             views = tuple(map(_cut_short, views))
         return tuple(sorted(views, key=_place))
+
+    def add(self, event: Event) -> None:
+        """One more event. The oldest go many at once: whoever lists them then begins anew."""
+        self.events.append(event)
+        if len(self.events) >= 2 * LOG_LENGTH:
+            del self.events[:-LOG_LENGTH]
+
+    def remember(self, earlier: Iterable[Event]) -> None:
+        """Events of before this screen was opened; those that it has seen itself are not taken twice."""
+        seen = {event.run_id for event in self.events if event.run_id}
+        events = [*(event for event in earlier if event.run_id not in seen), *self.events]
+        self.events = sorted(events, key=lambda event: event.at)[-LOG_LENGTH:]
 
     @property
     def selection(self) -> tuple[str | None, datetime | None]:
@@ -90,9 +106,17 @@ def event_of_run(run: Mapping[str, Any]) -> Event:
     took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
     text = " ".join(part for part in (took, run["code"] or "") if part)
     message = restored(run["message"], run.get("message_form"), run.get("message_values"))
-    return Event(at, run["outcome"], run["slot"], run["serial"], text, message)
+    return Event(at, run["outcome"], run["slot"], run["serial"], text, message, run["run_id"])
+
+
+def event_of_log(run: FinishedRun) -> Event:
+    """The line of the log screen for a run that the log has."""
+    took = "" if run.duration_s is None else f"{run.duration_s:.1f} s"
+    text = " ".join(part for part in (took, run.code or "") if part)
+    return Event(run.finished_at, run.outcome, run.slot, run.serial, text, run.message, run.run_id)
 
 
 def event_of_notice(notice: Mapping[str, Any], at: datetime) -> Event:
-    """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
+    """The line of the log screen for a device that is seen and not run, as the line's socket tells it; `at` is now."""
+    at = datetime.fromisoformat(notice["at"]) if "at" in notice else at
     return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), sentence_from_json(notice["message"]))

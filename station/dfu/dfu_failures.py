@@ -76,7 +76,7 @@ def status_error(status: int, place: Place) -> DfuError:
     return DfuError(code, message, retryable=retryable, alt=place.alt, block=place.block, status=status)
 
 
-def protocol_error(what: str, place: Place) -> DfuError:
+def protocol_error(what: Sentence, place: Place) -> DfuError:
     """The error for an answer that DFU does not allow where it came."""
     return DfuError("dfu.protocol", place.says(what), alt=place.alt, block=place.block)
 

@@ -45,7 +45,7 @@ from station.dfu.limits import UNKNOWN_MEDIUM, TimeLimits
 from station.dfu.operation import Finished, Operation, Steps, drive
 from station.dfu.transition_table import LOSS_OF, SAID, TABLE, Belief, Event, ProtocolMisuse
 from station.errors import CameraError, UsbError
-from station.problem import sentence
+from station.problem import Sentence, sentence
 
 __all__ = ["DetachResult", "Engine", "Finished", "Operation", "ProtocolMisuse", "ShortFrame", "drive"]
 
@@ -291,7 +291,7 @@ class Engine:
             )
         self.belief = after
 
-    def _out_of_turn(self, what: str) -> NoReturn:
+    def _out_of_turn(self, what: Sentence) -> NoReturn:
         self.belief = TABLE[self.belief][Event.LOST]
         raise protocol_error(what, self._place)
 

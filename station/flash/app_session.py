@@ -36,7 +36,7 @@ class AppSession:
     """Opens the port when something is asked; `close` ends it, and the next question opens it again."""
 
     def __init__(self, port_path: str, find: FindTty, limits: FunctionalTests, look: Callable[[], None]) -> None:
-        """`look` takes in what the worker is told; it may raise to end everything."""
+        """`look` takes in what the worker is sent; it may raise to end everything."""
         self._port_path = port_path
         self._find = find
         self._limits = limits

@@ -66,6 +66,12 @@ class Attempt:
         """What happened to each image that was begun."""
         return tuple(job.record for job in self.jobs)
 
+    @property
+    def stopped(self) -> ImageJob | None:
+        """The image that stopped in one of its blocks, where that is what ended the attempt."""
+        stopped = (job for job in self.jobs if job.failed and self.phase in ("write", "verify"))
+        return next(stopped, None)
+
     def run(self) -> bool:
         """Go through the phases; a camera's failure is raised, and `phase` says where.
 

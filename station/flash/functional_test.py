@@ -33,7 +33,7 @@ from station.model.devices import Device, DeviceMode
 from station.model.measurements import Measurement
 from station.model.runs import Outcome, RunPlan
 from station.model.verdicts import ended_by
-from station.problem import sentence
+from station.problem import Sentence, sentence
 from station.usb.access import UsbAccess, tty_of
 
 CHECKS: Final[dict[str, Callable[[Subject], Finding]]] = {
@@ -236,7 +236,7 @@ class FunctionalTest:
                 self.restart_s, sentence("the camera fell back into its bootloader during its test")
             )
 
-    def _wait_for_application(self, limit_s: float, otherwise: str) -> None:
+    def _wait_for_application(self, limit_s: float, otherwise: Sentence) -> None:
         until_s = monotonic_s() + limit_s
         while (left_s := until_s - monotonic_s()) > 0:
             change = self.link.wait_change(left_s)
@@ -265,7 +265,7 @@ def functional_test(
 ) -> FunctionalTest | None:
     """The tests of a plan for the camera in a place; None where there is nothing to test.
 
-    `look` takes in what the worker is told; it may raise to end everything.
+    `look` takes in what the worker is sent; it may raise to end everything.
     """
     if board.application is None or all(plan.tests.mode(name) == "off" for name in plan.recipe.tests):
         return None

@@ -24,6 +24,7 @@ from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera, Holder
 from station.model.devices import Device
 from station.model.runs import Outcome
 from station.model.verdicts import Verdict, ended_by
+from station.problem import Sentence
 from station.process_facts import name_process, step_forward
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
@@ -85,7 +86,9 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
             answer = CameraNotHeld(device, Verdict(Outcome.ERROR, error.problem), gone=False)
         except Exception as error:
             # One camera's surprise must not end the holding of the others.
-            answer = CameraNotHeld(device, ended_by(Outcome.ERROR, "station.internal", repr(error)), gone=False)
+            answer = CameraNotHeld(
+                device, ended_by(Outcome.ERROR, "station.internal", Sentence(repr(error))), gone=False
+            )
         with lock:
             connection.send(answer)
 

@@ -6,6 +6,7 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from station.board.partition import Medium, Partition
@@ -19,6 +20,14 @@ from station.problem import sentence
 
 Tick = Callable[[int], None]
 """Called with the number of bytes done of the current image; raises to end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One block's transfer. `blocks` are what is to be written for it, numbers and bytes; none where it was read."""
+
+    block: int
+    blocks: tuple[tuple[int, bytes], ...] = ()
 
 
 class ImageJob:
@@ -46,6 +55,8 @@ class ImageJob:
         self.write_s = 0.0
         self.verify_s = 0.0
         self.readback_sha256: str | None = None
+        self.failed: Transfer | None = None
+        """The block at which the image stopped, None where it did not."""
 
     @property
     def record(self) -> ImageRecord:
@@ -70,6 +81,7 @@ class ImageJob:
         it, and the reading afterwards is the proof.
         """
         started_s = monotonic_s()
+        self.failed = None
         try:
             self._session.select(self.partition)
             blocks: Iterable[int] = range(self.blocks_total)
@@ -134,9 +146,29 @@ class ImageJob:
         start = block * self._block_bytes
         return self.content[start : start + self._block_bytes]
 
+    def repeat(self, session: DfuSession) -> None:
+        """Make the transfer that failed once more, with this session. CameraError where it fails again.
+
+        What is read proves nothing here, and what is written is read back by the attempt that follows.
+        """
+        if self.failed is None:
+            return
+        session.select(self.partition)
+        if not self.failed.blocks:
+            session.upload(self.failed.block, self._block_bytes)
+        for block, data in self.failed.blocks:
+            session.download(block, data)
+
+    def _upload(self, block: int) -> memoryview | bytes | ShortFrame:
+        try:
+            return self._session.upload(block, self._block_bytes)
+        except CameraError:
+            self.failed = Transfer(block)
+            raise
+
     def _is_right(self, block: int) -> bool:
         wanted = self._block(block)
-        found = self._session.upload(block, self._block_bytes)
+        found = self._upload(block)
         return not isinstance(found, ShortFrame) and bytes(found[: len(wanted)]) == wanted
 
     def _differing_or_all(self, *, read_all: bool, tick: Tick) -> list[int]:
@@ -147,6 +179,7 @@ class ImageJob:
                 raise
             self._session.recover(self.partition, error)
             self._readable = False
+            self.failed = None
             self._notes.append(
                 sentence(
                     "{partition} could not be read before it was written: {error}",
@@ -175,7 +208,13 @@ class ImageJob:
             return
         done_bytes = (self.blocks_total - len(blocks)) * self._block_bytes
         for block in choice.with_block_0_first(blocks, protected=self.partition.locked):
-            self._session.download(block, self._block(block))
+            try:
+                self._session.download(block, self._block(block))
+            except CameraError:
+                # Their bytes are kept: the image is not open any more when they are repeated.
+                again = choice.with_block_0_first([block], protected=self.partition.locked)
+                self.failed = Transfer(block, tuple((each, self._block(each)) for each in again))
+                raise
             self.written.add(block)
             done_bytes += self._block_bytes
             tick(done_bytes)
@@ -185,11 +224,11 @@ class ImageJob:
         """Read every block; the numbers of the wrong ones. The digest is of the image's exact length, no padding."""
         digest = hashlib.sha256()
         wrong: list[int] = []
-        upload, size_bytes, block_bytes = self._session.upload, self._plan.size_bytes, self._block_bytes
+        upload, size_bytes, block_bytes = self._upload, self._plan.size_bytes, self._block_bytes
         for block in range(self.blocks_total):
             start = block * block_bytes
             wanted = self.content[start : start + block_bytes]
-            found = upload(block, block_bytes)
+            found = upload(block)
             payload = b"" if isinstance(found, ShortFrame) else bytes(found[: len(wanted)])
             digest.update(payload)
             if payload != wanted:

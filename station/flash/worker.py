@@ -14,6 +14,7 @@ from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera, R
 from station.flash.pipe import Link, Orphaned
 from station.model.runs import Outcome
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from station.process_facts import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
@@ -66,5 +67,5 @@ def run_camera(request: RunCamera, link: Link, access: UsbAccess, board: Board) 
     except Orphaned:
         raise
     except Exception as error:
-        verdict = ended_by(Outcome.ERROR, "station.internal", f"{type(error).__name__}: {error}")
+        verdict = ended_by(Outcome.ERROR, "station.internal", Sentence(f"{type(error).__name__}: {error}"))
         return RunEnded(verdict, verified=False, boot_confirmed=False, left_by_itself=False)

@@ -3,6 +3,9 @@
 One file per recorder, made at its first such run. A line is {"journaled_at", "reason", "run"}; each is on the disk
 before the line gets the answer. The next start writes them to the log and removes the file.
 
+A run that only waits for another program's lock is kept too, as `"waiting": true`: nobody was told that it failed. It
+goes into the log once the lock is gone, and does not count where the log has it by the time that the journal is read.
+
 Room for them is reserved while there is some: a file beside the log, which goes when the disk is full.
 """
 
@@ -14,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from station.atomic_write import sync_folder
 from station.json_lines import line_of, object_of
@@ -37,6 +41,8 @@ class Journal:
     def __init__(self, data_dir: Path) -> None:
         self.file = data_dir / FOLDER / f"{new_id()}{_SUFFIX}"
         self._reserve = data_dir / RESERVE
+        self._waiting: set[str] = set()
+        self._has_failed = False
 
     def reserve(self) -> None:
         """Take room on the disk for what may have to be kept; where there is none, there is none."""
@@ -48,12 +54,31 @@ class Journal:
 
     def append(self, run: RunRecord, reason: str) -> None:
         """Keep a finished run; on the disk when this returns. The reserve makes room on a full one. Errors: OSError."""
+        self._keep({"reason": reason, "run": run.to_json()})
+        self._has_failed = True
+
+    def wait(self, run: RunRecord, reason: str) -> None:
+        """Keep a finished run that waits for a lock; once is enough. Errors: OSError."""
+        if run.run_id not in self._waiting:
+            self._keep({"reason": reason, "waiting": True, "run": run.to_json()})
+            self._waiting.add(run.run_id)
+
+    def taken(self, run: RunRecord) -> None:
+        """The log has it; the file goes with the last that waited. Where that fails, the next start does it."""
+        if run.run_id not in self._waiting:
+            return
+        self._waiting.remove(run.run_id)
+        if not self._waiting and not self._has_failed:
+            with suppress(OSError):
+                settle(self.file, all_usable=True)
+
+    def _keep(self, entry: dict[str, Any]) -> None:
         try:
-            self._append(run, reason)
+            self._append(entry)
         except OSError as error:
             if error.errno not in _FULL or not self._give_up_reserve():
                 raise
-            self._append(run, reason)
+            self._append(entry)
 
     def _give_up_reserve(self) -> bool:
         """False where there is none any more."""
@@ -63,8 +88,8 @@ class Journal:
             return False
         return True
 
-    def _append(self, run: RunRecord, reason: str) -> None:
-        entry = {"journaled_at": datetime.now(UTC).isoformat(), "reason": reason, "run": run.to_json()}
+    def _append(self, entry: dict[str, Any]) -> None:
+        entry = {"journaled_at": datetime.now(UTC).isoformat(), **entry}
         self.file.parent.mkdir(exist_ok=True)
         # A line feed before and after: half a line, cut off by a full disk, does not spoil the next one.
         data = b"\n" + line_of(entry)
@@ -77,10 +102,11 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class JournalContent:
-    """A journal's runs, as the log will have them, and how many lines are no runs."""
+    """A journal's runs, as the log will have them, and how many lines are no runs. `waiting`: see above."""
 
     runs: tuple[RunRecord, ...]
     unreadable_lines: int
+    waiting: tuple[RunRecord, ...] = ()
 
 
 def journal_files(data_dir: Path) -> list[Path]:
@@ -91,16 +117,18 @@ def journal_files(data_dir: Path) -> list[Path]:
 def read(file: Path) -> JournalContent:
     """The runs of a journal. Errors: OSError."""
     runs: list[RunRecord] = []
+    waiting: list[RunRecord] = []
     unreadable = 0
     for line in file.read_bytes().splitlines():
         if not line.strip():
             continue
         try:
             entry = object_of(line)
-            runs.append(as_unwritten(run_from_json(entry["run"]), str(entry["reason"])))
+            run = as_unwritten(run_from_json(entry["run"]), str(entry["reason"]))
+            (waiting if entry.get("waiting") is True else runs).append(run)
         except (ValueError, KeyError, TypeError):
             unreadable += 1
-    return JournalContent(tuple(runs), unreadable)
+    return JournalContent(tuple(runs), unreadable, tuple(waiting))
 
 
 def settle(file: Path, *, all_usable: bool) -> None:

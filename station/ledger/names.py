@@ -25,14 +25,19 @@ _LAST = "\U0010ffff"
 
 
 def refuse_unknown(connection: Connection, kind: str, name: str) -> None:
-    """UsageError usage.unknown_<kind> for a batch, slot, operator, bundle or unit that no run has."""
+    """UsageError usage.unknown_<kind> for a batch, station, slot, operator, bundle or unit that no run has."""
     if kind == "unit":
         if not _is_unit(connection, name):
             raise unknown("unit", name, _serials_like(connection, canonical_serial(name)))
         return
-    seen = set(connection.scalars(_seen(kind)))
-    if name not in seen:
-        raise unknown(kind, name, seen)
+    known = seen(connection, kind)
+    if name not in known:
+        raise unknown(kind, name, known)
+
+
+def seen(connection: Connection, kind: str) -> set[str]:
+    """Every batch, station, slot, operator or bundle that the log has seen."""
+    return set(connection.scalars(_seen(kind)))
 
 
 def unknown(kind: str, name: str, seen: Iterable[str]) -> UsageError:
@@ -111,7 +116,8 @@ def _seen(kind: str) -> Select[Any] | Any:
 
 
 def _of(table: Table, kind: str) -> Select[Any]:
-    return select(table.c[kind]).where(table.c[kind].is_not(None)).distinct()
+    column = table.c["station_id" if kind == "station" else kind]
+    return select(column).where(column.is_not(None)).distinct()
 
 
 def _is_unit(connection: Connection, name: str) -> bool:

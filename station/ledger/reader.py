@@ -18,13 +18,15 @@ from station.ledger.selection import conditions_of, has_result
 from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.batches import Batch
 from station.model.events import UnitHistory
+from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
-from station.model.units import FailedUnit, RunFilter, RunLine, UnitStory, unit_key
+from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
 
 _EVERYTHING = RunFilter()
+NEWEST_RUNS = 50
 
 
 class Reader:
@@ -58,6 +60,11 @@ class Reader:
         with translated(self._data_dir), self._engine.connect() as connection:
             return unit_lists.newest_runs(connection, selection, limit)
 
+    def finished(self, station_id: str, since: datetime, limit: int) -> list[FinishedRun]:
+        """How the newest runs of a station ended that started since, newest first, at most `limit`."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return unit_lists.finished_runs(connection, station_id, since, limit)
+
     def found(self, text: str, limit: int) -> list[RunLine]:
         """The runs of the units that a serial or a part of one names, newest first, at most `limit` of at most so many.
 
@@ -86,12 +93,17 @@ class Reader:
             return names.unit_of_application(connection, serial)
 
     def refuse_unknown(self, **asked: str | None) -> None:
-        """UsageError usage.unknown_batch (slot, operator, bundle, unit) for a name that the log has never seen, with
-        the nearest that it has. Names are given by their kind; None is not asked."""
+        """UsageError usage.unknown_batch (station, slot, operator, bundle, unit) for a name that the log has never
+        seen, with the nearest that it has. Names are given by their kind; None is not asked."""
         with translated(self._data_dir), self._engine.connect() as connection:
             for kind, name in asked.items():
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
+
+    def near_batches(self, name: str) -> list[str]:
+        """The batches that differ from a new one only in how it was typed or scanned; none where it is known itself."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return near_names(name, names.seen(connection, "batch"))
 
     def unit_named(self, text: str) -> str:
         """The serial of the unit that a text names: a serial, an application's, or the end of one that only one has.
@@ -110,6 +122,7 @@ class Reader:
         self,
         batch: str | None = None,
         *,
+        station_id: str | None = None,
         since: datetime | None = None,
         purposes: tuple[Purpose, ...] = (),
         max_runs: int = 0,
@@ -120,7 +133,7 @@ class Reader:
         With `since`, only units with runs that started then or later; with `max_runs`, those that failed so often in
         the batch of the run that tells why are marked as set aside.
         """
-        selection = RunFilter(batch=batch, since=since, purposes=purposes)
+        selection = RunFilter(batch=batch, station_id=station_id, since=since, purposes=purposes)
         with translated(self._data_dir), self._engine.connect() as connection:
             units = yield_queries.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
@@ -144,6 +157,30 @@ class Reader:
     def open_batch(self, station_id: str) -> Batch | None:
         """The batch that was begun last at a station's bench and is not ended; None where there is none."""
         query = select(BATCHES).where(BATCHES.c.station_id == station_id, BATCHES.c.ended_at.is_(None))
+        with translated(self._data_dir), self._engine.connect() as connection:
+            row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
+            return batch_record(row) if row else None
+
+    def newest_stations(self) -> list[str]:
+        """The stations of the newest runs, the newest first."""
+        newest = select(RUNS.c.station_id).order_by(RUNS.c.started_at.desc()).limit(NEWEST_RUNS)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return list(dict.fromkeys(connection.scalars(newest)))
+
+    def first_run_after(self, moment: datetime | None) -> datetime | None:
+        """When the first run began that began after a moment (None: the first of all); None where none did."""
+        first = select(RUNS.c.started_at).order_by(RUNS.c.started_at).limit(1)
+        asked = first if moment is None else first.where(RUNS.c.started_at > moment)
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return connection.scalar(asked)
+
+    def open_elsewhere(self, station_id: str) -> Batch | None:
+        """The batch that was begun last in this log under another station's id, is not ended, and was not begun under
+        this one too; None where there is none. Only batches begun here are in the log, never those of imported runs."""
+        begun_here = select(BATCHES.c.name).where(BATCHES.c.station_id == station_id)
+        query = select(BATCHES).where(
+            BATCHES.c.station_id != station_id, BATCHES.c.ended_at.is_(None), BATCHES.c.name.not_in(begun_here)
+        )
         with translated(self._data_dir), self._engine.connect() as connection:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None

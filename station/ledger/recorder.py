@@ -3,6 +3,10 @@
 A run is answered, always and once, when it is opened and when it is finished: `OpeningCommitted` and `RunCommitted`
 after the commit is on the disk, `OpeningNotCommitted` and `RunNotCommitted` with the reason. A finished run that the
 log does not take is kept in the journal if at all possible.
+
+A log that another program locks is waited for, minutes if need be: nothing is wrong with it, and the line goes on. What
+is handed in meanwhile keeps its order; finished runs among it are put in the journal at once, and taken from there when
+the log has them.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -32,6 +37,7 @@ from station.model.events import (
     BatchNoted,
     LedgerFact,
     LedgerReply,
+    LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
     RunCommitted,
@@ -43,8 +49,12 @@ from station.model.runs import RunRecord
 from station.model.units import Release
 from station.problem import sentence
 
-WRITE_LIMIT_S = 10.0
-"""How long a transaction waits for another program's lock, in all."""
+WRITE_LIMIT_S = 180.0
+"""How long a transaction waits for another program's lock, in all: somebody looks at the log in an SQL browser."""
+HASTE_LIMIT_S = 10.0
+"""The same at the start of a station and at its end, when somebody waits for it."""
+JOURNAL_AFTER_S = 2.0
+"""After how long a lock is told, and finished runs go into the journal meanwhile."""
 
 _TRY_S = 0.5
 """How long one try waits for the lock. Also all that is waited while the log is known to be stuck."""
@@ -89,6 +99,9 @@ class Recorder:
         self._place: wal_link.Place | None = None
         self._marks = wal_link.Marks()
         self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
+        self._ahead: deque[LedgerFact | _Job | None] = deque()
+        """Taken from the queue while the log was locked, and still to be done."""
+        self._limit_s = write_limit_s
         self._closing = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -109,8 +122,13 @@ class Recorder:
         with translated(self._data_dir):
             return job.result.result()
 
+    def hurry(self) -> None:
+        """The station is to end: a lock is not waited for as long as usual any more."""
+        self._limit_s = min(self._write_limit_s, HASTE_LIMIT_S)
+
     def close(self, timeout_s: float) -> bool:
         """Write what is queued, then end. True when all of it was done within `timeout_s` seconds."""
+        self.hurry()
         with self._closing:
             if not self._closed:
                 self._closed = True
@@ -125,7 +143,7 @@ class Recorder:
             self._queue.put(item)
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._ahead.popleft() if self._ahead else self._queue.get()) is not None:
             match item:
                 case RunOpened(run):
                     self._reply(self._open(run))
@@ -165,7 +183,8 @@ class Recorder:
 
     def _finish(self, run: RunRecord) -> LedgerReply:
         try:
-            self._transact(partial(transactions.put_run, run=run))
+            self._transact(partial(transactions.put_run, run=run), run)
+            self._journal.taken(run)
         except Exception as error:  # every finished run gets its answer, whatever went wrong
             reason = sqlite.reason_of(error)
             _log.error("the log did not take run %s: %s", run.run_id, reason)
@@ -193,14 +212,17 @@ class Recorder:
         except Exception:  # the listener's mistake must not stop the log
             _log.exception("a reply of the log was not taken")
 
-    def _transact(self, work: Callable[[Connection], _T]) -> _T:
+    def _transact(self, work: Callable[[Connection], _T], finished: RunRecord | None = None) -> _T:
         """One transaction; waits for a lock, but not again and again while the log is stuck."""
-        deadline_s = time.monotonic() + (0.0 if self._stuck else self._write_limit_s)
+        started_s = time.monotonic()
         while True:
             try:
                 result = self._commit(work)
             except Exception as error:
-                if sqlite.is_busy(error) and time.monotonic() < deadline_s:
+                waited_s = time.monotonic() - started_s
+                if sqlite.is_busy(error) and not self._stuck and waited_s < self._limit_s:
+                    if waited_s >= JOURNAL_AFTER_S:
+                        self._while_locked(sqlite.reason_of(error), finished)
                     continue
                 self._stuck = sqlite.is_busy(error)
                 # A connection that saw an I/O error or a full disk is not trusted with the next transaction.
@@ -208,6 +230,20 @@ class Recorder:
                 raise
             self._stuck = False
             return result
+
+    def _while_locked(self, reason: str, finished: RunRecord | None) -> None:
+        """Nothing is lost while it lasts, and whoever looks at the line knows what it waits for."""
+        with suppress(queue.Empty):
+            while True:
+                self._ahead.append(self._queue.get_nowait())
+        ended = [finished] if finished else []
+        ended += [item.run for item in self._ahead if isinstance(item, RunFinished)]
+        for run in ended:
+            try:
+                self._journal.wait(run, reason)
+            except OSError as error:
+                _log.warning("the journal did not take run %s: %s", run.run_id, error)
+        self._reply(LogLocked())
 
     def _commit(self, work: Callable[[Connection], _T]) -> _T:
         """One try. A log that was replaced or taken away under the station must not swallow a result."""
@@ -231,23 +267,28 @@ class Recorder:
 
     def _recover(self) -> Recovery:
         self._journal.reserve()
-        replayed = [self._replay(file) for file in journal_files(self._data_dir)]
-        interrupted = self._transact(transactions.close_open_runs)
+        self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s
+        try:
+            replayed = [self._replay(file) for file in journal_files(self._data_dir)]
+            interrupted = self._transact(transactions.close_open_runs)
+        finally:
+            self._limit_s = usual_s
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
         return Recovery(interrupted, written, unusable)
 
     def _replay(self, file: Path) -> tuple[int, int]:
         """A journal into the log; the file goes only after the last commit, and again is the same as once."""
         content = read(file)
-        refused = sum(not self._replay_run(run) for run in content.runs)
+        refused = sum(not self._replay_run(run, transactions.put_unfinished) for run in content.waiting)
+        refused += sum(not self._replay_run(run, transactions.put_run) for run in content.runs)
         unusable = content.unreadable_lines + refused
         settle(file, all_usable=not unusable)
-        return len(content.runs) - refused, unusable
+        return len({run.run_id for run in (*content.waiting, *content.runs)}) - refused, unusable
 
-    def _replay_run(self, run: RunRecord) -> bool:
+    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord], None]) -> bool:
         """False for a run that no log will ever take: it must not keep the station from starting."""
         try:
-            self._transact(partial(transactions.put_run, run=run))
+            self._transact(lambda connection: put(connection, run))
         except Exception as error:
             if not is_refused(error):
                 raise

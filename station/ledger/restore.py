@@ -93,10 +93,11 @@ def _checked_copy(file: Path, incoming: Path) -> bool:
 
 
 def _copy(file: Path, incoming: Path) -> SchemaState:
-    """What the copy is. A copy without a -wal may lie on a medium that is read-only: nothing is made beside it."""
+    """What the copy is. Beside a backup that is one file, nothing is made."""
     if not wal_link.belongs(file):
         raise LedgerError("ledger.corrupt", f"the backup {file} lies beside the -wal of another file")
-    connect = sqlite.connect_read_only if _beside(file, "-wal").exists() else sqlite.connect_immutable
+    alone = not any(_beside(file, suffix).exists() for suffix in ("-wal", "-journal"))
+    connect = sqlite.connect_immutable if alone else sqlite.connect_read_only
     with closing(connect(file)) as source, closing(sqlite3.connect(incoming, isolation_level=None)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE").close()

@@ -5,15 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, create_engine, event, literal_column
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from station.file_problems import reason
+from station.ledger.still_log import StillConnection, connect_still, is_unwritable
 from station.ledger.wal_link import mark_after
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_OPTIONS: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+"""isolation_level None: the driver begins nothing by itself; the engine's "begin" event below does. The driver's own
+way would leave SELECT and schema changes outside transactions."""
 _PRIMARY_CODE = 0xFF
 """The low byte of an extended SQLite result code."""
 
@@ -43,13 +48,32 @@ def writer_engine(file: Path, busy_timeout_s: float, *, foreign_keys: bool = Tru
 
 
 def reader_engine(file: Path, busy_timeout_s: float) -> Engine:
-    """An engine that cannot write. It never waits for the writer, nor the writer for it: it reads the last commit."""
-    return _engine(lambda: _connect(file, "ro"), (f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}",), "BEGIN")
+    """An engine that cannot write. It never waits for the writer, nor the writer for it: it reads the last commit.
+
+    Where nothing can be written beside the log, it reads it as `still_log` says.
+    """
+    pragmas = (f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}",)
+    engine = _engine(lambda: connect_read_only(file), pragmas, "BEGIN")
+
+    @event.listens_for(engine, "checkout")
+    def renew(connection: sqlite3.Connection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        if isinstance(connection, StillConnection) and connection.is_stale():
+            raise DisconnectionError
+
+    return engine
 
 
 def connect_read_only(file: Path) -> sqlite3.Connection:
-    """A plain connection for the few questions that need no SQLAlchemy."""
-    return _connect(file, "ro")
+    """A plain connection that only reads, also where nothing can be written beside the log."""
+    connection = _connect(file, "ro")
+    try:
+        connection.execute("PRAGMA schema_version").close()
+    except sqlite3.Error as error:
+        connection.close()
+        if not is_unwritable(error):
+            raise
+        return connect_still(file, **_OPTIONS)
+    return connection
 
 
 def connect_immutable(file: Path) -> sqlite3.Connection:
@@ -58,11 +82,8 @@ def connect_immutable(file: Path) -> sqlite3.Connection:
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    # isolation_level None: the driver begins nothing by itself; the engine's "begin" event below does. The driver's own
-    # way would leave SELECT and schema changes outside transactions.
-    return sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
-    )
+    connection: sqlite3.Connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, **_OPTIONS)
+    return connection
 
 
 def _engine(creator: Callable[[], sqlite3.Connection], pragmas: tuple[str, ...], begin: str) -> Engine:

@@ -48,6 +48,13 @@ def put_run(connection: Connection, run: RunRecord) -> None:
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
 
 
+def put_unfinished(connection: Connection, run: RunRecord) -> None:
+    """The same, where the log has not got the finished run yet."""
+    row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
+    if row is None or row.outcome is None:
+        put_run(connection, run)
+
+
 def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
     """The same for several runs of any time, whose hours are summed up once."""
     cells: set[Cell] = set()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
+from station.ledger.row_records import message_of
 from station.ledger.selection import conditions_of
 from station.ledger.tables import NEWEST_FIRST, RUNS, UNITS
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial, reversed_serial
-from station.model.units import RunFilter, RunLine
+from station.model.units import FinishedRun, RunFilter, RunLine
 
 PREFIX_LENGTH = 8
 """A text at least so long that serials begin with is not looked for inside of others: that is no chance."""
@@ -19,10 +21,25 @@ _LAST = "\U0010ffff"
 
 _COLUMNS = (RUNS.c.run_id, RUNS.c.serial, RUNS.c.outcome, RUNS.c.code, RUNS.c.slot, RUNS.c.started_at)
 
+_ENDING = (RUNS.c.message, RUNS.c.message_form, RUNS.c.message_values, RUNS.c.finished_at, RUNS.c.duration_s)
+
 
 def newest_runs(connection: Connection, selection: RunFilter, limit: int) -> list[RunLine]:
     """The newest runs of a selection, newest first."""
     return _lines(connection, conditions_of(selection), limit)
+
+
+def finished_runs(connection: Connection, station_id: str, since: datetime, limit: int) -> list[FinishedRun]:
+    """The newest finished runs of a station that started since, newest first."""
+    conditions = [RUNS.c.started_at >= since, RUNS.c.station_id == station_id, RUNS.c.outcome.is_not(None)]
+    query = select(*_COLUMNS, *_ENDING).where(*conditions).order_by(*NEWEST_FIRST).limit(limit)
+    return [
+        FinishedRun(
+            row.run_id, row.serial, row.slot, Outcome(row.outcome), row.code, message_of(row),
+            row.finished_at or row.started_at, row.duration_s,
+        )
+        for row in connection.execute(query)
+    ]  # fmt: skip
 
 
 def runs_of_units(connection: Connection, text: str, limit: int) -> list[RunLine]:

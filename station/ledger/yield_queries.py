@@ -42,7 +42,7 @@ _COUNTED = (_PASS, _FAIL)
 _BROKEN = (_FAIL, str(Outcome.ERROR))
 _SELECTED, _ELSEWHERE = 2, 1
 """Marks of runs that are selected, and of others for the same purposes; those for other purposes have 0."""
-_AFTER_ALL = (None,) * 9
+_AFTER_ALL = (None,) * 10
 
 
 def count(connection: Connection, selection: RunFilter) -> Counts:
@@ -53,7 +53,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
     _add_measurements(connection, selection, counts)
     walk = _walk(connection, selection)
     _add_units(walk, counts)
-    counts.open_details += [_open_unit(one, rows) for one, rows in _told(connection, walk.waiting)]
+    counts.open_details += [_open_unit(one, rows) for one, rows in _with_runs(connection, walk.waiting)]
     if selection.names_firmware:
         counts.bundles += _bundles(connection, selection)
     still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
@@ -63,9 +63,9 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
 
 def failed(connection: Connection, selection: RunFilter) -> list[FailedUnit]:
     """The units of a selection that are not done, the longest waiting first."""
-    told = list(_told(connection, _walk(connection, counting(selection)).waiting))
-    told.sort(key=lambda pair: (pair[1][0].started_at, pair[1][0].run_id))
-    return [_failed_unit(one, rows[0]) for one, rows in told]
+    failing = list(_with_runs(connection, _walk(connection, counting(selection)).waiting))
+    failing.sort(key=lambda pair: (pair[1][0].started_at, pair[1][0].run_id))
+    return [_failed_unit(one, rows[0]) for one, rows in failing]
 
 
 def count_rates(connection: Connection, selection: RunFilter) -> Counts:
@@ -78,14 +78,14 @@ def count_rates(connection: Connection, selection: RunFilter) -> Counts:
 
 def _add_runs(connection: Connection, selection: RunFilter, counts: Counts) -> None:
     sums = HOUR_RUNS.c
-    keys = (sums.slot, sums.outcome, sums.code)
+    keys = (sums.station_id, sums.slot, sums.outcome, sums.code)
     summed = (func.sum(sums.runs), func.sum(sums.timed_runs), func.sum(sums.duration_s))
     span = (func.min(sums.first_started_at), func.max(sums.last_ended_at))
     whole = _of_whole_hours(selection, HOUR_RUNS, select(*keys, *summed, *span).group_by(*keys))
-    row_keys = (RUNS.c.slot, RUNS.c.outcome, RUNS.c.code)
+    row_keys = (RUNS.c.station_id, RUNS.c.slot, RUNS.c.outcome, RUNS.c.code)
     rest = [run_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
-    for slot, outcome, code, runs, timed_runs, duration_s, start, end in _rows(connection, [*whole, *rest]):
-        counts.runs[slot, Outcome(outcome), code or ""].add(runs, timed_runs, duration_s)
+    for station_id, slot, outcome, code, runs, timed_runs, duration_s, start, end in _rows(connection, [*whole, *rest]):
+        counts.runs[(station_id, slot), Outcome(outcome), code or ""].add(runs, timed_runs, duration_s)
         if outcome != Outcome.SKIPPED:
             counts.add_span(start, end)
 
@@ -105,25 +105,26 @@ def _add_hours(connection: Connection, selection: RunFilter, counts: Counts) -> 
 
 def _add_images(connection: Connection, selection: RunFilter, counts: Counts) -> None:
     sums = HOUR_IMAGES.c
-    keys = (sums.partition, sums.slot)
+    keys = (sums.partition, sums.station_id, sums.slot)
     columns = (sums.images, sums.total_s, sums.write_s, sums.written_bytes, sums.retries)
     summed = [func.sum(column) for column in columns]
     whole = _of_whole_hours(selection, HOUR_IMAGES, select(*keys, *summed).group_by(*keys))
-    rest = [image_sums((IMAGES.c.partition, RUNS.c.slot), conditions_of(part)) for part in broken_hours(selection)]
-    for partition, slot, *values in _rows(connection, [*whole, *rest]):
-        counts.images[partition, slot].add(*values)
+    row_keys = (IMAGES.c.partition, RUNS.c.station_id, RUNS.c.slot)
+    rest = [image_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
+    for partition, station_id, slot, *values in _rows(connection, [*whole, *rest]):
+        counts.images[partition, (station_id, slot)].add(*values)
 
 
 def _add_measurements(connection: Connection, selection: RunFilter, counts: Counts) -> None:
     sums = HOUR_MEASUREMENTS.c
-    keys = (sums.name, sums.unit, sums.slot)
+    keys = (sums.name, sums.unit, sums.station_id, sums.slot)
     added = [func.sum(each) for each in (sums.measured, sums.missing, sums.failed, sums.numbers, sums.total)]
     query = select(*keys, *added, func.min(sums.least), func.max(sums.most)).group_by(*keys)
     whole = _of_whole_hours(selection, HOUR_MEASUREMENTS, query)
-    row_keys = (MEASUREMENTS.c.name, MEASUREMENTS.c.unit, RUNS.c.slot)
+    row_keys = (MEASUREMENTS.c.name, MEASUREMENTS.c.unit, RUNS.c.station_id, RUNS.c.slot)
     rest = [measurement_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
-    for name, unit, slot, *values in _rows(connection, [*whole, *rest]):
-        counts.measurements[name, unit or "", slot].add(*values)
+    for name, unit, station_id, slot, *values in _rows(connection, [*whole, *rest]):
+        counts.measurements[name, unit or "", (station_id, slot)].add(*values)
 
 
 def _of_whole_hours(selection: RunFilter, table: Table, query: Select[Any]) -> list[Select[Any]]:
@@ -164,7 +165,7 @@ def _walk(connection: Connection, selection: RunFilter) -> _Walk:
         mark = case((and_(*conditions_of(selection)), _SELECTED), (of_purpose, _ELSEWHERE), else_=0)
     columns = (
         RUNS.c.unit_id, RUNS.c.outcome, RUNS.c.passed_at_once, RUNS.c.slot, RUNS.c.duration_s, RUNS.c.code,
-        RUNS.c.may_have_written, RUNS.c.run_id, mark,
+        RUNS.c.may_have_written, RUNS.c.run_id, RUNS.c.station_id, mark,
     )  # fmt: skip
     query = select(*columns)
     if selection.until is not None:
@@ -186,8 +187,8 @@ def _add_units(walk: _Walk, counts: Counts) -> None:
         counts.units_started += number * has_touched
         first_outcome = None
         if first is not None:
-            slot, at_once, outcome = first
-            counts.firsts[slot, bool(at_once)] += number
+            station_id, slot, at_once, outcome = first
+            counts.firsts[(station_id, slot), bool(at_once)] += number
             first_outcome = Outcome(outcome)
         last_outcome = None if last is None else Outcome(last)
         counts.add_units(number, first_outcome, last_outcome, several=several, done=done)
@@ -198,9 +199,9 @@ def _add_units(walk: _Walk, counts: Counts) -> None:
 class _Walk:
     """A walk through runs in each unit's order; what it says of a unit is `station.model.done`.
 
-    `units` counts units by their first counted run (slot, at once, outcome), their last one's outcome, whether these
-    are two, whether the unit is done and whether any run touched it; `waiting` are those not done; `broken` has unit,
-    code and outcome of runs that ended FAIL or ERROR; `durations_s` has the seconds of the runs that passed.
+    `units` counts units by their first counted run (station, slot, at once, outcome), their last one's outcome, whether
+    these are two, whether the unit is done and whether any run touched it; `waiting` are those not done; `broken` has
+    unit, code and outcome of runs that ended FAIL or ERROR; `durations_s` has the seconds of the runs that passed.
     """
 
     def __init__(self) -> None:
@@ -215,7 +216,9 @@ class _Walk:
         current = first = last = newest = own = own_bad = any_bad = None  # type: Any
         several = passed = mine = False
         runs = 0
-        for unit_id, outcome, at_once, slot, duration_s, code, wrote, run_id, mark in chain(rows, [_AFTER_ALL]):
+        for unit_id, outcome, at_once, slot, duration_s, code, wrote, run_id, station, mark in chain(
+            rows, [_AFTER_ALL]
+        ):
             if unit_id != current:
                 if mine:
                     done = own is not None and own_bad is None and any_bad is None
@@ -250,13 +253,13 @@ class _Walk:
                 newest = run_id
             if outcome in _COUNTED:
                 if first is None:
-                    first = (slot, at_once, outcome)
+                    first = (station, slot, at_once, outcome)
                 else:
                     several = True
                 last = outcome
 
 
-def _told(connection: Connection, waiting: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, tuple[Any, Any]]]:
+def _with_runs(connection: Connection, waiting: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, tuple[Any, Any]]]:
     """Each with the rows of the run that tells why it waits and of the newest that touched it."""
     for first in range(0, len(waiting), _CHUNK):
         chunk = waiting[first : first + _CHUNK]
@@ -276,6 +279,7 @@ def _open_unit(one: _Waiting, rows: tuple[Any, Any]) -> OpenUnit:
         serial=canonical_serial(telling.serial),
         code=telling.code,
         slot=telling.slot,
+        station_id=telling.station_id,
         runs=one.runs,
         last_at=newest.started_at,
         outcome=_outcome_of(telling),
@@ -291,6 +295,7 @@ def _failed_unit(one: _Waiting, row: Any) -> FailedUnit:
         code=row.code,
         message=message_of(row),
         slot=row.slot,
+        station_id=row.station_id,
         port_path=row.port_path,
         failed_at=row.finished_at,
         runs=one.runs,

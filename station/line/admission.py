@@ -241,7 +241,7 @@ def admit(slot: Slot, now: Moment, terms: Terms) -> Stepped:
 
 
 def _ask(slot: Slot, terms: Terms) -> Stepped:
-    """Ask the log, and hold the camera beside it: it waits 1.5 s for that.
+    """Hold the camera, which waits 1.5 s for that, and ask the log.
 
     Only where the log alone decides that a unit is left alone is the log asked first: such a camera boots by itself.
     """

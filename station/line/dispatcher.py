@@ -5,7 +5,8 @@
    a slot itself.
 2. Who answers has a class each: `Holds` for the holder, `RunWorkers` for the workers, `LogQuestions` for the log. What
    concerns several slots is seen here: one serial in two places, which run is next, when the line stops.
-3. It holds first and queues then: no worker is started while holds are under way.
+3. It holds first and queues then: no worker is started, and the log asked nothing that can wait, while holds are
+   under way.
 4. Slots are frozen values: other threads may look at the newest ones at any time.
 """
 
@@ -30,6 +31,7 @@ from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
+from station.line.run_rules import LOG_LOCKED
 from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -72,7 +74,7 @@ from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import BatchNotCommitted, LedgerReply
+from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.runs import RunRecord
@@ -83,6 +85,8 @@ from station.problem import sentence
 TICK_S = 0.25
 TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 """What a slot waits for here ends also by time alone."""
+LOCK_OVER_S = 5.0
+"""So long after the last word of it a lock of the log is over, and the next one is told again."""
 ASKING_TICK_S = 0.05
 """How often to look while a slot waits so: a camera is held first where the log is slow."""
 
@@ -105,6 +109,7 @@ class Dispatcher:
         self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
+        self._lock_noted_s: float | None = None
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
@@ -116,16 +121,18 @@ class Dispatcher:
         self._inbox.put(action)
         self._bell.ring()
 
-    def loop(self) -> None:
-        """Turn events into runs until the line has stopped and every run is in the log."""
+    def loop(self, on_turn: Callable[[], None]) -> None:
+        """Turn events into runs until the line has stopped and every run is in the log. `on_turn`: it still turns."""
         while not self._finished():
-            self._step()
+            on_turn()
+            self.turn()
 
     def _finished(self) -> bool:
         busy = any(slot.is_awaited for slot in self._slots.values())
         return self.stopping.stopped and not busy and self._inbox.empty()
 
-    def _step(self) -> None:
+    def turn(self) -> None:
+        """Wait for what comes next, or for the next tick, and take it in."""
         readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
         for ready in wait([*readers, self._bell.fileno()], self._patience_s):
             if isinstance(ready, Connection):
@@ -136,6 +143,8 @@ class Dispatcher:
         self._tick()
         if reached := self._gate.newly_reached():
             self._listeners.on_plan_reached(reached)
+        if not self.holds.come_first:
+            self._questions.ask_what_waits()
         self._start_queued()
         self._kill_overdue()
 
@@ -192,7 +201,8 @@ class Dispatcher:
         if isinstance(effect, Submit):
             self._log.submit(effect.fact)
         elif isinstance(effect, AskLog):
-            self._questions.ask(effect.device, self._terms)
+            at_once = self._slots[path].phase is Phase.ASKING
+            self._questions.ask(effect.device, self._terms, at_once=at_once)
         elif isinstance(effect, FindUnit):
             self._questions.find_unit(effect.device, self._terms)
         elif isinstance(effect, AskApplication):
@@ -264,7 +274,7 @@ class Dispatcher:
         if self._setup.only_present:
             self.stopping.refuse_arrivals()
 
-    # --- what the log tells -----------------------------------------------------------------------------------------
+    # --- what the log tells -------------------------------------------------------------------------------------------
 
     def _log_answered(self, device: Device, decision: Decision, error: StationError | None) -> None:
         """Called in another thread."""
@@ -287,6 +297,11 @@ class Dispatcher:
                 "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
             )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
+        elif isinstance(reply, LogLocked):
+            self._feed_all(reply)
+            if self._lock_noted_s is None or monotonic_s() - self._lock_noted_s > LOCK_OVER_S:
+                self._listeners.on_notice(Notice("", "", "notice.log_locked", LOG_LOCKED))
+            self._lock_noted_s = monotonic_s()
         else:
             self._feed(reply.run.port_path, reply)
 
@@ -319,6 +334,7 @@ class Dispatcher:
     def stop(self, *, abort: bool) -> None:
         """Take no new camera; let running ones finish, or end them at their next block."""
         self.stopping.refuse_new()
+        self._log.hurry()
         if abort:
             self.stopping.abort()
         self._feed_all(LineStopped(abort))

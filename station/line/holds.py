@@ -60,9 +60,9 @@ class Holds:
         if isinstance(answer, HolderReady):
             self._report_ready()
         elif isinstance(answer, CameraHeld | CameraNotHeld):
-            self._take(answer)
+            self.answered(answer)
 
-    def _take(self, answer: CameraHeld | CameraNotHeld) -> None:
+    def answered(self, answer: CameraHeld | CameraNotHeld) -> None:
         """An answer about a device that is not on the port any more says nothing about the one that is."""
         path = answer.device.port_path
         asked = self._asked.get(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -29,13 +30,26 @@ class LogQuestions:
         self._log = log
         self._on_answer = on_answer
         self._on_unit = on_unit
+        self._waiting: deque[Callable[[], None]] = deque()
         self._questions: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._answer_all, name="log-questions", daemon=True)
         self._thread.start()
 
-    def ask(self, device: Device, terms: Terms) -> None:
-        """Ask what follows for a camera; returns at once."""
-        self._questions.put(partial(self._answer, device, terms))
+    def ask(self, device: Device, terms: Terms, *, at_once: bool) -> None:
+        """Ask what follows for a camera, now or with `ask_what_waits`; returns at once."""
+        question = partial(self._answer, device, terms)
+        if at_once:
+            self._questions.put(question)
+        else:
+            self._waiting.append(question)
+
+    def ask_what_waits(self) -> None:
+        """What could wait while cameras were being held: this thread takes the interpreter from the one that holds.
+
+        Asked beside the holds of 32 arrivals, half of them were held after 0.13 s instead of 0.05 s.
+        """
+        while self._waiting:
+            self._questions.put(self._waiting.popleft())
 
     def find_unit(self, device: Device, terms: Terms) -> None:
         """Ask whose application this is; returns at once."""

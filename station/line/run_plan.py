@@ -24,4 +24,5 @@ def plan_of(setup: LineSetup, start: StartWorker) -> RunPlan:
         read_only=setup.read_only,
         qualifies=setup.qualifies,
         hold_s=start.hold_s,
+        recovery=setup.recovery,
     )

@@ -34,6 +34,7 @@ from station.line.slot_events import (
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
+    LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
     RunCommitted,
@@ -53,6 +54,9 @@ HUB_DECISION_S = 0.5
 """How long a camera that left before its run may turn out to have left with its hub."""
 BLAMED_ON_CAMERA = ("usb.", "boot.", "operator.unplugged")
 """Beginnings of the codes of what a lost hub looks like to one camera."""
+LOG_LOCKED = sentence(
+    "another program has locked the log: close it. Results are kept, and shown when they are in the log"
+)
 ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
 MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
 CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the run was cancelled")))
@@ -163,11 +167,11 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
         return slot, (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", ANOTHER))), *held)
-    told: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
+    effects: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
     if slot.phase is Phase.AWAY:
-        return slot, told
+        return slot, effects
     slot = replace(slot, phase=Phase.RUNNING)
-    return slot, (*told, Hold(device)) if device.mode is DeviceMode.DFU else told
+    return slot, (*effects, Hold(device)) if device.mode is DeviceMode.DFU else effects
 
 
 def is_another(slot: Slot, device: Device) -> bool:
@@ -182,8 +186,8 @@ def held_again(slot: Slot, event: HolderAnswered, now: Moment, terms: Terms) -> 
     answer = event.answer
     if answer.device != slot.device or not isinstance(answer, CameraHeld):
         return slot, ()
-    told = PortChanged(answer.device, held=True, bootloader=answer.bootloader)
-    return replace(slot, bootloader=answer.bootloader), (TellWorker(told),)
+    change = PortChanged(answer.device, held=True, bootloader=answer.bootloader)
+    return replace(slot, bootloader=answer.bootloader), (TellWorker(change),)
 
 
 def doubled_working(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:
@@ -227,7 +231,10 @@ def hold_wanted(slot: Slot, event: HoldWanted, _now: Moment, _terms: Terms) -> S
     """Whether the camera was asked to leave its bootloader."""
     if not event.wanted:
         return replace(slot, phase=Phase.AWAY), ()
-    return replace(slot, phase=Phase.RUNNING if slot.device is not None else Phase.GONE), ()
+    # One that was asked to leave, and is here: it came back sooner than the worker heard, or never left.
+    here = slot.device if slot.phase is Phase.AWAY and slot.arrival is None else None
+    held: Effects = (Hold(here),) if here and here.mode is DeviceMode.DFU and not is_another(slot, here) else ()
+    return replace(slot, phase=Phase.RUNNING if slot.device is not None else Phase.GONE), held
 
 
 def attempt_ended(slot: Slot, event: AttemptEnded, _now: Moment, _terms: Terms) -> Stepped:
@@ -281,6 +288,11 @@ def _is_of(slot: Slot, serial: str) -> bool:
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------
+
+
+def waits_for_log(slot: Slot, _event: LogLocked, _now: Moment, _terms: Terms) -> Stepped:
+    """Its opening or its result is kept, and waits. Nothing of it is shown as done before the log has it."""
+    return replace(slot, message=LOG_LOCKED), ()
 
 
 def committed(slot: Slot, event: RunCommitted, now: Moment, terms: Terms) -> Stepped:

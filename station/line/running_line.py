@@ -35,10 +35,13 @@ class Line:
         """Start the child processes; cameras may arrive from now on."""
         self._pool.start()
 
-    def run(self, on_ready: Callable[[], None] = lambda: None) -> StationError | None:
+    def run(
+        self, on_ready: Callable[[], None] = lambda: None, on_turn: Callable[[], None] = lambda: None
+    ) -> StationError | None:
         """Run until the line stops; the reason where it stopped by itself, None where it was asked to.
 
         `on_ready` is called once cameras may arrive, in a thread of its own: the line listens, and its holder can hold.
+        `on_turn` is called by the loop that serves the slots, several times a second: where it is not, the line hangs.
         """
         dispatcher = self._dispatcher
         dispatcher.holds.on_ready = on_ready
@@ -51,7 +54,7 @@ class Line:
             )
             dispatcher.post(dispatcher.listing_done)
             self._pool.warm()
-            dispatcher.loop()
+            dispatcher.loop(on_turn)
         finally:
             self._watcher.stop()
             self._pool.close()

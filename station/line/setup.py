@@ -12,6 +12,7 @@ from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe
+from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
 
@@ -39,6 +40,10 @@ def _no_units(_station_id: str, _batch: str) -> Collection[str]:
 
 def _no_unit(_application_serial: str) -> str | None:
     return None
+
+
+def _nothing() -> None:
+    pass
 
 
 def _anything(_device: Device) -> bool:
@@ -88,6 +93,8 @@ class LineSetup:
     """A camera that runs its application: left alone, taken unless it passed, or taken in any case."""
     bootloader_timeout_s: float = 15.0
     """How long a camera that was asked into its bootloader may take to be there."""
+    recovery: RecoveryLimits = field(default_factory=RecoveryLimits)
+    """How far a run goes to get a camera back whose transfer failed."""
     power_cycle: str = ""
     """The command that cycles the power of a port; "" where the hubs cannot."""
     only_present: bool = False
@@ -107,5 +114,9 @@ class OpenLog:
     """The units that have a counted run at a station in a batch, by `unit_key`."""
     unit_of_application: Callable[[str], str | None] = _no_unit
     """The unit, by its bootloader's serial, that showed an application's serial; None where not exactly one did."""
+    hurry: Callable[[], None] = _nothing
+    """The line ends: answers must come soon."""
     begun: Batch | None = None
     """The batch that was begun at the bench before the line was started and goes on."""
+    elsewhere: Batch | None = None
+    """A batch that is open under another id of this station, where none goes on and none is named."""

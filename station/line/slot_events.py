@@ -27,6 +27,7 @@ from station.line.log_decisions import Decision
 from station.model.devices import Device
 from station.model.events import (
     LedgerFact,
+    LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
     RunCommitted,
@@ -165,6 +166,7 @@ SlotEvent = (
     | OpeningNotCommitted
     | RunCommitted
     | RunNotCommitted
+    | LogLocked
     | WorkerGiven
     | WorkerFact
     | WorkerDied

@@ -71,7 +71,7 @@ def taken_out(slot: Slot, event: TakenOut, _now: Moment, _terms: Terms) -> Stepp
 
 
 def restored(slot: Slot, _event: Restored, now: Moment, terms: Terms) -> Stepped:
-    """The slot is used again; a camera that waits in its bootloader is run."""
+    """The slot is used again; a camera that waits in it is taken as one that was plugged in now: a person asked."""
     if not slot.taken_out:
         return slot, ()
     slot = replace(slot, taken_out=False)
@@ -79,4 +79,4 @@ def restored(slot: Slot, _event: Restored, now: Moment, terms: Terms) -> Stepped
         return slot, ()
     if slot.device is None:
         return slot.enters(Phase.EMPTY), ()
-    return admission.received(slot, Arrived(slot.device), now, terms)
+    return admission.received(replace(slot, settled=False), Arrived(slot.device), now, terms)

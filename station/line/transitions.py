@@ -4,7 +4,7 @@ Pure: no I/O, no clock, no thread. The rules, by the names of
 `TABLE`'s functions in `admission`, `entering`, `run_rules` and `slot_requests`:
 
 1.  A device that is announced twice is one device. A new one on a port that still has one means that the old one left.
-2.  A camera in its bootloader is held at once, and asked about in the log meanwhile. Where the log alone decides which
+2.  A camera in its bootloader is held at once, and asked about in the log then. Where the log alone decides which
     unit is left alone (`already_passed = "skip"`) it is asked first, and the camera held where no answer came within
     `ASK_LIMIT_S`. Nothing else is done to a camera before it is held.
 3.  A run is opened when the camera is held (or cannot be) and the log has answered. It is submitted, and nothing is
@@ -67,7 +67,7 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.model.events import OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
+from station.model.events import LogLocked, OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
 
 Effects = tuple[Effect, ...]
 Rule = Callable[[Slot, Any, Moment, Terms], tuple[Slot, Effects]]
@@ -118,6 +118,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     HubLost: {Phase.PULLED: run_rules.hub_lost_before_worker, **dict.fromkeys(WORKING, run_rules.hub_lost_working)},
     OpeningCommitted: {Phase.OPENING: run_rules.opening_committed},
     OpeningNotCommitted: {Phase.OPENING: run_rules.opening_refused},
+    LogLocked: {Phase.OPENING: run_rules.waits_for_log, Phase.CLOSING: run_rules.waits_for_log},
     RunCommitted: {Phase.CLOSING: run_rules.committed},
     RunNotCommitted: {Phase.CLOSING: run_rules.not_committed},
     WorkerGiven: {Phase.QUEUED: run_rules.started},

@@ -21,7 +21,7 @@ def moved_from(slots: Mapping[str, Slot], device: Device) -> list[str]:
 
 
 def doubled(slots: Mapping[str, Slot], path: str, serial: str) -> list[tuple[str, Doubled]]:
-    """What the camera at `path` and every other one with its serial are told: together they name no single unit."""
+    """What the camera at `path` and every other one with its serial hear: together they name no single unit."""
     mine = slots[path]
     others = [slot for slot in slots.values() if slot.path != path and slot.has_serial(serial)]
     if not others or not mine.in_line:

@@ -81,8 +81,13 @@ class BatchNotCommitted:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogLocked:
+    """Another program locks the ledger: what was handed in is kept and waits. Sent again and again until it is free."""
+
+
 LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted
+LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from station.problem import as_json
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A camera that was not run, and why. `code` is stable (`notice.application`); `message` is one line."""
+    """A camera that was not run, and why; or, with no slot, what the whole line waits for.
+
+    `code` is stable (`notice.application`); `message` is one line.
+    """
 
     slot: str
     port_path: str
@@ -24,4 +27,4 @@ class Notice:
     @property
     def line(self) -> str:
         """The notice as it is printed."""
-        return f"{self.slot}: {self.message}"
+        return f"{self.slot}: {self.message}" if self.slot else self.message

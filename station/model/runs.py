@@ -15,6 +15,7 @@ from station.model.functional_tests import FunctionalTests
 from station.model.measurements import Measurement
 from station.model.recipes import Recipe
 from station.model.record_json import record_json
+from station.model.recovery_limits import RecoveryLimits
 
 
 class Outcome(StrEnum):
@@ -89,6 +90,8 @@ class RunPlan:
     """Measure the bench too (`station.model.bench_facts`)."""
     hold_s: float | None = None
     """How long it took to hold the camera, where that is to be recorded."""
+    recovery: RecoveryLimits = field(default_factory=RecoveryLimits)
+    """How far the station goes to get it back where a transfer fails."""
 
 
 @dataclass(frozen=True, slots=True)

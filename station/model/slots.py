@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,20 @@ class Slot:
 
     name: str
     port_path: str
+
+
+BenchSlot = tuple[str, str]
+"""A station's id and the name of one of its slots: every bench may have an A1."""
+
+
+def bench_slot_order(place: BenchSlot) -> tuple[Any, ...]:
+    """Orders slots of several benches: a bench after the other."""
+    return place[0], slot_order(place[1])
+
+
+def slot_label(place: BenchSlot, *, several_stations: bool) -> str:
+    """A slot for people: its name, and before it the station's where there are several."""
+    return " ".join(place) if several_stations else place[1]
 
 
 def slot_order(name: str) -> tuple[tuple[tuple[int, str], ...], str]:

@@ -98,6 +98,20 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How a run ended: one line of what happened at a station."""
+
+    run_id: str
+    serial: str
+    slot: str
+    outcome: Outcome
+    code: str | None
+    message: str
+    finished_at: datetime
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedUnit:
     """A unit of the selection that is not done (`station.model.done`): one line of the list to re-run.
 
@@ -123,6 +137,7 @@ class FailedUnit:
     passed_before: bool = False
     set_aside: bool = False
     """True where it failed so often in its batch that it is skipped until it is released."""
+    station_id: str = ""
 
     @property
     def hint(self) -> str:
@@ -146,6 +161,7 @@ class FailedUnit:
             "passed_before": self.passed_before,
             "message": self.message,
             "hint": self.hint,
+            "station_id": self.station_id,
             "slot": self.slot,
             "port_path": self.port_path,
             "failed_at": self.failed_at.isoformat() if self.failed_at else None,

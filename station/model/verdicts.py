@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from station.model.runs import Outcome
-from station.problem import Problem
+from station.problem import Problem, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Verdict:
         return self.problem.code if self.problem else None
 
     @property
-    def message(self) -> str:
+    def message(self) -> Sentence:
         """What happened, in one line; "" for a PASS."""
-        return self.problem.message if self.problem else ""
+        return self.problem.message if self.problem else Sentence("")
 
 
 PASSED: Final = Verdict(Outcome.PASS)
 
 
-def ended_by(outcome: Outcome, code: str, message: str) -> Verdict:
+def ended_by(outcome: Outcome, code: str, message: Sentence) -> Verdict:
     """The verdict of a problem."""
     return Verdict(outcome, Problem(code, message))

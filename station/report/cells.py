@@ -8,6 +8,25 @@ from datetime import datetime
 from station.local_time import time_text
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_TRUTHS = ("true", "false")
+_LONGEST_LITERAL = 255
+"""So long a text may be inside a formula of Excel (its "Specifications and limits")."""
+BYTE_ORDER_MARK = "\ufeff"
+"""Says UTF-8 to spreadsheets, which else take a CSV file for one of the machine's old code page."""
+
+
+def spreadsheet_cell(value: object) -> str:
+    """As `csv_cell`, but a text that a spreadsheet could take for a number, a date or a truth stays as it is: it is the
+    value of a formula (`="1-2"`). A serial of digits with one E among them is a number to it, slot 1-2 a date."""
+    if isinstance(value, str) and _is_misread(text := _storable(value)):
+        doubled = text.replace('"', '""')
+        return f'="{doubled}"'
+    return csv_cell(value)
+
+
+def _is_misread(text: str) -> bool:
+    alike = any(letter.isdigit() for letter in text) or text.strip().casefold() in _TRUTHS
+    return alike and len(text) <= _LONGEST_LITERAL and text.isprintable()
 
 
 def csv_cell(value: object) -> str:
@@ -20,9 +39,13 @@ def csv_cell(value: object) -> str:
         return value.isoformat()
     if isinstance(value, float):
         return f"{value:.6f}".rstrip("0").rstrip(".")
-    text = str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    text = _storable(str(value))
     # Programs that open CSV run a cell that starts like a formula; a leading apostrophe keeps it text.
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def share(value: float | None) -> str:

@@ -65,7 +65,7 @@ def slots_plot(report: YieldReport) -> str:
     values = [100 * (slot.first_pass_yield or 0.0) for slot in rows]
     marks = [slot.suspect for slot in rows]
     title = "First-pass yield by slot, % (black: suspect)"
-    return _bars(title, [printable(slot.slot) for slot in rows], values, marks, "{:.0f}", most=100)
+    return _bars(title, [printable(slot.label) for slot in rows], values, marks, "{:.0f}", most=100)
 
 
 def rates_plot(report: YieldReport) -> str:
@@ -73,7 +73,7 @@ def rates_plot(report: YieldReport) -> str:
     rows = [slot for slot in report.slots if slot.mib_per_s is not None][:_MOST_BARS]
     values = [slot.mib_per_s or 0.0 for slot in rows]
     title = "Mean write rate by slot, MiB/s (black: suspect)"
-    return _bars(title, [printable(slot.slot) for slot in rows], values, [slot.suspect for slot in rows], "{:.2f}")
+    return _bars(title, [printable(slot.label) for slot in rows], values, [slot.suspect for slot in rows], "{:.2f}")
 
 
 def _bars(

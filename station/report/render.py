@@ -32,10 +32,20 @@ def check_format(report_format: str) -> None:
         raise UsageError("usage.format", f"no report format {report_format!r}; there are {', '.join(FORMATS)}")
 
 
-def render_report(report: YieldReport, report_format: str, *, explain: bool = False) -> str:
+def check_spreadsheet(form: str) -> None:
+    """Errors: UsageError usage.format, for a format that is not for spreadsheets."""
+    if form != "csv":
+        raise UsageError("usage.format", f"--spreadsheet is for --format csv, and --format {form} is another one")
+
+
+def render_report(report: YieldReport, report_format: str, *, explain: bool = False, spreadsheet: bool = False) -> str:
     """The whole report, ready to be written. Errors: UsageError usage.format.
 
-    `explain` adds what each figure means to the text; the other formats always say it.
+    `explain` adds what each figure means to the text; the other formats always say it. `spreadsheet` is a
+    manner of CSV.
     """
     check_format(report_format)
+    if spreadsheet:
+        check_spreadsheet(report_format)
+        return report_csv(report, spreadsheet=True)
     return report_text(report, explain=True) if explain and report_format == "text" else FORMATS[report_format](report)

@@ -14,8 +14,9 @@ from station.json_lines import text_line
 from station.model.measurements import measurement_line
 from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
-from station.report.cells import csv_cell
+from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
 from station.report.openhtf import openhtf_lines
+from station.report.render import check_spreadsheet
 
 RUN_COLUMNS = tuple(name for name in field_names(RunRecord) if name != "attempts")
 _OTHERWISE = ("notes", "images", "measurements")
@@ -33,12 +34,15 @@ def check_export_format(name: str) -> None:
         raise UsageError("usage.format", f"no export format {name!r}; there are {', '.join(EXPORTS)}")
 
 
-def export_lines(runs: Iterable[RunRecord], export_format: str) -> Iterator[str]:
+def export_lines(runs: Iterable[RunRecord], export_format: str, *, spreadsheet: bool = False) -> Iterator[str]:
     """The runs in the format "jsonl", "csv" or "openhtf", line by line, each with its line feed.
 
-    Errors: UsageError usage.format, at once.
+    `spreadsheet` is a manner of CSV. Errors: UsageError usage.format, at once.
     """
     check_export_format(export_format)
+    if spreadsheet:
+        check_spreadsheet(export_format)
+        return csv_lines(runs, spreadsheet=True)
     return EXPORTS[export_format](runs)
 
 
@@ -48,13 +52,15 @@ def jsonl_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
         yield text_line(run.to_json())
 
 
-def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
+def csv_lines(runs: Iterable[RunRecord], *, spreadsheet: bool = False) -> Iterator[str]:
     """A header, then one line per image; the run's and the attempt's columns repeat.
 
     An attempt without images and a run without attempts have one line, with the columns that are missing left empty.
-    A text that starts like a spreadsheet formula has an apostrophe put before it.
+    A text that starts like a spreadsheet formula has an apostrophe put before it. For a `spreadsheet` it
+    begins with a byte order mark, and no text can be taken for a number or a date.
     """
-    yield _csv_line(CSV_HEADER)
+    in_cell = spreadsheet_cell if spreadsheet else csv_cell
+    yield (BYTE_ORDER_MARK if spreadsheet else "") + _csv_line(CSV_HEADER)
     for run in runs:
         for attempt, image in _parts(run):
             cells = [_joined(getattr(run, name)) for name in RUN_COLUMNS]
@@ -62,7 +68,7 @@ def csv_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
             cells.append("; ".join(attempt.notes) if attempt else None)
             cells += _cells(image, IMAGE_COLUMNS)
             cells.append("; ".join(map(measurement_line, attempt.measurements)) if attempt else None)
-            yield _csv_line(csv_cell(cell) for cell in cells)
+            yield _csv_line(in_cell(cell) for cell in cells)
 
 
 def _parts(run: RunRecord) -> Iterator[tuple[AttemptRecord | None, ImageRecord | None]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from station.local_time import zone_names
 from station.model.done import COUNTED_PURPOSES
+from station.model.slots import slot_label
 from station.model.units import FailedUnit, hint_for
 from station.report.cells import chance, figure, hour, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
@@ -40,9 +41,11 @@ def failed_text(units: Sequence[FailedUnit]) -> str:
     """The units to re-run, each with what to do now."""
     if not units:
         return "Every unit is done: there is none to run again.\n"
+    several = len({unit.station_id for unit in units}) > 1
     blocks = [
         f"{printable(unit.serial) or '(no serial)'}  {printable(unit.code or '-')}  {unit.why}"
-        f"  slot {printable(unit.slot)}  {moment(unit.failed_at)}  runs {unit.runs}"
+        f"  slot {printable(slot_label((unit.station_id, unit.slot), several_stations=several))}"
+        f"  {moment(unit.failed_at)}  runs {unit.runs}"
         f"  batch {printable(unit.batch or '-')}"
         f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
@@ -89,7 +92,13 @@ def _plan(report: YieldReport) -> list[str]:
 def _narrower(report: YieldReport) -> str:
     """What the selection names besides batch and time."""
     purposes = ", ".join(report.purposes) if report.purposes != COUNTED_PURPOSES else None
-    words = (("bundle", report.bundle), ("slot", report.slot), ("operator", report.operator), ("purpose", purposes))
+    words = (
+        ("bundle", report.bundle),
+        ("station", report.station_id),
+        ("slot", report.slot),
+        ("operator", report.operator),
+        ("purpose", purposes),
+    )
     return "".join(f"  {name} {printable(value)}" for name, value in words if value is not None)
 
 
@@ -122,8 +131,9 @@ def _counted(count: int, word: str) -> str:
 def suspicions(report: YieldReport) -> list[str]:
     """A sentence for each slot that is worse than the others."""
     return [
-        f"LOOK AT SLOT {printable(slot.slot)}: its first-pass yield of {share(slot.first_pass_yield)} is worse than"
-        f" that of the other slots, and not by chance (p {chance(slot.p_value)})."
+        f"LOOK AT SLOT {printable(slot.label)}: its first-pass yield of {share(slot.first_pass_yield)} is worse than"
+        f" that of the other slots{' of that station' if slot.label != slot.slot else ''}, and not by chance"
+        f" (p {chance(slot.p_value)})."
         " Look at its cable, port and hub before its cameras."
         for slot in report.suspects
     ]
@@ -150,7 +160,7 @@ def _slots(report: YieldReport) -> list[str]:
         return []
     rows = [
         (
-            printable(row.slot),
+            printable(row.label),
             str(row.runs),
             share(row.first_pass_yield),
             f"{row.units_passed_first} of {row.units_counted}",
@@ -185,7 +195,7 @@ def _measurements(report: YieldReport) -> list[str]:
         (
             printable(one.name),
             printable(one.unit or ""),
-            printable(one.slot),
+            printable(one.label),
             str(one.measured),
             figure(one.least),
             figure(one.mean),
@@ -212,11 +222,12 @@ def _hours(report: YieldReport) -> list[str]:
 def _open_units(report: YieldReport) -> list[str]:
     if not report.open_details:
         return []
+    several = len({unit.station_id for unit in report.open_details}) > 1
     rows = [
         (
             printable(unit.serial) or "(no serial)",
             printable(unit.code or "-"),
-            printable(unit.slot),
+            printable(slot_label((unit.station_id, unit.slot), several_stations=several)),
             str(unit.runs),
             moment(unit.last_at),
             unit.why,

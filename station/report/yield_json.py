@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from station.report.cells import csv_cell
+from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
 from station.yields.figures import DEFINITIONS, YieldReport
 
 CSV_HEADER = ("section", "name", "figure", "value")
@@ -18,13 +18,18 @@ def report_json(report: YieldReport) -> str:
     return json.dumps(report.to_json(), indent=2) + "\n"
 
 
-def report_csv(report: YieldReport) -> str:
-    """The report as CSV: section, name (a code, slot or partition), figure, value. Yields are 0 to 1."""
-    stream = io.StringIO()
+def report_csv(report: YieldReport, *, spreadsheet: bool = False) -> str:
+    """The report as CSV: section, name (a code, slot or partition), figure, value. Yields are 0 to 1.
+
+    For a `spreadsheet` it begins with a byte order mark, and no text can be taken for a number or a date.
+    """
+    stream = io.StringIO(BYTE_ORDER_MARK if spreadsheet else "")
+    stream.seek(0, io.SEEK_END)
+    cell = spreadsheet_cell if spreadsheet else csv_cell
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for line in _lines(report):
-        writer.writerow([csv_cell(value) for value in line])
+        writer.writerow([cell(value) for value in line])
     return stream.getvalue()
 
 
@@ -52,7 +57,7 @@ _TOTALS = (
 
 
 def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
-    for name in ("batch", "since", "until", "bundle", "slot", "operator"):
+    for name in ("batch", "since", "until", "bundle", "station_id", "slot", "operator"):
         yield "selection", "", name, getattr(report, name)
     yield "selection", "", "purposes", " ".join(report.purposes)
     for name in _TOTALS:
@@ -75,7 +80,7 @@ def _lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
             yield "image", image.partition, name, getattr(image, name)
     for spread in report.measurements:
         for name in ("unit", "measured", "missing", "failed", "least", "mean", "most"):
-            yield "measurement", f"{spread.name} {spread.slot}", name, getattr(spread, name)
+            yield "measurement", f"{spread.name} {spread.label}", name, getattr(spread, name)
     for unit in report.open_details:
         yield "open unit", unit.serial, unit.code or "", f"{unit.why}. {unit.hint}".strip()
     for name, meaning in DEFINITIONS.items():
@@ -93,9 +98,9 @@ def _interval_lines(
 def _slot_lines(report: YieldReport) -> Iterator[tuple[str, str, str, object]]:
     for slot in report.slots:
         for name in ("runs", "units_counted", "units_passed_first", "first_pass_yield", "mean_s", "mib_per_s"):
-            yield "slot", slot.slot, name, getattr(slot, name)
-        yield from _interval_lines("slot", slot.slot, "first_pass", slot.first_pass_interval)
+            yield "slot", slot.label, name, getattr(slot, name)
+        yield from _interval_lines("slot", slot.label, "first_pass", slot.first_pass_interval)
         for name in ("p_value", "suspect"):
-            yield "slot", slot.slot, name, getattr(slot, name)
+            yield "slot", slot.label, name, getattr(slot, name)
         for code, count in slot.codes:
-            yield "slot", slot.slot, f"code {code}", count
+            yield "slot", slot.label, f"code {code}", count

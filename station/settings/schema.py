@@ -24,10 +24,12 @@ from station.local_time import zone_of
 from station.model.batches import NAME_LIMIT
 from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step
+from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
 from station.model.slots import SlotMap
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
+from station.settings.recovery_section import RecoverySection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -175,6 +177,7 @@ class StationSection(_Section):
     time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
         default="", description="the IANA name of a time zone, or empty"
     )
+    clock: Literal["synchronized", "by hand"] = Field(default="synchronized", description='"synchronized" or "by hand"')
 
     @field_validator("id")
     @classmethod
@@ -287,6 +290,12 @@ class VerificationSection(_Section):
     require_verification: bool = Field(default=False, description="true or false")
 
 
+class DashboardSection(_Section):
+    """`[dashboard]`: what its pages measure the line by."""
+
+    yield_target: float = Field(default=0.0, ge=0, le=100, description="per cent, 0 (none) to 100")
+
+
 class WebSection(_Section):
     """`[web]`: where `station web` serves the dashboard, and whether browsers may steer the line."""
 
@@ -315,7 +324,9 @@ class Settings(BaseModel):
     run: RunSection = Field(default_factory=RunSection, description="a table")
     test: FunctionalTestSection = Field(default_factory=FunctionalTestSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
+    recovery: RecoverySection = Field(default_factory=RecoverySection, description="a table")
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
+    dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
@@ -368,6 +379,15 @@ class Settings(BaseModel):
         """How the tests of a recipe are made."""
         values = {field.name: getattr(self.test, field.name) for field in fields(FunctionalTests)}
         return FunctionalTests(**values | {"sensor_ids": tuple(self.test.sensor_ids)})
+
+    @property
+    def recovery_limits(self) -> RecoveryLimits:
+        """How far a run goes to get a camera back."""
+        return RecoveryLimits(
+            **self.recovery.model_dump(),
+            bootloader_timeout_s=self.run.bootloader_timeout_s,
+            power_cycle=self.line.power_cycle,
+        )
 
     @property
     def slot_map(self) -> SlotMap:

@@ -100,7 +100,7 @@ class Firmware:
         yield KnownScript("csi.CSI", "{sensor_id}\n" if self.spec.sensor_id else "", failed)
 
     def _of_the_station(self) -> Iterator[KnownScript]:
-        """The station's own test scripts, told by a line that no other has."""
+        """The station's own test scripts, known by a line that no other has."""
         listed = "".join(f"file {size} {name}\n" for name, size in self.rom.items())
         yield KnownScript("print('disk', s[0] * s[2])", f"disk {4096 * 2048}\n{listed}")
         core = "core 40\n" if self.spec.he_answers else "core -1\n"

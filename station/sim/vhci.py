@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from station.errors import UsbAccessError
+from station.problem import Sentence
 from station.sim.camera_socket import Link
 from station.sim.hub import Hub, Port
 from station.sim.usbip_messages import SPEED_HIGH
@@ -66,7 +67,8 @@ def kernel_port_path(port_number: int) -> str:
         with open(f"{root}/speed") as speed, open(f"{root}/busnum") as bus:
             if speed.read().strip() == "480":
                 return f"{bus.read().strip()}-{root_port + 1}"
-    raise UsbAccessError("usb.access_denied", f"no high-speed bus of vhci controller {controller}: load vhci-hcd")
+    text = f"no high-speed bus of vhci controller {controller}: load vhci-hcd"
+    raise UsbAccessError("usb.access_denied", Sentence(text))
 
 
 def kernel_tty(port_path: str) -> str | None:

@@ -1,7 +1,7 @@
 """The tests of running cameras by themselves: each camera in a thread, its result in the log.
 
 1. A test writes nothing to a camera. So no run is opened in the log beforehand: one that is cut off leaves no trace.
-2. What happens at a camera's port is told to its thread by the bench's watcher, as a line tells its workers.
+2. What happens at a camera's port reaches its thread through the bench's watcher, as it reaches a line's workers.
 3. The unit is the one whose application the log saw with this serial. Where there is none, the run names no unit.
 """
 
@@ -174,7 +174,7 @@ def run_tests(
 ) -> bool:
     """Test the running cameras that are chosen, all at once; True where that was interrupted.
 
-    `on_run` is told each run when it is in the log. `bundle` is what they should hold, None where nobody says.
+    `on_run` is called with each run when it is in the log. `bundle` is what they should hold, None where nobody says.
     """
     bench.check()
     ports = _Ports()

@@ -29,6 +29,7 @@ from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
+from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
@@ -85,6 +86,7 @@ def line_setup(
         application="enter" if enter_bootloader else settings.run.application,
         bootloader_timeout_s=settings.run.bootloader_timeout_s,
         power_cycle=settings.line.power_cycle,
+        recovery=settings.recovery_limits,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 
@@ -133,7 +135,7 @@ def mixed_release(board: Board) -> str:
 
 
 def slots_of(bench: Bench, settings: Settings) -> SlotMap:
-    """The configured slots where their USB controllers are now. Those that are nowhere take no camera: it is told."""
+    """The configured slots where their USB controllers are now. Those that are nowhere are reported."""
     found = find_slots(settings.slots, settings.controllers, bench.controllers)
     for absent in found.absent:
         logging.getLogger(__name__).warning("%s; name the slots anew: station slots learn", absent)
@@ -160,6 +162,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
     def on_batch(batch: Batch | None, operator: str | None) -> None:
         service.post_about(about_batch(about, batch, operator))
+        mark_batch(is_open=batch is not None)
 
     def on_notice(notice: Notice) -> None:
         listeners.on_notice(notice)
@@ -174,8 +177,12 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
+        if (left := log.elsewhere) is not None:
+            service.post_about(replace(about, left_open=(left.name, left.station_id)))
         if log.begun is not None:
             on_batch(log.begun, log.begun.operator)
+        mark_batch(is_open=bool(log.begun or setup.batch))
+        opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
         yield line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -10,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.errors import BusyError, LedgerError
+from station.errors import BusyError, LedgerError, UsageError
 from station.file_lock import locked
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
+from station.terminal_text import printable
 
 if TYPE_CHECKING:
     from station.dashboard.log_port import Records
@@ -81,9 +83,29 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             rates=lambda since: reader.rates(RunFilter(since=since)),
             newest=lambda batch, since, limit: reader.newest(RunFilter(batch=batch, since=since), limit),
             found=reader.found,
+            finished=reader.finished,
             unit=reader.unit,
             failed=lambda batch, since: reader.failed(batch, since=since),
             batch_summary=reader.batch_summary,
+            near_batches=reader.near_batches,
+        )
+
+
+def refuse_nearly_another(data_dir: Path, batch: str | None, *, confirmed: bool) -> None:
+    """UsageError usage.nearly_a_batch where a batch is to be begun whose name is nearly that of one in the log."""
+    from station.ledger.reader import Reader
+
+    if batch is None or confirmed:
+        return
+    try:
+        with closing(Reader(data_dir)) as reader:
+            near = reader.near_batches(batch)
+    except LedgerError:
+        return  # who opens it to write says what is wrong
+    if near:
+        named = ", ".join(printable(one) for one in near)
+        raise UsageError(
+            "usage.nearly_a_batch", f"the log has no batch {printable(batch)}, but one that is nearly the same: {named}"
         )
 
 
@@ -116,7 +138,10 @@ def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitSta
     reader = opened.enter_context(closing(Reader(data_dir)))
     _warn_of_a_clock_set_back(reader)
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
-    return OpenLog(recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, begun)
+    left = None if begun is not None else _left_under_another_id(setup, reader)
+    return OpenLog(
+        recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, recorder.hurry, begun, left
+    )
 
 
 def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
@@ -125,6 +150,22 @@ def batch_going_on(setup: LineSetup, begun: Batch | None) -> Batch | None:
     if begun is None or setup.only_present or setup.outside_batches or setup.batch not in (None, begun.name):
         return None
     return replace(begun, operator=setup.operator or begun.operator)
+
+
+def _left_under_another_id(setup: LineSetup, reader: Reader) -> Batch | None:
+    """The batch that would go on if the station still had the id under which it was begun. It is said."""
+    if setup.batch is not None or setup.only_present or setup.outside_batches:
+        return None
+    left = reader.open_elsewhere(setup.station_id)
+    if left is not None:
+        name, other, own = printable(left.name), printable(left.station_id), printable(setup.station_id)
+        logging.getLogger(__name__).warning(
+            "batch %s is open under the station id %s, and this station is %s now (its host was renamed, or its id was "
+            'set): this line has no batch. To go on with it, set id = "%s" in [station] or STATION_ID; '
+            "to begin it under the new id: station run --batch %s",
+            *(name, other, own, other, shlex.quote(name)),
+        )
+    return left
 
 
 def _warn_of_a_clock_set_back(reader: Reader) -> None:

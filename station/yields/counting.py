@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
-from station.model.slots import slot_order
+from station.model.slots import BenchSlot, bench_slot_order, slot_label
 from station.model.units import RunFilter
 from station.yields.figures import (
     DEFINITIONS,
@@ -105,6 +105,7 @@ def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) 
         since=selection.since,
         until=selection.until,
         bundle=selection.bundle,
+        station_id=selection.station_id,
         slot=selection.slot,
         operator=selection.operator,
         planned=planned,
@@ -188,13 +189,18 @@ def _by_code(counts: Counts, outcome: Outcome) -> Iterator[CodeCount]:
 
 def _slots(counts: Counts) -> tuple[SlotYield, ...]:
     used = {slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED}
-    names = sorted(used, key=slot_order)
-    p_values = _p_values(counts, names)
-    return tuple(_slot(counts, name, p_values.get(name)) for name in names)
+    stations = sorted({station_id for station_id, _ in used})
+    rows = []
+    for station_id in stations:
+        # A slot is compared with those of its own bench: another bench has other hubs, cables and people.
+        places = sorted((place for place in used if place[0] == station_id), key=bench_slot_order)
+        p_values = _p_values(counts, places)
+        rows += [_slot(counts, place, p_values.get(place), several=len(stations) > 1) for place in places]
+    return tuple(rows)
 
 
-def _p_values(counts: Counts, names: Sequence[str]) -> dict[str, float]:
-    """For each slot with counted units, where there are two or more: its first failures beside all others'."""
+def _p_values(counts: Counts, names: Sequence[BenchSlot]) -> dict[BenchSlot, float]:
+    """For each slot of a bench with counted units, where there are two or more: its failures beside the others'."""
     compared = [name for name in names if counts.firsts[name, True] + counts.firsts[name, False]]
     if len(compared) < 2:
         return {}
@@ -207,7 +213,7 @@ def _p_values(counts: Counts, names: Sequence[str]) -> dict[str, float]:
     return dict(zip(compared, holm(values), strict=True))
 
 
-def _slot(counts: Counts, name: str, p_value: float | None) -> SlotYield:
+def _slot(counts: Counts, name: BenchSlot, p_value: float | None, *, several: bool) -> SlotYield:
     ended = [(outcome, code, runs) for (slot, outcome, code), runs in counts.runs.items() if slot == name]
     codes: Counter[str] = Counter()
     for outcome, code, runs in ended:
@@ -216,7 +222,9 @@ def _slot(counts: Counts, name: str, p_value: float | None) -> SlotYield:
     written = ImageSum().add_all(images for (_, slot), images in counts.images.items() if slot == name)
     at_once, later = counts.firsts[name, True], counts.firsts[name, False]
     return SlotYield(
-        slot=name,
+        slot=name[1],
+        station_id=name[0],
+        label=slot_label(name, several_stations=several),
         runs=sum(runs.runs for outcome, _, runs in ended if outcome is not Outcome.SKIPPED),
         units_counted=at_once + later,
         units_passed_first=at_once,
@@ -261,7 +269,7 @@ class _Unit:
         standing = standing_of(runs, sorted(self.everything, key=_moment), purposes)
         counts.units_started += bool(touched)
         if counted:
-            counts.firsts[counted[0].slot, passed_at_once(counted[0])] += 1
+            counts.firsts[_place(counted[0]), passed_at_once(counted[0])] += 1
         first, last = (counted[0].outcome, counted[-1].outcome) if counted else (None, None)
         counts.add_units(1, first, last, several=len(counted) > 1, done=standing.done)
         if standing.telling is not None:
@@ -273,11 +281,16 @@ def _open_unit(touched: Sequence[RunRecord], telling: RunRecord) -> OpenUnit:
         serial=canonical_serial(telling.serial),
         code=telling.code,
         slot=telling.slot,
+        station_id=telling.station_id,
         runs=len(touched),
         last_at=(touched or [telling])[-1].started_at,
         outcome=telling.outcome,
         passed_before=any(run.outcome is Outcome.PASS for run in touched),
     )
+
+
+def _place(run: RunRecord) -> BenchSlot:
+    return run.station_id, run.slot
 
 
 def _key(run: RunRecord) -> tuple[str, str]:
@@ -317,7 +330,7 @@ class _Tally:
     def _add_finished(self, run: RunRecord, outcome: Outcome) -> None:
         timed = outcome is Outcome.PASS and run.duration_s is not None
         seconds = run.duration_s or 0.0 if timed else 0.0
-        self.sums.runs[run.slot, outcome, run.code or ""].add(1, int(timed), seconds)
+        self.sums.runs[_place(run), outcome, run.code or ""].add(1, int(timed), seconds)
         if timed:
             self.sums.durations_s.append(seconds)
         if outcome is Outcome.SKIPPED:
@@ -328,11 +341,11 @@ class _Tally:
         for attempt in run.attempts:
             for image in attempt.images:
                 if image.blocks_written:
-                    self._add_image(run.slot, image, attempt.outcome is Outcome.PASS, attempt.number > 1)
+                    self._add_image(_place(run), image, attempt.outcome is Outcome.PASS, attempt.number > 1)
             for measurement in attempt.measurements:
-                self.sums.measurements[measurement.name, measurement.unit or "", run.slot].add_one(measurement)
+                self.sums.measurements[measurement.name, measurement.unit or "", _place(run)].add_one(measurement)
 
-    def _add_image(self, slot: str, image: ImageRecord, passed: bool, retry: bool) -> None:
+    def _add_image(self, slot: BenchSlot, image: ImageRecord, passed: bool, retry: bool) -> None:
         written_bytes = image.size_bytes * image.blocks_written / max(image.blocks_total, 1)
         sums = self.sums.images[image.partition, slot]
         if not passed:

@@ -19,7 +19,7 @@ DEFINITIONS: dict[str, str] = {
     "of all its runs. FAIL always takes that away; a run that is open, that nobody saw the end of, or that ended ERROR "
     "or ABORTED once writing had begun does too; so does a run for another purpose that wrote. ERROR or ABORTED before "
     "the first write changes nothing. A unit that is skipped because it passed earlier is done.",
-    "units planned": "How many units the batch is to have, as was said at the bench; only where all of one batch is "
+    "units planned": "How many units the batch is to have, as entered at the bench; only where all of one batch is "
     "reported.",
     "units started": "Units with at least one run that touched them (any but SKIPPED).",
     "units passed": "Units that are done and whose latest counted run passed.",
@@ -40,7 +40,8 @@ DEFINITIONS: dict[str, str] = {
     "those above it among them. Runs that ended ERROR speak of the station, not of cameras, and are listed apart.",
     "slot": "A slot's first-pass yield is over the units whose first counted run was in that slot; its write rate is "
     "MiB written per second of writing, where a quarter of an image or 64 blocks were written: fewer tell nothing.",
-    "suspect": "A slot whose first-pass yield is worse than that of all other slots together by Fisher's exact test "
+    "suspect": "A slot whose first-pass yield is worse than that of all other slots of its station together by "
+    "Fisher's exact test "
     f"(one-sided, {SIGNIFICANCE:.0%} after Holm's correction for the number of slots): look at its cable, port and "
     "hub before its cameras.",
     "image": "Seconds of write and read back, where anything was written in an attempt that passed, and the write rate "
@@ -95,6 +96,9 @@ class SlotYield:
     codes: tuple[tuple[str, int], ...]
     p_value: float | None
     suspect: bool
+    station_id: str = ""
+    label: str = ""
+    """The slot for people; with its station where the report has several."""
 
     @property
     def first_pass_yield(self) -> float | None:
@@ -109,6 +113,7 @@ class SlotYield:
     def to_json(self) -> dict[str, Any]:
         """The slot as an element of `slots`."""
         return {
+            "station_id": self.station_id,
             "slot": self.slot,
             "runs": self.runs,
             "units_counted": self.units_counted,
@@ -177,6 +182,7 @@ class OpenUnit:
     last_at: datetime
     outcome: Outcome | None = Outcome.FAIL
     passed_before: bool = False
+    station_id: str = ""
 
     @property
     def hint(self) -> str:
@@ -197,6 +203,7 @@ class OpenUnit:
             "why": self.why,
             "hint": self.hint,
             "slot": self.slot,
+            "station_id": self.station_id,
             "runs": self.runs,
             "last_at": self.last_at.isoformat(),
         }
@@ -229,6 +236,7 @@ class YieldReport:
     since: datetime | None
     until: datetime | None
     bundle: str | None
+    station_id: str | None
     slot: str | None
     operator: str | None
     planned: int | None
@@ -341,7 +349,7 @@ class YieldReport:
             "bundles": [bundle.to_json() for bundle in self.bundles],
             "failures": [failure.to_json() for failure in self.failures],
             "slots": [slot.to_json() for slot in self.slots],
-            "suspect_slots": [slot.slot for slot in self.suspects],
+            "suspect_slots": [slot.label for slot in self.suspects],
             "images": [image.to_json() for image in self.images],
             "measurements": [one.to_json() for one in self.measurements],
             "hours": [hour.to_json() for hour in self.hours],
@@ -356,6 +364,7 @@ class YieldReport:
             "since": _iso(self.since),
             "until": _iso(self.until),
             "bundle": self.bundle,
+            "station_id": self.station_id,
             "slot": self.slot,
             "operator": self.operator,
             "purposes": [str(purpose) for purpose in self.purposes],

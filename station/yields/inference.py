@@ -13,6 +13,7 @@ from statistics import NormalDist
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
 _Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+_MANY = 500
 _NEGLIGIBLE = 1e-18
 """A term so small beside its sum changes no digit that anybody prints."""
 
@@ -26,6 +27,19 @@ def wilson_interval(part: int, whole: int) -> tuple[float, float] | None:
     reach = _Z / (1 + square) * math.sqrt(share * (1 - share) / whole + square / (4 * whole))
     # At the very ends rounding would leave a share just outside its own interval.
     return (0.0 if part == 0 else max(middle - reach, 0.0)), (1.0 if part == whole else min(middle + reach, 1.0))
+
+
+def yield_beside(passed: int, whole: int, target: float) -> int:
+    """Whether a yield of `passed` of `whole` units is below (-1) or above (1) a target (0 to 1), or neither can be said
+    of so few units (0): the exact binomial test, 2.5 % on each side; of many units, Wilson's interval says the same."""
+    if whole > _MANY:
+        interval = wilson_interval(passed, whole) or (0.0, 1.0)
+        return -1 if interval[1] < target else 1 if interval[0] > target else 0
+    level, failed = (1 - CONFIDENCE) / 2, whole - passed
+    chances = [math.comb(whole, bad) * (1 - target) ** bad * target ** (whole - bad) for bad in range(failed + 1)]
+    if 1 - sum(chances[:-1]) < level:
+        return -1
+    return 1 if whole and sum(chances) < level else 0
 
 
 def fisher_worse(bad: int, good: int, other_bad: int, other_good: int) -> float:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from station.model.measurements import Measurement
+from station.model.slots import BenchSlot, slot_label
 
-Place = tuple[str, str, str]
+Place = tuple[str, str, BenchSlot]
 """A measurement's name and unit ("" where it has none), and the slot."""
 
 
@@ -63,25 +64,31 @@ class MeasurementSpread:
     least: float | None
     mean: float | None
     most: float | None
+    station_id: str = ""
+    label: str = ""
+    """The slot for people; with its station where there are several."""
 
     def to_json(self) -> dict[str, Any]:
         """The spread as an element of `measurements`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "label"}
 
 
 def spreads(sums: Mapping[Place, MeasurementSum]) -> tuple[MeasurementSpread, ...]:
     """By name, unit and slot."""
+    several = len({place[0] for _, _, place in sums}) > 1
     return tuple(
         MeasurementSpread(
             name,
             unit or None,
-            slot,
+            place[1],
             one.measured,
             one.missing,
             one.failed,
             one.least,
             one.total / one.numbers if one.numbers else None,
             one.most,
+            place[0],
+            slot_label(place, several_stations=several),
         )
-        for (name, unit, slot), one in sorted(sums.items())
+        for (name, unit, place), one in sorted(sums.items())
     )

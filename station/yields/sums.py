@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from station.model.runs import Outcome
+from station.model.slots import BenchSlot
 from station.yields.figures import BundleCount, OpenUnit
 from station.yields.measurement_spread import MeasurementSum, Place
 
@@ -58,11 +59,11 @@ class Counts:
     units by the slot of their first counted run and whether that passed at once; `hours` counts runs by the hour in
     which they started and whether they passed, of those that count. Open runs are in `open_runs` only."""
 
-    runs: defaultdict[tuple[str, Outcome, str], RunSum] = field(default_factory=lambda: defaultdict(RunSum))
+    runs: defaultdict[tuple[BenchSlot, Outcome, str], RunSum] = field(default_factory=lambda: defaultdict(RunSum))
     code_units: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
-    images: defaultdict[tuple[str, str], ImageSum] = field(default_factory=lambda: defaultdict(ImageSum))
+    images: defaultdict[tuple[str, BenchSlot], ImageSum] = field(default_factory=lambda: defaultdict(ImageSum))
     measurements: defaultdict[Place, MeasurementSum] = field(default_factory=lambda: defaultdict(MeasurementSum))
-    firsts: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    firsts: Counter[tuple[BenchSlot, bool]] = field(default_factory=Counter)
     hours: Counter[tuple[datetime, bool]] = field(default_factory=Counter)
     units_started: int = 0
     units_passed: int = 0

@@ -1,47 +1,66 @@
 """The station beside dfu-util, in the rig's guest: wall time and CPU time, one way after the other in one boot.
 
-Run it inside the guest: `python -m tests.bench.comparison OUTPUT.json`; `tests/run -m bench -k dfu_util` does that. The
-cameras wait in their bootloaders without a time limit (as after a reboot into it): both sides have the same task.
+Run it inside the guest: `python -m tests.bench.comparison OUTPUT.json RELEASE`; `tests/run -m bench -k dfu_util` does
+that. Each way is measured in two parts. *Start*, once a shift: until cameras may come. *Line*, what an operator feels:
+from plugging N blank cameras in to the last result, and CPU seconds of everything but the virtual cameras. dfu-util
+waits (`-w`) in one shell a camera and runs the four commands of the camera's documentation.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from station.sim.spec import CameraSpec
+from station.sim.vhci import kernel_port_path, spread
 from station.sim.virtual_line import VirtualLine
+from tests.harness import Station, wait_for
+from tests.rig.workbench import install_rule
 
-RELEASE = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
+RELEASE = {"HP": "firmware_M55_HP.bin", "HE": "firmware_M55_HE.bin", "ROMFS1": "romfs1.img", "ROMFS0": "romfs0.img"}
 ALTS = (1, 2, 3, 6)
-COUNTS = tuple(map(int, os.environ.get("COMPARISON_COUNTS", "1,4,16").split(",")))
+COUNTS = tuple(map(int, os.environ.get("COMPARISON_COUNTS", "1,8,16").split(",")))
 PROFILES = tuple(os.environ.get("COMPARISON_PROFILES", "instant,mram").split(","))
-ONE_AFTER_ANOTHER = {("instant", 1), ("mram", 1), ("mram", 16)}
-"""The profiles and counts that are measured that way, too: it takes minutes, and the others tell nothing more."""
+ROUNDS = int(os.environ.get("COMPARISON_ROUNDS", "3"))
 BOOT_S = 1.0
-LIMIT_S = 600.0
-SAME_WORK = '[run]\nalready_passed = "reflash"\nverify = false\nconfirm_boot = "off"\nwrite = "all"\n'
-WHOLE_PROOF = '[run]\nalready_passed = "reflash"\n'
-STATION = (sys.executable, "-m", "station")
+LIMIT_S = 300.0
+BESIDE = "dfu-util, a shell a camera"
+NO_WAIT = {"STATION_RUN__BOOT_STAYS_S": "0"}
+"""How long the application must stay is a wait, and no work."""
+_AGAIN = 'already_passed = "reflash"\n'
+_NO_TESTS = '[test]\nversion = "off"\nsensor = "off"\n'
+SETTINGS = {
+    "station, the same work": f'[run]\n{_AGAIN}verify = false\nconfirm_boot = "off"\nwrite = "all"\n{_NO_TESTS}',
+    "station, the whole proof": f"[run]\n{_AGAIN}{_NO_TESTS}",
+    "station, proof and tests": f"[run]\n{_AGAIN}",
+}
+
+Finish = Callable[[], None]
+"""Returns when the last result is there."""
+Way = Callable[[Sequence[str], Path], AbstractContextManager[Finish]]
+"""Ready for cameras at these port paths, inside its block."""
 
 
 def specs(count: int, profile: str) -> list[CameraSpec]:
+    """Blank cameras that stay in their bootloaders: both sides have the same task."""
     return [
         CameraSpec(
             serial=f"{0xD0F000000000000000000000 + number:024X}",
-            port_path=f"1-{number + 1}",
+            port_path=kernel_port_path(spread(number)),
+            vhci_port=spread(number),
             profile=profile,
             boot_s=BOOT_S,
             forced=True,
-            configure_window_s=30.0,  # the guest's kernel enumerates slowly
+            configure_window_s=30.0,
+            plugged=False,
         )
         for number in range(count)
     ]
@@ -54,6 +73,7 @@ def busy_ticks() -> int:
 
 
 def process_ticks(pids: Sequence[int]) -> int:
+    """CPU time of these processes since they began."""
     ticks = 0
     for pid in pids:
         with suppress(OSError):
@@ -62,112 +82,100 @@ def process_ticks(pids: Sequence[int]) -> int:
     return ticks
 
 
-def document_recipe(port_path: str, release: Path) -> list[list[str]]:
-    """The four commands of the camera's documentation, the reset on the last."""
+def document_recipe(port_path: str, release: Path) -> str:
+    """The four commands of the camera's documentation, the reset on the last; the first waits for the camera."""
     commands = []
-    for alt, name in zip(ALTS, RELEASE, strict=True):
-        command = ["dfu-util", "-p", port_path, "-d", ",37C5:96E3", "-a", str(alt), "-D", str(release / name)]
-        commands.append([*command, "-R"] if alt == ALTS[-1] else command)
-    return commands
+    for alt, name in zip(ALTS, RELEASE.values(), strict=True):
+        wait, reset = " -w" if alt == ALTS[0] else "", " -R" if alt == ALTS[-1] else ""
+        commands.append(f"dfu-util{wait} -p {port_path} -d ,37C5:96E3 -a {alt} -D {release / name}{reset}")
+    return "; ".join(commands)
 
 
-def one_after_another(ports: Sequence[str], release: Path) -> None:
-    for port in ports:
-        for command in document_recipe(port, release):
-            subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
-
-
-def shells_at_once(ports: Sequence[str], release: Path) -> None:
-    lines = ["; ".join(" ".join(command) for command in document_recipe(port, release)) for port in ports]
-    shells = [
-        subprocess.Popen(["sh", "-c", line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for line in lines
+@contextmanager
+def shells(ports: Sequence[str], release: Path) -> Iterator[Finish]:
+    """One shell a camera, all at once."""
+    waiting = [
+        subprocess.Popen(["sh", "-c", document_recipe(port, release)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for port in ports
     ]
-    for shell in shells:
-        shell.wait(LIMIT_S)
+    for shell in waiting:
+        assert shell.stdout
+        while b"Waiting for device" not in shell.stdout.readline():
+            assert shell.poll() is None, "dfu-util does not wait"
+
+    def finish() -> None:
+        for shell in waiting:
+            shell.communicate(timeout=LIMIT_S)
+
+    yield finish
 
 
-def station_flash(bundle: str, data_dir: Path, name: str, settings: str) -> Callable[[Sequence[str], Path], None]:
-    config = data_dir / f"{name}.toml"
-    config.write_text(settings)
+def line(bundle: Path, settings: str) -> Way:
+    """`station run` with an imported bundle; each time with a log of its own."""
 
-    def flash(ports: Sequence[str], _release: Path) -> None:
-        done = subprocess.run(
-            [*STATION, "flash", bundle, "--all", "--config", str(config), "--data-dir", str(data_dir), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        outcomes = [json.loads(line)["outcome"] for line in done.stdout.splitlines()]
-        assert outcomes == ["PASS"] * len(ports), (outcomes, done.stderr)
+    @contextmanager
+    def running(ports: Sequence[str], _release: Path) -> Iterator[Finish]:
+        with tempfile.TemporaryDirectory(prefix="ae3-comparison-") as name:
+            config = Path(name) / "station.toml"
+            config.write_text(settings)
+            station = Station(["--bundle", bundle, "--config", config, "--data-dir", Path(name) / "data"], NO_WAIT)
+            try:
+                wait_for(lambda: any("ready" in said for said in station.talk), "the line", LIMIT_S)
+                yield lambda: _all_passed(station, len(ports))
+            finally:
+                station.interrupt()
+                station.end()
 
-    return flash
+    return running
 
 
-def measured(way: Callable[[Sequence[str], Path], None], count: int, profile: str, release: Path) -> dict[str, float]:
-    """One way to flash `count` blank cameras: seconds of wall and CPU time, the cameras' own CPU time left out."""
-    with VirtualLine(specs(count, profile), shards=2, kernel=True) as line:
-        states = wait_for_all(line, count)
-        ports = [state["kernel_port_path"] for state in states]
-        cpu, sim = busy_ticks(), process_ticks(line.process_ids)
+def _all_passed(station: Station, count: int) -> None:
+    runs = station.runs(count, LIMIT_S)
+    assert [run["outcome"] for run in runs] == ["PASS"] * count, runs
+
+
+def measured(way: Way, count: int, profile: str, release: Path) -> dict[str, float]:
+    """One way to flash `count` blank cameras: wall seconds of its start; wall and CPU seconds of a line that is up."""
+    with VirtualLine(specs(count, profile), shards=2, kernel=True) as cameras:
+        ports = [spec.port_path for spec in cameras.specs]
         started_s = time.monotonic()
-        way(ports, release)
-        wall_s = time.monotonic() - started_s
-        cpu = busy_ticks() - cpu - (process_ticks(line.process_ids) - sim)
-        check(line, release)
-    return {"wall_s": round(wall_s, 2), "cpu_s": round(cpu / os.sysconf("SC_CLK_TCK"), 2)}
+        with way(ports, release) as finish:
+            start_s = time.monotonic() - started_s
+            ticks, theirs = busy_ticks(), process_ticks(cameras.process_ids)
+            plugged_s = time.monotonic()
+            cameras.plug_all()
+            finish()
+            line_s = time.monotonic() - plugged_s
+            ticks = busy_ticks() - ticks - (process_ticks(cameras.process_ids) - theirs)
+        check(cameras, release)
+    cpu_s = ticks / os.sysconf("SC_CLK_TCK")
+    return {"start_s": round(start_s, 2), "line_s": round(line_s, 2), "cpu_s": round(cpu_s, 2)}
 
 
-def wait_for_all(line: VirtualLine, count: int) -> list[dict[str, Any]]:
-    """Until udev has finished with every camera."""
-    until_s = time.monotonic() + 60
-    states = line.states()
-    while not all(state["configured"] for state in states):
-        assert time.monotonic() < until_s, f"not all of {count} cameras were configured"
-        time.sleep(0.05)
-        states = line.states()
-    subprocess.run(["udevadm", "settle"], check=False, timeout=60)
-    return states
-
-
-def check(line: VirtualLine, release: Path) -> None:
+def check(cameras: VirtualLine, release: Path) -> None:
     """Whoever wrote them: every camera holds the release, byte for byte."""
-    import hashlib
-
-    for partition, name in zip(("HP", "HE", "ROMFS1", "ROMFS0"), RELEASE, strict=True):
+    for partition, name in RELEASE.items():
         content = (release / name).read_bytes()
         wanted = hashlib.sha256(content).hexdigest()
-        for spec in line.specs:
-            assert line.memory_sha256(spec.port_path, partition, len(content)) == wanted, (spec.serial, partition)
+        for spec in cameras.specs:
+            assert cameras.memory_sha256(spec.port_path, partition, len(content)) == wanted, (spec.serial, partition)
 
 
 def main() -> None:
+    """Measure every way in turn, round by round, and write each row as soon as it is there."""
     output, release = Path(sys.argv[1]), Path(sys.argv[2])
-    data_dir = Path(tempfile.mkdtemp(prefix="ae3-comparison-"))
-    imported = subprocess.run(
-        [*STATION, "bundle", "import", str(release), "--name", "bench", "--data-dir", str(data_dir)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert imported.returncode == 0, imported.stderr
-    subprocess.run([*STATION, "db", "upgrade", "--data-dir", str(data_dir)], capture_output=True, check=False)
-    ways: dict[str, Callable[[Sequence[str], Path], None]] = {
-        "dfu-util, one after another": one_after_another,
-        "dfu-util, shells at once": shells_at_once,
-        "station, the same work": station_flash("bench", data_dir, "same", SAME_WORK),
-        "station, with the whole proof": station_flash("bench", data_dir, "whole", WHOLE_PROOF),
-    }
+    install_rule(installed=True)  # as on every station: the application's disk is nobody's
+    ways: dict[str, Way] = {BESIDE: shells} | {name: line(release, text) for name, text in SETTINGS.items()}
     rows = []
-    for profile in PROFILES:
-        for count in COUNTS:
-            for name, way in ways.items():
-                if way is one_after_another and (profile, count) not in ONE_AFTER_ANOTHER:
-                    continue
-                row = {"profile": profile, "cameras": count, "way": name, **measured(way, count, profile, release)}
-                print(row, flush=True)
-                rows.append(row)
-                output.write_text(json.dumps(rows, indent=1))
+    for number in range(ROUNDS):
+        for profile in PROFILES:
+            for count in COUNTS:
+                for name, way in ways.items():
+                    found = measured(way, count, profile, release)
+                    row = {"round": number, "profile": profile, "cameras": count, "way": name, **found}
+                    print(row, flush=True)
+                    rows.append(row)
+                    output.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

@@ -140,11 +140,11 @@ def test_a_re_run_writes_only_what_differs(tmp_path: Path, full_release: Path) -
     rest = tuple(Content(name, str(full_release / file)) for name, file in PARTLY.items())
     lost = (*rest, Content("ROMFS0", str(full_release / "romfs0.img"), 0.9))
     with bench_of(cameras(1, profile="nor", contents=lost), tmp_path / "lost", full_release) as bench:
-        mended = Measured(bench)
+        repaired = Measured(bench)
     report(
         "re-run, nor",
         full_s=round(full.wall_s, 1),
-        power_lost_at_90_percent=round(mended.wall_s / full.wall_s, 3),
+        power_lost_at_90_percent=round(repaired.wall_s / full.wall_s, 3),
         already_flashed=round(again.wall_s / full.wall_s, 3),
     )
 

@@ -195,7 +195,7 @@ async def screens(shift: Shift) -> None:
     """Every other screen."""
     await shift.press("2")
     await shift.press(*serial(9)[-5:].lower(), "enter")
-    await shift.until_text("#2 FAIL")
+    await shift.until_text("✗ FAIL   dfu.err_write")
     shift.take("units")
     for key, seen, name in (
         ("f3", "boot.timeout", "failures"),

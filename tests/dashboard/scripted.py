@@ -17,7 +17,7 @@ from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.dashboard.log_port import Records
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState, SlotView
-from station.model.units import FailedUnit, RunLine, UnitStory
+from station.model.units import FailedUnit, FinishedRun, RunLine, UnitStory
 from station.problem import sentence
 from station.yields.balance import summary_of
 from station.yields.counting import Rates, summarize
@@ -144,13 +144,24 @@ def listed(runs: Sequence[RunRecord]) -> list[RunLine]:
     return [RunLine(run.run_id, run.serial, run.outcome, run.code, run.slot, run.started_at) for run in newest]
 
 
+def ended(run: RunRecord) -> FinishedRun:
+    """How a run of a list ended."""
+    assert run.outcome is not None
+    assert run.finished_at is not None
+    return FinishedRun(
+        run.run_id, run.serial, run.slot, run.outcome, run.code, run.message, run.finished_at, run.duration_s
+    )
+
+
 RECORDS = Records(
     summary=lambda batch, since: summarize([run for run in RUNS if batch in (None, run.batch)], batch=batch),
+    finished=lambda station, since, limit: [ended(run) for run in RUNS if run.started_at >= since][:limit],
     unit=lambda asked: UnitStory(asked.upper(), tuple(run for run in RUNS if run.serial == asked.upper())),
     failed=lambda batch, since: [failed_unit(run) for run in RUNS if run.outcome is Outcome.FAIL],
     batch_summary=lambda batch: summary_of(batch, replace(summarize(RUNS), planned=PLANNED)),
     rates=lambda since: Rates(summarize(RUNS).images, 28.0),
     newest=lambda batch, since, limit: listed(RUNS)[:limit],
+    near_batches=lambda name: [],
     found=lambda text, limit: listed([run for run in RUNS if text.upper() in run.serial])[:limit],
 )
 

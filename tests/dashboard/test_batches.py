@@ -10,6 +10,7 @@ from station.dashboard.screens.batch_form import BatchDialog
 from station.dashboard.screens.main_screen import Desk
 from station.dashboard.screens.question import Question
 from station.sim.faults import Fault
+from station.wiring.log import open_records
 from tests.dashboard.driving import Operator, dashboard
 from tests.integration.conftest import MakeBench, camera, serial
 
@@ -139,3 +140,38 @@ async def test_nobody_who_types_a_serial_is_interrupted(make_bench: MakeBench) -
             await until_question(operator, "all 1 planned")
         running.interrupt()
         running.end()
+
+
+async def begin(operator: Operator, name: str) -> None:
+    """Begin a batch where there is none, or another one."""
+    await operator.press("b")
+    await operator.until(lambda: isinstance(operator.app.screen, BatchDialog | Question), "a dialog")
+    if isinstance(operator.app.screen, Question):
+        await operator.press("c")
+        await until_dialog(operator)
+    operator.app.screen.query_one("#name", Input).value = name
+    await operator.press("enter", "enter", "enter")
+
+
+async def test_a_batch_that_is_nearly_another_is_asked_about(make_bench: MakeBench) -> None:
+    """A scanner that types ' for -: it is the batch that was begun by hand, or it is not."""
+    bench = make_bench([camera(1)])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("no batch")
+            for name in ("2026-47", "l42"):
+                await begin(operator, name)
+                await operator.until_text(f"batch {name}")
+            for name, answer, begun in (("2026'47", "y", "2026-47"), ("L42", "n", "L42")):
+                await begin(operator, name)
+                await until_question(operator, f"There is no batch {name} yet")
+                scan(operator.app, "")
+                await operator.press(answer)
+                await operator.until_text(f"batch {begun}")
+            await begin(operator, "l42")
+            await operator.until_text("batch l42")
+        running.interrupt()
+        running.end()
+    with open_records(bench.data_dir) as records:
+        assert records.near_batches("l-42") == ["L42", "l42"]
+        assert records.near_batches("2026_47") == ["2026-47"]

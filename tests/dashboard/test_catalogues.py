@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import string
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-import station
 from station.dashboard.language import LANGUAGES, choose, tr, translated
 from station.dfu.actions import Broken
 from station.dfu.dfu_failures import Place, link_error
@@ -26,7 +23,6 @@ from station.settings import StationSection
 from tests.catalogues import TRANSLATED, catalogue, compiled, forms, mo_file, template, texts_of
 from tests.dashboard.scripted import run
 
-STATION = Path(station.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 each_language = pytest.mark.parametrize("language", TRANSLATED)
 
@@ -108,30 +104,6 @@ def test_the_setting_allows_every_language_there_is() -> None:
 
 
 # --- what the line says ----------------------------------------------------------------------------------------------
-
-
-def test_what_reaches_a_screen_is_made_of_forms() -> None:
-    """A message of a camera's or a line's failure that is no sentence would stay English on every screen."""
-    plain = {
-        f"{file.relative_to(STATION)}: {ast.unparse(call)[:90]}"
-        for package in ("app", "dfu", "flash", "line", "usb")
-        for file in sorted((STATION / package).rglob("*.py"))
-        for call in ast.walk(ast.parse(file.read_text()))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) in MADE_OF_FORMS
-        if "station.internal" not in ast.unparse(call)  # a mistake of ours, for the engineer
-        if any(isinstance(word, ast.JoinedStr) or _is_prose(word) for word in call.args)
-    }
-    assert plain == set()
-
-
-MADE_OF_FORMS = {
-    *("UsbError", "UsbBusyError", "UsbHostError", "DfuError", "IdentityError", "VerifyError", "MramError", "BootError"),
-    *("UsbAccessError", "ApplicationError", "Problem", "ended_by", "protocol_error", "transfer_failure"),
-}
-
-
-def _is_prose(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
 
 
 def test_a_sentence_is_shown_in_the_language_and_stays_english_elsewhere() -> None:

@@ -16,14 +16,12 @@ from station.control.wire import LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.language import choose
 from station.dashboard.pages.help_page import help_lines
-from station.dashboard.pages.yield_page import line_lines, part_lines
 from station.dashboard.screens.batch_form import closing_lines
 from station.dashboard.text_wrap import cut, pad, wrap
-from station.dashboard.widgets.status_lines import figures
 from station.yields.balance import summary_of
 from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
-from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
+from tests.dashboard.scripted import EVERY_STATE, NOON, RECORDS, RUNS, STOPPED, scripted_line, serial
 from tests.dashboard.settling import until_still
 
 ENGLISH = re.compile(r"(?!station )\b[A-Za-z]{3,} [a-z]{3,}")
@@ -147,20 +145,6 @@ async def test_every_row_of_a_chinese_screen_is_as_wide_as_the_terminal(tmp_path
     async with looking(tmp_path, "zh_CN", STOPPED, size) as operator:
         await operator.until_text("产线已停")
         assert {cell_len(row) for row in operator.text().split("\n")} == {size[0]}
-
-
-@pytest.mark.parametrize("language", ["en", "zh_CN", "es"])
-def test_bars_stand_below_each_other(language: str) -> None:
-    report = summarize(RUNS)
-    choose(language)
-    try:
-        lines = [*line_lines(report), *part_lines(report)]
-        bars = [(line, bar) for line in lines if (bar := re.search("[█·]", line))]
-        starts = {cell_len(line[: bar.start()]) for line, bar in bars}
-        assert starts == {27}
-        assert figures(summarize(RUNS, batch="L42"), ABOUT)
-    finally:
-        choose("en")
 
 
 def test_lines_break_between_characters_and_never_before_a_closing_mark() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from textual.widgets import DataTable, Input
 from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
 from station.dashboard.exit_status import Leaving
-from station.dashboard.pages.yield_page import bar, newest_hours
 from station.sim.faults import Fault
-from station.yields.counting import HourCount
 from tests.dashboard.driving import Operator, dashboard
 from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, scripted_line
 from tests.dashboard.settling import until, until_begun, until_still
@@ -44,7 +41,7 @@ async def test_a_failed_camera_is_found_looked_up_and_run_again(make_bench: Make
             await operator.until(lambda: operator.app.desk.page.query_one(DataTable).row_count == 1, "one unit fits")
             await operator.press("enter")
             await operator.until_text(": 1 run")
-            await operator.until_text("#2 FAIL dfu.err_write")
+            await operator.until_text("#2  ✗ FAIL   dfu.err_write")
 
             await operator.press("f4")
             await operator.until_text("What failed most")
@@ -96,7 +93,7 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 @pytest.mark.parametrize(
     ("key", "seen"),
-    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "boot.timeout"), ("f5", "verify.mismatch"), ("f6", "KEYS")],
+    [("f2", "PASS"), ("f3", "boot.timeout"), ("f4", "interval"), ("f5", "verify.mismatch"), ("f6", "KEYS")],
     ids=["units", "failures", "yield", "log", "help"],
 )
 def test_screen(
@@ -160,17 +157,3 @@ def test_dialog(
 
     with scripted_line(tmp_path, EVERY_STATE[:4], status, about):
         assert snap_compare(app, terminal_size=size, run_before=settle)
-
-
-@pytest.mark.parametrize(("share", "filled"), [(0.0, 0), (0.5, 12), (1.0, 24)])
-def test_bars_are_as_long_as_their_share(share: float, filled: int) -> None:
-    assert bar(share) == "█" * filled + "·" * (24 - filled)
-
-
-def test_hours_in_which_nothing_happened_are_drawn_too_and_old_ones_are_not() -> None:
-    hours = [HourCount(NOON + timedelta(hours=hour), hour, 1) for hour in (-30, -3, 0)]
-    drawn = newest_hours(hours)
-    assert len(drawn) == 24
-    assert drawn[-4:] == [hours[1], *(HourCount(NOON - timedelta(hours=ago), 0, 0) for ago in (2, 1)), hours[2]]
-    assert newest_hours(hours[1:]) == drawn[-4:]
-    assert newest_hours([]) == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,16 @@ from textual.widgets import Input
 
 from station.control.wire import LineAbout, LineStatus
 from station.dashboard.app import Dashboard
+from station.dashboard.pages.failed_page import FailuresPage
 from station.dashboard.tiles.tile_grid import SlotGrid
 from station.dashboard.widgets.keys_line import KeysLine, rows_of
 from station.dashboard.widgets.text_table import Rows
 from station.model.runs import Outcome, RunRecord
 from station.model.slots import SlotView
-from station.model.units import UnitStory
+from station.model.units import FailedUnit, FinishedRun, UnitStory
 from station.yields.counting import summarize
 from tests.dashboard.driving import Operator
-from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, failed_unit, listed, scripted_line
+from tests.dashboard.scripted import ABOUT, EVERY_STATE, NOON, RECORDS, RUNS, ended, failed_unit, listed, scripted_line
 
 STRANGE = ("[/dev/bus/usb/001/004] is gone", "[red]", "[/]", "a\\[b]", "[link=x]")
 """What a camera, a path or a system may say, and what reads like Textual's own marks."""
@@ -33,13 +35,19 @@ async def looking(
     runs: tuple[RunRecord, ...] = RUNS[-8:],
     slots: Sequence[SlotView] = EVERY_STATE,
     about: LineAbout = ABOUT,
+    stories: Mapping[str, tuple[RunRecord, ...]] | None = None,
+    failed: list[FailedUnit] | None = None,
+    finished: list[FinishedRun] | None = None,
 ) -> AsyncIterator[Operator]:
     """A dashboard of the scripted line."""
     records = replace(
         RECORDS,
         newest=lambda batch, since, limit: listed(runs),
-        unit=lambda serial: UnitStory(serial, runs),
-        failed=lambda batch, since: [failed_unit(run) for run in runs if run.outcome is Outcome.FAIL],
+        unit=lambda serial: UnitStory(serial, runs if stories is None else stories[serial]),
+        failed=lambda batch, since: (
+            [failed_unit(run) for run in runs if run.outcome is Outcome.FAIL] if failed is None else list(failed)
+        ),
+        finished=RECORDS.finished if finished is None else lambda station, since, limit: finished,
         summary=lambda batch, since: summarize(runs),
     )
     app = Dashboard(tmp_path, records, now=lambda: NOON)
@@ -122,3 +130,93 @@ def test_keys_are_spread_over_rows_that_they_fit_in() -> None:
     assert [len(row) for row in rows_of(keys, 28)] == [2, 2, 2]
     assert [len(row) for row in rows_of(keys, 1)] == [1] * 6
     assert rows_of((), 80) == []
+
+
+async def test_the_story_of_the_row_under_the_cursor_is_there(tmp_path: Path) -> None:
+    units = {run.serial: (run,) for run in RUNS[-8:]}
+    async with looking(tmp_path, (120, 40), stories=units) as operator:
+        table = operator.app.screen.query_one("#units Rows", Rows)
+        await operator.press("2")
+        await operator.until(lambda: table.row_count == 8, "the runs")
+        newest = sorted(units.values(), key=lambda runs: runs[0].started_at, reverse=True)
+        await operator.until_text(f"{newest[0][0].serial}: 1 run")
+        # The keys are in the field; the arrows go through the list all the same.
+        for number in (1, 2):
+            await operator.press("down")
+            await operator.until_text(f"{newest[number][0].serial}: 1 run")
+        await operator.press("up", "tab", "down", "down")
+        await operator.until_text(f"{newest[3][0].serial}: 1 run")
+        for head in ("started (", "took", "attempt", "ended in", "blocks", "read back in", "proof"):
+            assert head in operator.text()
+
+
+async def test_outcomes_are_coloured_where_the_cursor_is_not(tmp_path: Path) -> None:
+    async with looking(tmp_path) as operator:
+        await operator.press("2")
+        await operator.until_text("✗ FAIL")
+        await operator.until_text("✓ PASS")
+        table = operator.app.screen.query_one("#units Rows", Rows)
+        plain = inked(operator, "A2")
+        assert len({plain, inked(operator, "✓ PASS"), inked(operator, "✗ FAIL")}) == 3
+        assert table.cursor_row == 0
+
+
+def inked(operator: Operator, text: str) -> object:
+    """The colour of the last text on the list that holds this; the cursor is above it."""
+    table = operator.app.screen.query_one("#units Rows", Rows)
+    with operator.app._context():
+        lines = [table.render_line(y) for y in range(2, table.row_count + 1)]
+    return [segment.style.color for line in lines for segment in line if text in segment.text and segment.style][-1]
+
+
+async def test_a_screen_that_comes_later_has_the_events_of_the_shift(tmp_path: Path) -> None:
+    async with looking(tmp_path, (120, 40)) as operator:
+        app = operator.app
+        await operator.press("5")
+        table = app.screen.query_one("#log Rows", Rows)
+        # 88 are in the log; of the eight that the line told of none stands there twice.
+        await operator.until(lambda: table.row_count == len(RUNS), "the shift's runs")
+        times = [str(table.get_row_at(row)[0]) for row in range(table.row_count)]
+        assert times == sorted(times)
+        assert table.cursor_row == len(RUNS) - 1
+
+
+async def test_a_long_shift_is_listed_in_pieces_and_whole(tmp_path: Path) -> None:
+    many = [replace(ended(RUNS[0]), run_id=f"m{n}", finished_at=NOON - timedelta(seconds=n)) for n in range(1500)]
+    async with looking(tmp_path, (120, 40), finished=many) as operator:
+        await operator.press("5")
+        table = operator.app.screen.query_one("#log Rows", Rows)
+        await operator.until(lambda: table.row_count == 1508, "all of them")
+        await operator.press("tab", *"boot")
+        await operator.until(lambda: table.row_count == 2, "those that fit")
+
+
+async def test_the_list_to_re_run_is_a_checklist_that_empties(tmp_path: Path) -> None:
+    failed = [run for run in RUNS if run.outcome is Outcome.FAIL]
+    left = [failed_unit(run) for run in failed]
+    at_work = replace(EVERY_STATE[1], serial=failed[1].serial)
+    async with looking(tmp_path, (120, 40), slots=(EVERY_STATE[0], at_work), failed=left) as operator:
+        page = operator.app.screen.query_one(FailuresPage)
+        await operator.press("3")
+        await operator.until_text("3 units to run again")
+        table = page.query_one(Rows)
+        cells = [[str(cell) for cell in table.get_row_at(row)] for row in range(3)]
+        assert [row[0] for row in cells] == ["☐", "▶", "☐"]
+        assert cells[1][2] == "A2 ▶ WRITING"
+        assert cells[0][2] == "not plugged in"
+        await operator.press("down", "down")
+        del left[1]
+        page.facts_changed()
+        await operator.until_text("2 units to run again")
+        # The cursor stays on its unit.
+        assert str(table.get_row_at(table.cursor_row)[1]) == failed[2].serial
+        left.clear()
+        page.facts_changed()
+        await operator.until_text("Nothing to run again.")
+        assert table.row_count == 0
+
+
+async def test_help_names_the_function_keys(tmp_path: Path) -> None:
+    async with looking(tmp_path) as operator:
+        await operator.press("?")
+        await operator.until_text("F1 F2 F3 F4 F5 F6")

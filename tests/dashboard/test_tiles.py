@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from textual.widgets import Input
@@ -17,7 +18,8 @@ from station.dashboard.state import State
 from station.dashboard.tiles.acts import act_for_code
 from station.dashboard.tiles.large_letters import largest
 from station.dashboard.tiles.tile_content import Face, face_of
-from station.dashboard.widgets.status_lines import banner_of, figures, progress
+from station.dashboard.tiles.tile_grid import SlotGrid
+from station.dashboard.widgets.status_lines import banner_of, figures, what_runs
 from station.errors import HINTS
 from station.model.slots import Progress, RerunWay, SlotState, SlotView
 from station.problem import sentence
@@ -28,7 +30,6 @@ from tests.dashboard.scripted import (
     EVERY_STATE,
     IMAGES,
     NOON,
-    PLANNED,
     RECORDS,
     RUNS,
     running,
@@ -173,8 +174,30 @@ def test_the_header_says_whose_figures_they_are_and_no_rate_of_a_few_minutes() -
     assert figures(whole, replace(ABOUT, batch="L43")) == "", "they are still another batch's"
     first = summarize(RUNS[:3], batch="L42")
     assert figures(first, ABOUT).endswith(" -/h")
-    assert "done about" not in progress(first, PLANNED, NOON)
-    assert progress(whole, PLANNED, NOON).startswith("███████─ done about ")
+    assert "done about" not in what_runs(ABOUT, first, NOON, 100)
+
+
+@pytest.mark.parametrize(("room", "bar"), [(0, 4), (65, 8), (69, 12), (200, 40)])
+def test_the_bar_of_the_batch_is_as_long_as_there_is_room(room: int, bar: int) -> None:
+    header = what_runs(ABOUT, summarize(RUNS, batch="L42"), NOON, room)
+    assert header.startswith("bench-3 · batch L42 (88 of 100) · ann · █")
+    assert header.endswith("─ done about 12:12")
+    assert (header.count("█"), header.count("█") + header.count("─")) == (88 * bar // 100, bar)
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+async def test_the_clock_says_its_zone_and_is_never_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("station.local_time._zone", ZoneInfo("Asia/Shanghai"))
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+    about = replace(ABOUT, station_id="a-bench-with-a-long-name", operator="an operator with a long name")
+    with scripted_line(tmp_path, EVERY_STATE, LineStatus(), about=about):
+        async with app.run_test(size=(width, 24)) as pilot:
+            operator = Operator(app, pilot)
+            await operator.until_text("a-bench")
+            assert operator.text().split("\n")[0].rstrip().endswith("20:00:00 CST")
+            assert operator.text().count("CST") == 1
 
 
 async def test_a_number_field_makes_no_number_of_what_is_none(tmp_path: Path) -> None:
@@ -192,3 +215,19 @@ async def test_a_number_field_makes_no_number_of_what_is_none(tmp_path: Path) ->
             await operator.press("enter")
             await operator.until(lambda: heard, "the batch begins")
         assert [request["planned"] for request in heard] == [14]
+
+
+@pytest.mark.parametrize("width", [141, 142, 143])
+async def test_tiles_beside_each_other_have_letters_of_one_size(tmp_path: Path, width: int) -> None:
+    slots = tuple(replace(EVERY_STATE[0], slot=f"1-1.{n}", port_path=f"1-1.{n}") for n in range(1, 9))
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+    with scripted_line(tmp_path, slots, LineStatus()):
+        async with app.run_test(size=(width, 38)) as pilot:
+            operator = Operator(app, pilot)
+            await operator.until_text("Take it out.")
+            grid = app.screen.query_one(SlotGrid)
+            await operator.until(lambda: len(grid.faces) == 8 and grid._tiles, "the tiles")
+            drawn = [text_of(grid._tile(n, r.width, r.height)) for n in range(8) if (r := grid._region(n))]
+            sizes = {tuple(large_on(face, rows)) for face, rows in zip(grid.faces, drawn, strict=True)}
+            heights = {tuple(letters.rows for letters in found) for found in sizes}
+            assert len(heights) == 1, heights

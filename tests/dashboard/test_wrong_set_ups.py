@@ -42,7 +42,7 @@ async def notices(operator: Operator) -> list[str]:
     await operator.press("f5")
     table = operator.app.desk.page.query_one(DataTable)
     rows = [table.get_row_at(row) for row in range(table.row_count)]
-    return [str(cells[4]) for cells in rows if str(cells[1]) == "NOTICE"]
+    return [str(cells[4]) for cells in rows if str(cells[1]) == "⊘ NOTICE"]
 
 
 def test_the_same_failure_in_a_row_pauses_the_line_with_a_red_banner(make_bench: MakeBench, tmp_path: Path) -> None:
@@ -122,7 +122,13 @@ async def test_who_is_left_alone_is_told_once_on_its_tile_and_in_the_log(
             await operator.until_word("A1", "PASS")
             told = [fact["notice"] for fact in socket.facts if "notice" in fact]
             assert [(notice["slot"], notice["code"]) for notice in told] == [("1-1.2", "notice.not_a_slot")]
-            assert await notices(operator) == ["notice.not_a_slot this port is not a slot: the camera is left alone"]
+            text = "notice.not_a_slot this port is not a slot: the camera is left alone"
+            assert await notices(operator) == [text]
+            # A notice is in no log: the line tells it to a screen that comes later, with its own time.
+            async with dashboard(bench, LARGE) as later:
+                await later.until(lambda: later.app.state.events, "the notice of before")
+                assert await notices(later) == [text]
+                assert later.app.state.events[0].at == operator.app.state.events[0].at
         running.interrupt()
         running.end()
     assert bench.blocks_written(serial(2)) == 0

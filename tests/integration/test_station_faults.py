@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import queue
 import signal
 import sqlite3
 import subprocess
@@ -165,12 +166,45 @@ def test_a_line_that_nobody_listens_to_goes_on(make_bench: MakeBench) -> None:
     assert sorted(str(run["outcome"]) for run in bench.export()) == ["FAIL", "PASS"]
 
 
-def test_a_full_log_is_not_green(make_bench: MakeBench) -> None:
+LOCKED = "another program has locked the log"
+
+
+def _is_kept(bench: Bench) -> bool:
+    return any(file.stat().st_size for file in (bench.data_dir / "journal").glob("*.jsonl"))
+
+
+def test_a_log_that_an_sql_browser_locks_is_waited_for(make_bench: MakeBench) -> None:
+    """Nothing is green meanwhile, the result is safe on the disk, the next camera is held: and then all goes on."""
+    bench = make_bench([camera(1, **SLOW), camera(2)])
+    with bench.station("--stop-after", "2", plug=False) as running:
+        bench.line.plug(serial(1))
+        in_the_middle(bench, 1)
+        with closing(sqlite3.connect(bench.data_dir / "station.sqlite3")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            bench.line.plug(serial(2))
+            wait_for(lambda: _is_kept(bench), "the result in the journal")
+            wait_for(lambda: any(LOCKED in line for line in running.talk), "a word of it")
+            wait_for(lambda: bench.held(serial(2)), "the next camera held")
+            assert bench.blocks_written(serial(2)) == 0
+            with pytest.raises(queue.Empty):
+                running.run(limit_s=12)
+            other.rollback()
+        found = {run["serial"]: run for run in running.runs(2)}
+        assert running.end() == 0
+    assert {run["outcome"] for run in found.values()} == {"PASS"}
+    assert [entry["outcome"] for entry in bench.export()] == ["PASS", "PASS"]
+    assert not _is_kept(bench)
+    assert len([line for line in running.talk if LOCKED in line]) == 1
+
+
+def test_a_line_that_is_ended_while_the_log_is_locked_ends_and_keeps_its_result(make_bench: MakeBench) -> None:
     bench = make_bench([camera(1, **SLOW)])
     with bench.station() as running:
         in_the_middle(bench, 1)
-        with sqlite3.connect(bench.data_dir / "station.sqlite3") as other:
+        with closing(sqlite3.connect(bench.data_dir / "station.sqlite3")) as other:
             other.execute("BEGIN EXCLUSIVE")
+            wait_for(lambda: _is_kept(bench), "the result in the journal")
+            running.interrupt()
             run = running.run(limit_s=60)
             other.rollback()
         code = running.end()
@@ -191,9 +225,11 @@ def test_a_camera_is_not_touched_before_its_run_is_in_the_log(make_bench: MakeBe
         with closing(sqlite3.connect(bench.data_dir / "station.sqlite3")) as other:
             other.execute("BEGIN IMMEDIATE")
             bench.line.plug(serial(1))
+            wait_for(lambda: any(LOCKED in line for line in running.talk), "a word of the lock")
+            running.interrupt()
             run = running.run(limit_s=60)
             other.rollback()
-        assert running.end() == 4
+        running.end()
     assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
     assert bench.blocks_written(serial(1)) == 0
     bench.line.unplug(serial(1))
@@ -203,7 +239,7 @@ def test_a_camera_is_not_touched_before_its_run_is_in_the_log(make_bench: MakeBe
         assert running.end() == 0
     kept, passed = bench.export()
     assert (kept["code"], passed["outcome"]) == ("ledger.write_failed", "PASS")
-    assert "was not touched" in str(kept["message"])
+    assert "was stopped before the run" in str(kept["message"])
 
 
 def test_a_clock_that_is_behind_the_log_is_told(make_bench: MakeBench, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from station.errors import HINTS
 
 KEYS = (
     ("1 2 3 4 5 ?", mark("line, units, failures, yield, log, help")),
+    ("F1 F2 F3 F4 F5 F6", mark("the same pages, also while a field is typed into; F8 is another language there")),
     (mark("arrows, mouse"), mark("select a slot")),
     ("p", mark("pause the line: running cameras finish, new ones are held and wait; p again goes on")),
     ("c", mark("cancel the selected slot (asks while it is writing)")),

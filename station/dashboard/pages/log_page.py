@@ -1,6 +1,8 @@
-"""What happened since this screen was opened, newest at the bottom."""
+"""What happened in this shift, newest at the bottom."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -9,21 +11,34 @@ from station.dashboard.language import tr, translated
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
-from station.dashboard.state import Event, State
-from station.dashboard.tiles.tile_content import OUTCOMES
-from station.dashboard.widgets.text_table import Rows
-from station.local_time import time_text
+from station.dashboard.state import LOG_LENGTH, Event, State, event_of_log
+from station.dashboard.tiles.tile_content import outcome_text
+from station.dashboard.widgets.text_table import Rows, Toned
+from station.local_time import time_text, zone_names
+from station.model.units import FinishedRun
+
+SHIFT = timedelta(hours=12)
+"""A screen that is opened later asks the log for what happened since."""
+AT_ONCE = 250
+"""So many rows are filled in before the keys have their turn again."""
+PAUSE_S = 0.02
+Row = tuple[str, ...]
 
 
 class LogPage(Page):
-    """Finished runs as they came; what is typed narrows them."""
+    """Finished runs and cameras that were left alone, as they came; what is typed narrows them."""
 
     DEFAULT_CSS = "LogPage Rows { height: 1fr; }"
     FOCUS = "Rows"
 
     def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
         super().__init__(name, state, line, log)
-        self._rows: list[tuple[str, ...]] = []
+        self._rows: list[Row] = []
+        self._to_show: list[Row] = []
+        self._filling = False
+        self._asked = False
+        self._made: dict[Event, Row] = {}
+        """What events look like in the language that is on."""
 
     def compose(self) -> ComposeResult:
         """The filter and the events."""
@@ -39,8 +54,21 @@ class LogPage(Page):
         self.query_one(Input).placeholder = tr("show only what contains this (Tab comes here)")
         table = self.query_one(Rows)
         table.clear(columns=True)
-        table.add_columns(tr("time"), tr("event"), tr("slot"), tr("serial"), tr("what"))
-        self._rows = []
+        time = tr("time ({zone})").format(zone=zone_names([self.state.now()]))
+        table.add_columns(time, tr("event"), tr("slot"), tr("serial"), tr("what"))
+        self._rows, self._made = [], {}
+
+    def come_up(self) -> None:
+        """The page is looked at: the first time the log is asked for what happened before this screen was opened."""
+        super().come_up()
+        about = self.state.about
+        if about is not None and not self._asked:
+            self._asked, since = True, self.state.now() - SHIFT
+            self.log_port.ask(lambda log: log.finished(about.station_id, since, LOG_LENGTH), self._remember)
+
+    def _remember(self, runs: list[FinishedRun]) -> None:
+        self.state.remember(map(event_of_log, runs))
+        self.facts_changed()
 
     def on_input_changed(self, _event: Input.Changed) -> None:
         """Another filter."""
@@ -49,22 +77,28 @@ class LogPage(Page):
     def facts_changed(self) -> None:
         """List the events that fit the filter."""
         wanted = self.query_one(Input).value.strip().lower()
-        every = map(_cells, self.state.events)
-        rows = [cells for cells in every if wanted in " ".join(cells).lower()]
-        if rows != self._rows:
-            self._show(rows)
+        self._made = {event: self._made.get(event) or _cells(event) for event in self.state.events}
+        self._to_show = [cells for cells in self._made.values() if wanted in " ".join(cells).lower()]
+        if not self._filling:
+            self._fill()
 
-    def _show(self, rows: list[tuple[str, ...]]) -> None:
-        """Filling a table means to measure every cell: only what came since is added, where nothing else changed."""
-        table, shown = self.query_one(Rows), len(self._rows)
+    def _fill(self) -> None:
+        """Filling a table means to measure every cell: only what came since is added, where nothing else changed, and
+        never so much that a key would wait for it."""
+        table, rows, shown = self.query_one(Rows), self._to_show, len(self._rows)
         if rows[:shown] != self._rows:
             table.clear()
             shown = 0
-        self._rows = rows
-        table.append(rows[shown:])
-        table.move_cursor(row=table.row_count - 1)
+        self._rows = rows[: shown + AT_ONCE]
+        if self._rows[shown:] or not shown:
+            table.append(self._rows[shown:])
+            table.move_cursor(row=table.row_count - 1)
+        self._filling = len(self._rows) < len(rows)
+        if self._filling:
+            self.set_timer(PAUSE_S, self._fill)
 
 
-def _cells(event: Event) -> tuple[str, ...]:
-    kind, text = tr(OUTCOMES.get(event.kind, event.kind)), f"{event.text} {translated(event.message)}"
-    return (time_text(event.at, "%H:%M:%S"), kind, event.slot, event.serial, text.strip())
+def _cells(event: Event) -> Row:
+    word, tone = outcome_text(event.kind)
+    text = f"{event.text} {translated(event.message)}"
+    return (time_text(event.at, "%H:%M:%S"), Toned(word, tone), event.slot, event.serial, text.strip())

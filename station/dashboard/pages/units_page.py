@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
 from textual.widgets import DataTable, Input
 
-from station.dashboard.language import tr, tr_count, translated
+from station.dashboard.language import tr
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort, Records
 from station.dashboard.pages.page import Page
+from station.dashboard.pages.story_lines import story_lines
 from station.dashboard.state import State
-from station.dashboard.tiles.tile_content import OUTCOMES, PHASES
-from station.dashboard.widgets.plain_text import Plain
-from station.dashboard.widgets.text_table import Rows
-from station.local_time import time_text
-from station.model.runs import AttemptRecord
+from station.dashboard.tiles.tile_content import outcome_text
+from station.dashboard.widgets.sheet import Sheet
+from station.dashboard.widgets.text_table import Rows, Toned
+from station.local_time import time_text, zone_names
 from station.model.units import RunLine, UnitStory
 
 PAGE = 200
@@ -26,13 +27,21 @@ PAGE = 200
 
 
 class UnitsPage(Page):
-    """The newest runs of this line's batch; typing looks through the whole log, Enter shows one unit's story."""
+    """The newest runs of this line's batch, and the story of the unit under the cursor; typing looks through the whole
+    log, Enter goes to the unit that was named."""
 
     DEFAULT_CSS = """
-    UnitsPage Rows { height: 1fr; }
-    UnitsPage VerticalScroll { height: 1fr; border-top: solid $primary; }
+    UnitsPage Container { height: 1fr; }
+    UnitsPage Rows { height: 1fr; width: 1fr; }
+    UnitsPage VerticalScroll { height: 1fr; width: 1fr; border-top: solid $primary; }
     UnitsPage #story { padding: 0 1; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+    ]
     FOCUS = "Input"
 
     def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
@@ -40,13 +49,16 @@ class UnitsPage(Page):
         self._listed: list[RunLine] = []
         self._limit = PAGE
         self._story: UnitStory | None = None
+        self._told: RunLine | None = None
+        """The row whose story was asked for last."""
 
     def compose(self) -> ComposeResult:
         """The search, the runs that fit it, and the story of one unit."""
         yield Input()
-        yield Rows()
-        with VerticalScroll():
-            yield Plain(id="story")
+        with Container():
+            yield Rows()
+            with VerticalScroll():
+                yield Sheet(id="story")
 
     def on_mount(self) -> None:
         """Name the columns."""
@@ -54,13 +66,14 @@ class UnitsPage(Page):
 
     def words_changed(self) -> None:
         """Name the columns and what the field is for; tell the story that is shown once more."""
-        self.query_one(Input).placeholder = tr("serial, or its end: type or scan it, Enter shows its story")
+        self.query_one(Input).placeholder = tr("serial, or its end: type or scan it; the arrows go through the list")
         table = self.query_one(Rows)
         table.clear(columns=True)
-        table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), tr("started"))
+        started = tr("started ({zone})").format(zone=zone_names([self.state.now()]))
+        table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), started)
         self._listed = []
         if self._story is not None:
-            self._show_story(self._story)
+            self.query_one("#story", Sheet).show(partial(story_lines, self._story))
 
     def come_up(self) -> None:
         """The page is looked at: its list is asked for at once."""
@@ -95,6 +108,7 @@ class UnitsPage(Page):
         # Runs come in above: the cursor stays on the one that it was moved to.
         if not more and (row := next((row for row, run in enumerate(runs) if run.run_id == looked_at), None)):
             table.move_cursor(row=row)
+        self._follow()
 
     def on_input_changed(self, _event: Input.Changed) -> None:
         """Narrow the list while it is typed."""
@@ -103,69 +117,59 @@ class UnitsPage(Page):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Show the story of the unit that was named: a whole serial, or the newest that has this in it."""
-        asked = event.value.strip()
-        if asked:
+        if asked := event.value.strip():
+            self._told = None
             self.log_port.ask(partial(_story, asked), self._show_story)
-        elif self._listed:
-            self._ask(self._listed[0].serial)
 
     def look_up(self, serial: str) -> None:
         """As if the serial had been typed into the empty field, and Enter."""
         self.query_one(Input).value = serial
+        self._told = None
         self.log_port.ask(partial(_story, serial), self._show_story)
 
+    def action_move(self, rows: int) -> None:
+        """The cursor goes through the list while the keys go to the field."""
+        table = self.query_one(Rows)
+        table.move_cursor(row=table.cursor_row + rows)
+
+    def action_scroll(self, pages: int) -> None:
+        """Read on in a long story while the keys go to the field."""
+        story = self.query_one(VerticalScroll)
+        story.scroll_relative(y=pages * max(1, story.size.height - 1), animate=False)
+
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """At the end of the list: list more."""
+        """Tell the story of the unit in this row; at the end of the list, list more."""
+        self._follow()
         if event.cursor_row == self._limit - 1:
             self._limit += PAGE
             self._list()
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Show the story of the unit in this row."""
-        if event.cursor_row < len(self._listed):
-            self._ask(self._listed[event.cursor_row].serial)
+    def on_data_table_row_selected(self, _event: DataTable.RowSelected) -> None:
+        """Tell the story of the unit in this row, also where another one was named since."""
+        self._told = None
+        self._follow()
 
-    def _ask(self, serial: str) -> None:
-        self.log_port.ask(lambda records: records.unit(serial), self._show_story)
+    def _follow(self) -> None:
+        """Ask for the story of the unit under the cursor, unless it is told already as it stands in the list."""
+        row = self.query_one(Rows).cursor_row
+        run = self._listed[row] if 0 <= row < len(self._listed) else None
+        if run is not None and run != self._told:
+            self._told = run
+            self.log_port.ask(lambda records: records.unit(run.serial), self._show_story)
 
     def _show_story(self, story: UnitStory) -> None:
-        self._story = story
-        self.query_one("#story", Plain).say("\n".join(story_lines(story)))
+        if story != self._story:
+            self._story = story
+            self.query_one("#story", Sheet).show(partial(story_lines, story))
+            self.query_one(VerticalScroll).scroll_home(animate=False)
 
 
 def _cells(run: RunLine) -> tuple[str, ...]:
     at = time_text(run.started_at, "%m-%d %H:%M:%S")
-    return run.serial, tr(OUTCOMES[run.outcome or "OPEN"]), run.code or "", run.slot, at
+    return run.serial, Toned(*outcome_text(run.outcome)), run.code or "", run.slot, at
 
 
 def _story(asked: str, records: Records) -> UnitStory:
     """The story of a unit by its serial or a part of it; not by the list, which may be of what was typed before."""
     found = records.found(asked, 1)
     return records.unit(found[0].serial if found else asked)
-
-
-def story_lines(story: UnitStory) -> Iterator[str]:
-    """One unit's runs with their attempts and images, newest run first."""
-    yield f"{story.serial}: " + tr_count("{count} run", "{count} runs", len(story.runs))
-    if story.application_serials:
-        yield tr("its application: {serials}").format(serials=", ".join(story.application_serials))
-    for run in reversed(story.runs):
-        took = f"{run.duration_s:.1f} s" if run.duration_s is not None else ""
-        at = time_text(run.started_at)
-        outcome = tr(OUTCOMES[run.outcome or "OPEN"])
-        yield f"{at}  {outcome} {run.code or ''}  {run.slot}  {took}  {run.bundle}  {run.batch or ''}"
-        if run.message:
-            yield f"  {translated(run.message)}"
-        yield from (f"  {note}" for note in run.notes)
-        for attempt in run.attempts:
-            yield from _attempt_lines(attempt)
-
-
-def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
-    code = f" {attempt.code}" if attempt.code else ""
-    outcome, phase = tr(OUTCOMES[attempt.outcome]), tr(PHASES.get(attempt.phase, attempt.phase)).lower()
-    yield f"  #{attempt.number} {outcome}{code} ({phase}) {attempt.duration_s:.1f} s"
-    for image in attempt.images:
-        proof = tr("read back equal") if image.readback_sha256 == image.sha256 else tr("not proven")
-        blocks = f"{image.blocks_written}/{image.blocks_total}"
-        yield f"    {image.partition:<7} {blocks:>11}  {image.write_s:5.1f} s + {image.verify_s:5.1f} s  {proof}"

@@ -24,7 +24,7 @@ class Desk(Screen[None]):
     Desk ContentSwitcher { height: 1fr; }
     """
     AUTO_FOCUS = ""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 — as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide"), (156, "-broad")]  # noqa: RUF012 — as Textual declares it
 
     def __init__(self, state: State, pages: Iterable[Page]) -> None:
         super().__init__()

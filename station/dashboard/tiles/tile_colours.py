@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rich.style import Style
 from textual.color import Color
@@ -64,6 +65,21 @@ def _colours(tone: str, variables: Mapping[str, str], ground: Color, text: Color
         bar=_style(strong if tone not in FILLED else WHITE, body_ground, bold=False),
         trough=_style(body_ground.blend(text, 0.25), body_ground, bold=False),
     )
+
+
+def inks(variables: Mapping[str, str], ground: Color) -> dict[str, Style]:
+    """The tones as colours of a text on a ground, each with as much of the theme's own text colour as it takes to be
+    read there."""
+    text = variables["foreground"]
+    sources = {tone: variables.get(name, name) for tone, (name, _) in _SOURCES.items()}
+    return {tone: Style(color=_ink(source, text, ground.hex).rich_color) for tone, source in sources.items()}
+
+
+@lru_cache(maxsize=512)
+def _ink(source: str, text: str, ground: str) -> Color:
+    colour, under = Color.parse(source), Color.parse(ground)
+    shares = (colour.blend(Color.parse(text), step / 20) for step in range(21))
+    return next((blended for blended in shares if contrast(blended, under) >= LEAST_CONTRAST), Color.parse(text))
 
 
 def contrast(text: Color, ground: Color) -> float:

@@ -39,7 +39,7 @@ LOOKS: Mapping[SlotState, Look] = {
     SlotState.HOLDING: Look("◌", mark("HOLDING"), "waiting", "HOLDING"),
     SlotState.WAITING: Look("◑", mark("WAITING"), "waiting", "WAITING"),
     SlotState.RUNNING: Look("▶", mark("RUNNING"), "running"),
-    SlotState.RECORDING: Look("●", mark("RECORDING"), "running"),
+    SlotState.RECORDING: Look("●", mark("RECORDING"), "running", "RECORDING"),
     SlotState.PASSED: Look("✓", mark("PASS"), "passed", "PASS"),
     SlotState.FAILED: Look("✗", mark("FAIL"), "failed", "FAIL"),
     SlotState.ERROR: Look("!", mark("ERROR"), "error", "ERROR"),
@@ -65,6 +65,11 @@ OUTCOMES: Mapping[str, str] = {
     "NOTICE": mark("NOTICE"),
 }
 """How a run ended, as the log says it; OPEN for one that has not."""
+_LOOKS_OF_OUTCOMES: Mapping[str, Look] = {
+    **{look.word: look for look in LOOKS.values() if look.word in OUTCOMES},
+    "OPEN": LOOKS[SlotState.RUNNING],
+    "NOTICE": LOOKS[SlotState.NOT_A_SLOT],
+}
 FINISHED = frozenset({SlotState.PASSED, SlotState.FAILED, SlotState.ERROR, SlotState.ABORTED, SlotState.SKIPPED})
 
 
@@ -111,6 +116,13 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     else:
         face = replace(face, details=_why(view))
     return replace(face, times=_times(view, now_s), attempt=view.attempts)
+
+
+def outcome_text(outcome: str | None) -> tuple[str, str]:
+    """An outcome of the log as a list shows it, glyph and word as on the tiles, and its tone; None for an open run."""
+    outcome = outcome or "OPEN"
+    look = _LOOKS_OF_OUTCOMES.get(outcome, LOOKS[SlotState.EMPTY])
+    return f"{look.glyph} {tr(OUTCOMES.get(outcome, outcome))}", look.tone
 
 
 def _signs(look: Look) -> tuple[str, ...]:

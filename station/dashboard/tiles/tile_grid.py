@@ -159,7 +159,9 @@ class SlotGrid(Widget, can_focus=True):
             if not self._colours:
                 self._take_colours()
             colours, selected = self._colours[face.look.tone], number == self.selected
-            drawn = draw(face, width, height, colours, self._ground, selected=selected)
+            plan = self._layout_now
+            least = (self.size.width // plan.columns, self.size.height // plan.visible_rows)
+            drawn = draw(face, width, height, colours, self._ground, selected=selected, least=least)
             drawn = self._tiles[number] = [_lit(row) for row in drawn] if number in self._lit else drawn
         return drawn
 

@@ -3,7 +3,8 @@
 1. The outcome (or what is left of the time) comes first: large letters, as tall as the tile has room for.
 2. The slot's name is large beside it, where the outcome loses no more than one size by that.
 3. What to do now is large below it where there is room; else it stands in the title, and its sentence at the foot.
-4. The foot keeps a share of the rows, so that a long hint never costs the outcome its letters, nor the other way round.
+4. Tiles beside each other are not all of one size: letters are as large as the smallest has room for, on each of them.
+5. The foot keeps a share of the rows, so that a long hint never costs the outcome its letters, nor the other way round.
 """
 
 from __future__ import annotations
@@ -39,14 +40,25 @@ EMPTY_SHARE = 0.5
 """An empty slot's name takes no more of its tile: it is not what one looks for."""
 
 
-def draw(face: Face, width: int, height: int, colours: Colours, ground: Style, *, selected: bool) -> list[Row]:
-    """The rows of a tile, each exactly `width` wide. The last column stays the gap, in `ground`."""
+def draw(
+    face: Face,
+    width: int,
+    height: int,
+    colours: Colours,
+    ground: Style,
+    *,
+    selected: bool,
+    least: tuple[int, int] | None = None,
+) -> list[Row]:
+    """The rows of a tile, each exactly `width` wide. The last column stays the gap, in `ground`. `least` is the size of
+    the smallest tile, in columns and rows."""
+    narrower, lower = (width - least[0], height - least[1]) if least else (0, 0)
     inner, gap = max(1, width - 1), Segment(" ", ground)
     rows = height - 1
     margin = 1 if rows >= MARGIN_FROM else 0
     hints, facts = _foot(face, inner, colours)
     kept = min(len(hints) + len(facts), max(1, int(FOOT_SHARE * rows)))
-    large, act_is_large = _large(face, inner, rows - kept - 2 * margin, colours)
+    large, act_is_large = _large(face, inner, inner - 2 - narrower, rows - lower - kept - 2 * margin, colours)
     title, has_serial = _title(face, inner, selected=selected, with_act=not act_is_large)
     if has_serial:
         hints, facts = _foot(replace(face, serial=""), inner, colours)
@@ -76,9 +88,9 @@ def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[s
 # --- large letters ----------------------------------------------------------------------------------------------------
 
 
-def _large(face: Face, width: int, rows: int, colours: Colours) -> tuple[list[Row], bool]:
-    """The outcome with the slot beside it, and what to do below; whether the last is there."""
-    columns = width - 2
+def _large(face: Face, width: int, columns: int, rows: int, colours: Colours) -> tuple[list[Row], bool]:
+    """The outcome with the slot beside it, and what to do below, in so many columns and rows; whether the last is
+    there."""
     if not face.sign:
         name = largest(face.name, columns, max(LEAST_ROWS, int(EMPTY_SHARE * rows))) if rows >= LEAST_ROWS else None
         return [_line(row, width, colours.dim) for row in name or ()], False
@@ -123,7 +135,7 @@ def _is_about(shared: tuple[str, ...], alone: tuple[str, ...]) -> bool:
 
 
 def _foot(face: Face, width: int, colours: Colours) -> tuple[list[Row], list[Row]]:
-    """The bar and what to do; then times, and what happened. A pass is told by its letters: its figures come first."""
+    """The bar and what to do; then times, and what happened. A pass is known by its letters: its figures come first."""
     hints = [_line(line, width, colours.body) for line in _wrapped(face.details[:1], width)]
     facts = [_line(line, width, colours.body) for line in _ends(face.image or face.serial, face.times, width - 2)]
     facts += [_line(line, width, colours.body) for line in _wrapped(face.details[1:], width)]

@@ -11,10 +11,11 @@ from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
-from station.local_time import time_text
+from station.local_time import local, time_text, zone_names
 from station.yields.counting import YieldReport
 
-BAR = 8
+LEAST_BAR, MOST_BAR = 4, 40
+SEPARATOR = " · "
 DAY_H = 20.0
 """An end that is further away is no time of the day."""
 TELLS_A_RATE = timedelta(minutes=15)
@@ -34,42 +35,57 @@ class StatusLines(Plain):
 
     def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
-        width = max(20, self.size.width - 2)
-        clock = time_text(now, "%H:%M:%S")
-        text = (
-            _ends(what_runs(about, report, now), clock, width)
-            + "\n"
-            + _ends(figures(report, about), _bundle(about), width)
-        )
+        if not (width := self.size.width):
+            return  # it has no place on the screen yet
+        clock = f"{local(now):%H:%M:%S} {zone_names([now])}"
+        room = width - cell_len(clock) - 2
+        first = _ends(cut(what_runs(about, report, now, room), room), clock, width)
+        text = f"{first}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
             self.say(text)
 
 
-def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime) -> str:
-    """Station, batch with how many of its planned units have a result, operator, and the batch's progress."""
+def _no_batch(about: LineAbout) -> str:
+    if about.left_open is None:
+        return tr("no batch")
+    name, station_id = about.left_open
+    return tr("no batch: {name} is open under the id {station}").format(name=name, station=station_id)
+
+
+def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime, room: int) -> str:
+    """Station, batch with how many of its planned units have a result, operator, and the batch's progress, whose bar
+    is as long as `room` columns allow."""
     if about is None:
         return ""
     parts = [about.station_id]
-    parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [tr("no batch")]
+    parts += [tr("batch {name}").format(name=about.batch)] if about.batch else [_no_batch(about)]
     planned = about.planned if report is not None and report.batch == about.batch else None
     if report is not None and planned:
         parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)
     parts += [about.operator] if about.operator else []
-    parts += [progress(report, planned, now)] if report is not None and planned else []
-    return " · ".join(parts)
+    text = SEPARATOR.join(parts)
+    if report is None or not planned:
+        return text
+    end = _end(report, planned, now)
+    bar = room - cell_len(text) - cell_len(SEPARATOR) - cell_len(end)
+    return text + SEPARATOR + _bar(report.units_with_result, planned, max(LEAST_BAR, min(MOST_BAR, bar))) + end
 
 
-def progress(report: YieldReport, planned: int, now: datetime) -> str:
-    """How many planned units have a result, as a bar, and about when the last one will."""
-    done = report.units_with_result
-    filled = BAR * min(done, planned) // planned
-    bar = "█" * filled + "─" * (BAR - filled)
-    if (rate := _rate(report)) and done < planned:
-        end = now + timedelta(hours=(planned - done) / rate)
+def _bar(done: int, planned: int, width: int) -> str:
+    """How many planned units have a result; full only where all of them have."""
+    filled = width * min(done, planned) // planned
+    return "█" * filled + "─" * (width - filled)
+
+
+def _end(report: YieldReport, planned: int, now: datetime) -> str:
+    """About when the last planned unit will have its result."""
+    left = planned - report.units_with_result
+    if (rate := _rate(report)) and left > 0:
+        end = now + timedelta(hours=left / rate)
         if end - now < timedelta(hours=DAY_H):
-            return f"{bar} " + tr("done about {time}").format(time=time_text(end, "%H:%M"))
-    return bar
+            return " " + tr("done about {time}").format(time=time_text(end, "%H:%M"))
+    return ""
 
 
 def _rate(report: YieldReport) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from station.errors import ApplicationError
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement
-from station.problem import sentence
+from station.problem import Sentence, sentence
 
 REPORTING_S = 2.0
 """How much longer the script may take than it waits itself."""
@@ -57,6 +57,6 @@ def _milliseconds(printed: str) -> int:
     raise ApplicationError("test.protocol", text)
 
 
-def _silent(subject: Subject, limit_s: float) -> str:
+def _silent(subject: Subject, limit_s: float) -> Sentence:
     core, limit = subject.rule.second_core, f"{limit_s:g}"
     return sentence("the {core} core did not answer within {seconds} s", core=core, seconds=limit)

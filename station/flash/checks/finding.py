@@ -10,6 +10,9 @@ from station.flash.app_session import AppSession
 from station.model.functional_tests import FunctionalTests
 from station.model.measurements import Measurement
 from station.model.runs import ImagePlan
+from station.problem import Sentence
+
+NO_COMPLAINT = Sentence("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +33,4 @@ class Finding:
     """What was measured, and what is wrong with it in one line; "" where nothing is."""
 
     measurements: tuple[Measurement, ...]
-    complaint: str = ""
+    complaint: Sentence = NO_COMPLAINT

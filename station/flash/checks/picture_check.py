@@ -47,7 +47,9 @@ def check_picture(subject: Subject) -> Finding:
         Measurement("picture_of", shows),
     )
     wrong = ", ".join(f"{each.name} {each.value:g}" for each in measured[:3] if each.passed is False)
-    return Finding(measured, sentence("the picture is not as expected: {figures}", figures=wrong) if wrong else "")
+    if not wrong:
+        return Finding(measured)
+    return Finding(measured, sentence("the picture is not as expected: {figures}", figures=wrong))
 
 
 def _figures(printed: str) -> tuple[int, int, float, int, int, str]:

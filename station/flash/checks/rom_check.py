@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from station.bundle.romfs_listing import rom_listing
 from station.errors import ApplicationError
-from station.flash.checks.finding import Finding, Subject
+from station.flash.checks.finding import NO_COMPLAINT, Finding, Subject
 from station.flash.images import mapped
 from station.model.measurements import Measurement, within
-from station.problem import joined, sentence
+from station.problem import Sentence, joined, sentence
 from station.terminal_text import printable
 
 MOST_NAMED = 3
@@ -48,9 +48,9 @@ def check_files(subject: Subject) -> Finding:
     return Finding(measured, _complaint(wrong))
 
 
-def _complaint(wrong: list[str]) -> str:
+def _complaint(wrong: list[str]) -> Sentence:
     if not wrong:
-        return ""
+        return NO_COMPLAINT
     named = wrong[:MOST_NAMED]
     if len(wrong) > MOST_NAMED:
         named.append(sentence("and {count} more", count=len(wrong) - MOST_NAMED))

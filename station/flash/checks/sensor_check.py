@@ -5,7 +5,7 @@ from __future__ import annotations
 from station.app.app_client import Client
 from station.flash.checks.finding import Finding, Subject
 from station.model.measurements import Measurement
-from station.problem import sentence
+from station.problem import Sentence, sentence
 
 
 def check_sensor(subject: Subject) -> Finding:
@@ -22,7 +22,7 @@ def check_sensor(subject: Subject) -> Finding:
     return Finding(measured, _complaint(sensor_id, allowed))
 
 
-def _complaint(sensor_id: int, allowed: tuple[int, ...]) -> str:
+def _complaint(sensor_id: int, allowed: tuple[int, ...]) -> Sentence:
     found, expected = f"0x{sensor_id:04X}", ", ".join(f"0x{each:04X}" for each in allowed)
     if not allowed:
         return sentence("no sensor found")

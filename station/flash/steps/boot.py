@@ -22,7 +22,7 @@ from station.flash.pipe import Cancelled, Link
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome, RunOptions
 from station.model.verdicts import ended_by
-from station.problem import joined, sentence
+from station.problem import Sentence, joined, sentence
 
 LEAVE_S = 3.0
 """How long a camera may take to leave the bus after DETACH before it is asked again."""
@@ -83,7 +83,7 @@ class BootJob:
         self.session.detach()
         self._see_it_leave()
 
-    def _unconfirmed(self, code: str, message: str, note: str) -> bool:
+    def _unconfirmed(self, code: str, message: Sentence, note: Sentence) -> bool:
         if self.options.confirm_boot == "required":
             raise BootError(code, message, retryable=False)
         self.notes.append(note)
@@ -171,7 +171,7 @@ class BootJob:
         elif not self.session.board.serial.has_known_form(serial, self.device.serial):
             self.notes.append(sentence("the application's serial {serial} has none of the known forms", serial=serial))
 
-    def _timeout_message(self) -> str:
+    def _timeout_message(self) -> Sentence:
         limit = sentence("no application within {seconds} s", seconds=f"{self.options.boot_timeout_s:g}")
         if self.returned_in_dfu:
             fell = sentence("the camera fell back into its bootloader {count} times", count=self.returned_in_dfu)

@@ -22,7 +22,7 @@ from station.dfu.dfu_descriptors import DfuInterface, parse_dfu_interface
 from station.dfu.engine import ShortFrame
 from station.errors import CameraError, IdentityError
 from station.flash.dfu_session import DfuSession
-from station.problem import joined, sentence
+from station.problem import Sentence, joined, sentence
 
 WRONG = "identity.wrong_partitions"
 MOST_NAMES = 32
@@ -120,7 +120,7 @@ def _seen_read(board: Board, probe: SizeProbe) -> bool:
 
 
 def _judge_sizes(board: Board, names: list[str], answers: Mapping[tuple[int, int], int], found: Identified) -> None:
-    wrong: list[str] = []
+    wrong: list[Sentence] = []
     found.unlike = sum(
         answers.get((probe.partition.alt, probe.block)) != probe.expected_bytes for probe in board.size_probes
     )
@@ -141,5 +141,5 @@ def _judge_sizes(board: Board, names: list[str], answers: Mapping[tuple[int, int
         raise IdentityError(WRONG, _dated(joined(wrong), board.built_by(names, answers)))
 
 
-def _dated(found: str, when: str | None) -> str:
+def _dated(found: Sentence, when: str | None) -> Sentence:
     return sentence("{found} (a board built {when})", found=found, when=when) if when else found

@@ -15,7 +15,7 @@ from station.board.usb_ids import UsbIds
 from station.errors import UsbAccessError
 from station.json_lines import JsonSocket
 from station.model.devices import Device
-from station.problem import sentence
+from station.problem import Sentence, sentence
 from station.usb.access import UsbAccess
 from station.usb.sysfs import Presence
 from station.usb.watcher_thread import OnEvent, Watcher
@@ -74,7 +74,7 @@ class ControlStream:
         elif message.get("event") == "left":
             presence.left(message["port_path"])
         elif "error" in message:
-            raise UsbAccessError("usb.no_sim", str(message["error"]))
+            raise UsbAccessError("usb.no_sim", Sentence(str(message["error"])))
         return message.get("event") == "listed"
 
     def _device(self, fields: dict[str, Any]) -> Device:

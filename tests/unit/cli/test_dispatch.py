@@ -16,6 +16,7 @@ import pytest
 from station import errors
 from station.cli import dispatch as dispatching
 from station.cli.dispatch import COMMANDS, Command, dispatch
+from station.problem import Sentence
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (errors.SettingsError("settings.invalid", "no bundle is chosen"), 2),
         (errors.BundleError("bundle.x", "no bundle is chosen"), 3),
         (errors.LedgerError("ledger.corrupt", "no bundle is chosen"), 4),
-        (errors.UsbAccessError("usb.access_denied", "no bundle is chosen"), 5),
+        (errors.UsbAccessError("usb.access_denied", Sentence("no bundle is chosen")), 5),
         (errors.BusyError("station.busy", "no bundle is chosen"), 6),
         (errors.StationError("line.stopped", "no bundle is chosen"), 1),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +15,26 @@ import pytest
 from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
 from station.cli import doctor_checks
-from station.cli.doctor_checks import Finding, examine
+from station.cli.doctor_checks import examine
+from station.cli.finding import Finding
 from station.ledger import schema_version
+from station.ledger.recorder import Recorder
+from station.model.events import RunFinished, RunOpened
+from station.settings import load_settings
 from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
+from tests.unit.ledger.builders import a_run
 
 RULE = Path(__file__).parents[3] / "deploy/udev/70-openmv-ae3.rules"
+
+
+def plug(root: Path, name: str, **attributes: str) -> None:
+    """A device in sysfs, or more of what one says."""
+    device = root / "sys/bus/usb/devices" / name
+    (device / "power").mkdir(parents=True, exist_ok=True)
+    (device / "power/control").write_text("on\n")
+    for key, value in attributes.items():
+        (device / key.replace("__", "/")).write_text(f"{value}\n")
 
 
 @pytest.fixture
@@ -36,6 +52,10 @@ def machine(tmp_path: Path) -> Path:
             (device / key).write_text(f"{value}\n")
     (root / "sys/bus/usb/devices/1-1.4:1.0").mkdir()
     (root / "dev/bus/usb/001/007").touch()
+    plug(root, "1-1", bDeviceClass="09", bmAttributes="e0")
+    plug(root, "1-1.4", bDeviceClass="ef", bmAttributes="80")
+    (root / "run/systemd/timesync").mkdir(parents=True)
+    (root / "run/systemd/timesync/synchronized").touch()
     return root
 
 
@@ -65,9 +85,12 @@ def test_all_is_well(machine: Path, well: Path) -> None:
         "udev rule",
         "camera at 1-1.4",
         "log",
-        "backup",
         "disk",
         "bundle",
+        "devices",
+        "hubs",
+        "backup",
+        "clock",
     ]
     assert by_name(findings)["libusb"].found.startswith("1.0.")
 
@@ -102,6 +125,36 @@ def start(machine: Path, *names: str) -> None:
         (machine / f"proc/{number}/comm").write_text(f"{name}\n")
 
 
+def open_files(machine: Path, pid: int, name: str, *files: str) -> None:
+    """As if a program had these files open."""
+    folder = machine / f"proc/{pid}/fd"
+    folder.mkdir(parents=True)
+    (machine / f"proc/{pid}/comm").write_text(f"{name}\n")
+    for number, file in enumerate(files, start=3):
+        (folder / str(number)).symlink_to(file)
+
+
+def open_serial_port(machine: Path) -> None:
+    (machine / "sys/bus/usb/devices/1-1.4/1-1.4:1.1/tty/ttyACM0").mkdir(parents=True)
+    open_files(machine, 99, "picocom", "/dev/ttyACM0")
+
+
+def fill_the_bus(machine: Path) -> None:
+    for number in range(1, 126):
+        plug(machine, f"1-3.{number}")
+
+
+def put_run(data_dir: Path, *, station: str, days_ago: float = 0) -> None:
+    """One run in the log, of this station where none is named."""
+    began = datetime.now(UTC) - timedelta(days=days_ago, minutes=1)
+    here = load_settings(data_dir=data_dir).station_id
+    run = a_run(station_id=station or here, started_at=began, finished_at=began + timedelta(seconds=30))
+    recorder = Recorder(data_dir, lambda reply: None)
+    recorder.submit(RunOpened(replace(run, outcome=None, finished_at=None, attempts=())))
+    recorder.submit(RunFinished(run))
+    assert recorder.close(30)
+
+
 HARMS = {
     "no udev": Harm(
         lambda machine, _: (machine / "run/udev/control").unlink(), "udev", "does not run", "systemctl start", 5
@@ -114,16 +167,16 @@ HARMS = {
         5,
     ),
     "a rule of an older version": Harm(
-        lambda machine, _: replace_in_rule(machine, "# version 2", "#"),
+        lambda machine, _: replace_in_rule(machine, "# version 3", "#"),
         "udev rule",
-        "is not this station's: version 1, here is 2",
+        "is not this station's: version 1, here is 3",
         f"sudo install -m 0644 {RULE} /etc/udev/rules.d/",
         5,
     ),
     "a rule that was changed": Harm(
         lambda machine, _: replace_in_rule(machine, 'ATTR{authorized}="0"', 'ATTR{authorized}="1"'),
         "udev rule",
-        "was changed: it differs from version 2",
+        "was changed: it differs from version 3",
         "sudo install",
         5,
     ),
@@ -149,6 +202,68 @@ HARMS = {
         4,
     ),
     "a bundle that was changed": Harm(corrupt_image, "bundle", "has SHA-256", "", 3),
+    "a hub on its bus's power": Harm(
+        lambda machine, _: plug(machine, "1-1", bmAttributes="a0"), "hub power", "hub 1-1: without power", "supply", 5
+    ),
+    "a sixth hub in a row": Harm(
+        lambda machine, _: plug(machine, "1-1.1.1.1.1.1", bDeviceClass="09", bmAttributes="e0"),
+        "hub depth",
+        "hub 1-1.1.1.1.1.1",
+        "nearer",
+        5,
+    ),
+    "more devices than a bus has addresses": Harm(
+        lambda machine, _: fill_the_bus(machine),
+        "devices",
+        "bus 1 needs 128 addresses",
+        "another USB controller",
+        5,
+    ),
+    "a camera that may be suspended": Harm(
+        lambda machine, _: plug(machine, "1-1.4", power__control="auto"),
+        "autosuspend",
+        "camera 1-1.4",
+        "echo on | sudo tee /sys/bus/usb/devices/1-1.4/power/control",
+        5,
+    ),
+    "another program that has the camera": Harm(
+        lambda machine, _: open_files(machine, 4711, "openmv-ide", "/dev/bus/usb/001/007"),
+        "held by another program",
+        "openmv-ide (process 4711) has camera 1-1.4 open",
+        "sudo kill 4711",
+        5,
+    ),
+    "a terminal on the camera's serial port": Harm(
+        lambda machine, _: open_serial_port(machine),
+        "held by another program",
+        "picocom (process 99) has camera 1-1.4 open",
+        "sudo kill 99",
+        5,
+    ),
+    "nobody keeps the clock": Harm(
+        lambda machine, _: (machine / "run/systemd/timesync/synchronized").unlink(),
+        "clock",
+        "not synchronized",
+        "timedatectl set-ntp true",
+        2,
+    ),
+    "a clock that is behind the log": Harm(
+        lambda _, data_dir: put_run(data_dir, station="", days_ago=-2), "clock", "behind the log", "timedatectl", 2
+    ),
+    "a host that was renamed": Harm(
+        lambda _, data_dir: put_run(data_dir, station="bench-7"),
+        "station name",
+        "the newest runs of its log are of bench-7",
+        "hostnamectl set-hostname bench-7",
+        2,
+    ),
+    "runs of a month in no backup": Harm(
+        lambda _, data_dir: put_run(data_dir, station="", days_ago=31),
+        "backup",
+        "runs of 31 days are in no backup",
+        "station db backup",
+        4,
+    ),
     "no bundle in use": Harm(
         lambda _, data_dir: (data_dir / "bundles/used").unlink(), "bundle", "none is in use", "station bundle import", 2
     ),
@@ -171,7 +286,7 @@ def test_programs_that_disturb_cameras_are_named_only_where_no_rule_keeps_them_o
     (machine / "etc/usbmount").mkdir()
     (machine / doctor_checks.USBMOUNT).touch()
     assert "other programs" not in by_name(examine(None, None, machine))
-    replace_in_rule(machine, "# version 2", "#")
+    replace_in_rule(machine, "# version 3", "#")
     found = by_name(examine(None, None, machine))["other programs"]
     assert not found.ok
     for name in ("ModemManager", "udisksd", "usbmount"):
@@ -252,3 +367,41 @@ def test_slots_whose_controller_is_not_there(machine: Path, well: Path, tmp_path
     assert found.ok is ok
     assert ("another bus number" in found.found) is ok
     assert ("slot A1 (1-1.4) takes no camera" in found.found) is not ok
+
+
+def test_five_faults_at_once_are_all_named(machine: Path, well: Path) -> None:
+    faults = ("a hub on its bus's power", "a camera that may be suspended", "a terminal on the camera's serial port")
+    for name in (*faults, "nobody keeps the clock", "a host that was renamed"):
+        HARMS[name].do(machine, well)
+    found = {finding.name: finding for finding in examine(None, None, machine) if not finding.ok}
+    assert set(found) == {"hub power", "autosuspend", "held by another program", "clock", "station name"}
+    assert all(finding.fix for finding in found.values())
+
+
+def test_the_stations_own_processes_are_no_other_programs(machine: Path, well: Path) -> None:
+    for pid, name in enumerate(("station-holder", "w 1-1.4", "station-worker"), start=50):
+        open_files(machine, pid, name, "/dev/bus/usb/001/007")
+    open_files(machine, 60, "mouse-driver", "/dev/bus/usb/001/008")
+    assert "held by another program" not in by_name(examine(None, None, machine))
+
+
+def test_a_hub_without_power_that_feeds_no_camera_is_left_alone(machine: Path, well: Path) -> None:
+    plug(machine, "1-5", bDeviceClass="09", bmAttributes="a0")
+    assert by_name(examine(None, None, machine))["hubs"].ok
+
+
+def test_a_clock_that_is_set_by_hand_asks_for_no_time_server(
+    machine: Path, well: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HARMS["nobody keeps the clock"].do(machine, well)
+    monkeypatch.setenv("STATION_STATION__CLOCK", "by hand")
+    assert by_name(examine(None, None, machine))["clock"].ok
+    put_run(well, station="", days_ago=-2)
+    assert not by_name(examine(None, None, machine))["clock"].ok
+
+
+def test_a_backup_ends_the_complaint(machine: Path, well: Path, station: Station, tmp_path: Path) -> None:
+    put_run(well, station="", days_ago=31)
+    assert not by_name(examine(None, None, machine))["backup"].ok
+    assert station("db", "backup", tmp_path / "copy.sqlite3").exit_code == 0
+    assert by_name(examine(None, None, machine))["backup"].ok

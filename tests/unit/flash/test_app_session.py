@@ -15,6 +15,7 @@ from station.flash.pipe import Cancelled
 from station.model.functional_tests import FunctionalTests
 from station.model.runs import Outcome
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from station.sim.application_spec import ApplicationSpec, KnownScript
 from tests.unit.sim.conftest import Served
 
@@ -91,7 +92,9 @@ def test_a_cancellation_is_heard_in_the_middle_of_an_answer(served: Served) -> N
         nonlocal looks
         looks += 1
         if looks == 4:  # the port was looked for, the question is sent, and its answer is waited for
-            raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "the run was cancelled")))
+            raise Cancelled(
+                CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("the run was cancelled")))
+            )
 
     session = AppSession("1-1.1", lambda: tty, FunctionalTests(answer_s=60.0, limit_s=60.0), look_and_cancel)
     session.begin(1.0)

@@ -20,6 +20,7 @@ from station.flash.pipe import Cancelled
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import Outcome, RunOptions, RunPlan
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from tests.unit.flash.exchanges import (
     APPLICATION,
     BLOCK_BYTES,
@@ -343,6 +344,6 @@ def test_a_camera_that_falls_silent_is_given_up(tmp_path: Path) -> None:
 
 def test_a_cancellation_is_heard_at_the_next_phase(tmp_path: Path) -> None:
     with bench() as at:
-        at.line.send(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled")))
+        at.line.send(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled"))))
         with pytest.raises(Cancelled):
             Made(tmp_path).attempt(at).run()

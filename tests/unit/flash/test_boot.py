@@ -17,6 +17,7 @@ from station.flash.steps.boot import BootJob
 from station.model.devices import DeviceMode
 from station.model.runs import Outcome, RunOptions
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from station.usb.scripted import RESET
 from tests.unit.flash.exchanges import APPLICATION, CAMERA, Exchange, bench, detach, reset, select
 
@@ -77,7 +78,7 @@ def test_a_camera_that_stays_is_asked_again_and_then_its_port_is_reset() -> None
 
 
 def test_a_reset_that_fails_is_no_failure() -> None:
-    gone: Exchange = (RESET, UsbError("usb.io", "the port could not be reset"))
+    gone: Exchange = (RESET, UsbError("usb.io", Sentence("the port could not be reset")))
     assert Boot([], [], [LEFT, APP], asked=[*detach(), *detach(), gone]).run()
 
 
@@ -146,7 +147,7 @@ def test_a_camera_whose_application_nobody_waits_for_must_at_least_leave(
 
 def test_a_cancellation_is_heard_while_the_application_is_waited_for() -> None:
     with pytest.raises(Cancelled):
-        Boot([LEFT, CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled"))]).run()
+        Boot([LEFT, CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled")))]).run()
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from station.flash.messages import AttemptEnded, CancelRun, HoldWanted, PortChan
 from station.flash.pipe import Orphaned
 from station.model.devices import Device
 from station.model.recipes import Recipe, Step, StepKind
+from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunPlan
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import (
     APPLICATION,
@@ -49,6 +51,8 @@ GOOD = [*sizes(), *full_write(HE, IMAGE), *read_back(HE, IMAGE), *detach()]
 REFUSED = [*sizes(), *select(HE), *refused(0, block_of(1))]
 LOST = [*sizes(), *select(HE), *download(0, block_of(1)), *sent(1, block_of(2), GONE)]
 OPTIONS = RunOptions(write="all", boot_timeout_s=30, boot_stays_s=0.01, return_window_s=0.01)
+NO_RUNGS = RecoveryLimits(block_repeats=0, reopens=0, port_resets=0, windows=0)
+"""The ladder has tests of its own."""
 RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
 
 
@@ -92,9 +96,19 @@ class Ran:
         port: Sequence[object] = (),
         check_first: bool = False,
         notes: tuple[str, ...] = (),
+        recovery: RecoveryLimits = NO_RUNGS,
     ) -> None:
         monkeypatch.setattr(camera_run, "open_transport", bus.open)
-        plan = RunPlan("r1", CAMERA.serial, RECIPE, (plan_of(folder, HE, IMAGE),), options, check_first, notes)
+        plan = RunPlan(
+            "r1",
+            CAMERA.serial,
+            RECIPE,
+            (plan_of(folder, HE, IMAGE),),
+            options,
+            check_first=check_first,
+            hold_notes=notes,
+            recovery=recovery,
+        )
         with bench() as at:
             bus.line = at.line
             for change in port:
@@ -174,7 +188,7 @@ def test_one_that_came_back_as_an_application_cannot_be_run_again(
 def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ran = Ran(monkeypatch, tmp_path, Bus(UsbError("usb.io", "an I/O error"), GOOD))
+    ran = Ran(monkeypatch, tmp_path, Bus(UsbError("usb.io", Sentence("an I/O error")), GOOD))
     assert ran.how == (Outcome.PASS, None, 2)
     assert ran.attempts[0].phase == "hold"
 
@@ -182,8 +196,8 @@ def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
 @pytest.mark.parametrize(
     ("error", "outcome", "code"),
     [
-        (UsbBusyError("usb.busy", "another program has it"), Outcome.ERROR, "usb.busy"),
-        (UsbAccessError("usb.access_denied", "no permission"), Outcome.ERROR, "usb.access_denied"),
+        (UsbBusyError("usb.busy", Sentence("another program has it")), Outcome.ERROR, "usb.busy"),
+        (UsbAccessError("usb.access_denied", Sentence("no permission")), Outcome.ERROR, "usb.access_denied"),
         (FileNotFoundError("HE.img"), Outcome.ERROR, "bundle.unreadable"),
         (RuntimeError("a defect"), Outcome.ERROR, "station.internal"),
     ],
@@ -204,14 +218,14 @@ def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_cancellation_ends_the_run_with_its_own_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled by an operator")))
     ran = Ran(monkeypatch, tmp_path, Bus([]), port=[cancel])
     assert ran.how == (Outcome.ABORTED, "operator.cancelled", 1)
     assert ran.ended.verdict.message == "cancelled by an operator"
 
 
 def test_a_cancellation_is_heard_while_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled by an operator"))
+    cancel = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled by an operator")))
 
     def cancelled_when_lost(made: CameraAtPort, action: Action) -> Reply:
         reply = CameraAtPort.perform(made, action)

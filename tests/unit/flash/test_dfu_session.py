@@ -8,9 +8,10 @@ from station.board.openmv_ae3 import RWFS
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
 from station.dfu.dfu_protocol import State
 from station.errors import CameraError, UsbError
+from station.problem import Sentence
 from tests.unit.flash.exchanges import bench, camera, select, status, status_answered
 
-FAILED = UsbError("usb.timeout", "no answer to UPLOAD")
+FAILED = UsbError("usb.timeout", Sentence("no answer to UPLOAD"))
 
 
 @pytest.mark.parametrize("reply", [TIMED_OUT, STALLED, Broken(5)])
@@ -30,7 +31,7 @@ def test_a_camera_that_does_not_follow_has_failed_with_what_failed_first(reply: 
 
 
 def test_a_camera_that_left_is_asked_nothing() -> None:
-    gone = UsbError("usb.disconnected", "gone")
+    gone = UsbError("usb.disconnected", Sentence("gone"))
     with camera() as session, pytest.raises(CameraError) as caught:
         session.recover(RWFS, gone)
     assert caught.value is gone

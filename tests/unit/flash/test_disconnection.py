@@ -17,9 +17,10 @@ from station.flash.pipe import Cancelled, Link, Orphaned
 from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 
 CAMERA = Device("1-1", 1, 5, 0x37C5, 0x96E3, "S", 0x0103, DeviceMode.DFU)
-GONE = UsbError("usb.disconnected", "gone")
+GONE = UsbError("usb.disconnected", Sentence("gone"))
 
 
 @pytest.fixture(autouse=True)
@@ -70,14 +71,17 @@ def test_back_as_an_application(pipe: tuple[Connection, Link]) -> None:
 
 def test_a_refusal_says_that_it_is_there(pipe: tuple[Connection, Link]) -> None:
     pipe[0].send(PortChanged(None))
-    found = after_failure(pipe[1], DfuError("dfu.err_write", "refused"), 5)
+    found = after_failure(pipe[1], DfuError("dfu.err_write", Sentence("refused")), 5)
     assert found.whereabouts is Whereabouts.STAYED
 
 
 def test_a_cancellation_is_heard_while_waiting(pipe: tuple[Connection, Link]) -> None:
     with pytest.raises(Cancelled):
         whereabouts(
-            pipe, PortChanged(None), CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "cancelled")), window_s=5
+            pipe,
+            PortChanged(None),
+            CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("cancelled"))),
+            window_s=5,
         )
 
 

@@ -29,13 +29,14 @@ from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step, StepKind
 from station.model.runs import ImagePlan, Outcome, RunOptions, RunPlan
 from station.model.verdicts import ended_by
+from station.problem import Sentence
 
 LABEL = "OpenMV v5.0.0; MicroPython v1.26"
 CAMERA = Device("1-1", 1, 5, 0x37C5, 0x16E3, "s", 0x0100, DeviceMode.APPLICATION)
 BOOTLOADER = replace(CAMERA, product_id=0x96E3, mode=DeviceMode.DFU)
 VERSIONS = Versions((1, 0, 2), (1, 0, 3), (5, 0, 0))
-NO_ANSWER = ApplicationError("test.no_answer", "the camera does not speak the OpenMV protocol")
-VANISHED = ApplicationError("test.port_vanished", "the camera's serial port vanished")
+NO_ANSWER = ApplicationError("test.no_answer", Sentence("the camera does not speak the OpenMV protocol"))
+VANISHED = ApplicationError("test.port_vanished", Sentence("the camera's serial port vanished"))
 ALL = ("version", "sensor", "picture", "files", "he", "stays")
 
 
@@ -266,10 +267,10 @@ def test_a_camera_that_does_not_come_back_from_its_restart_fails(
     [
         NO_ANSWER,
         VANISHED,
-        ApplicationError("test.no_port", "no port"),
-        ApplicationError("test.script_failed", "it raised"),
-        UsbAccessError("usb.access_denied", "no permission"),
-        UsbBusyError("usb.busy", "another program"),
+        ApplicationError("test.no_port", Sentence("no port")),
+        ApplicationError("test.script_failed", Sentence("it raised")),
+        UsbAccessError("usb.access_denied", Sentence("no permission")),
+        UsbBusyError("usb.busy", Sentence("another program")),
         OSError(5, "broken"),
         KeyError("a mistake of ours"),
     ],
@@ -298,7 +299,7 @@ def test_a_mute_camera_is_asked_once_by_tests_that_decide_nothing(make: Make) ->
 
 
 def test_a_failed_test_is_tried_again_over_a_port_opened_anew(make: Make) -> None:
-    test = make(ApplicationError("test.answer_lost", "lost"), info(), sensor="required", tries=2)
+    test = make(ApplicationError("test.answer_lost", Sentence("lost")), info(), sensor="required", tries=2)
     test.run()
     assert test.notes == ["test-sensor was tried again: test.answer_lost: lost"]
     assert measured(test)["sensor_id"] == (0x7936, True)
@@ -321,7 +322,7 @@ def test_only_what_the_settings_ask_for_is_made(make: Make) -> None:
 
 
 def test_access_that_is_denied_is_the_stations_trouble(make: Make) -> None:
-    error = failure_of(make(UsbAccessError("usb.access_denied", "no permission"), sensor="required"))
+    error = failure_of(make(UsbAccessError("usb.access_denied", Sentence("no permission")), sensor="required"))
     assert isinstance(error, UsbAccessError)
 
 
@@ -348,7 +349,7 @@ def test_a_camera_that_left_and_came_back_is_tried_again(make: Make, pipe: tuple
 
 
 @pytest.mark.parametrize(
-    "error", [NO_ANSWER, ApplicationError("test.no_port", "no port")], ids=lambda error: error.code
+    "error", [NO_ANSWER, ApplicationError("test.no_port", Sentence("no port"))], ids=lambda error: error.code
 )
 def test_a_camera_that_is_silent_because_it_left_is_no_mute_one(
     make: Make, pipe: tuple[Connection, Link], error: ApplicationError
@@ -380,7 +381,9 @@ def test_a_camera_that_stays_passes_and_one_that_leaves_does_not(make: Make, pip
 
 def test_another_camera_in_its_place_ends_a_required_test_and_is_a_note_of_others(make: Make) -> None:
     def swapped() -> None:
-        raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", "another one was plugged in")))
+        raise Cancelled(
+            CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", Sentence("another one was plugged in")))
+        )
 
     test = make(sensor="note")
     session_of(test).before = swapped
@@ -394,7 +397,7 @@ def test_another_camera_in_its_place_ends_a_required_test_and_is_a_note_of_other
 
 def test_a_cancelled_run_is_cancelled_whatever_the_tests_decide(make: Make) -> None:
     def cancelled() -> None:
-        raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", "the run was cancelled")))
+        raise Cancelled(CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", Sentence("the run was cancelled"))))
 
     test = make(sensor="note")
     session_of(test).before = cancelled

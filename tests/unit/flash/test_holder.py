@@ -16,6 +16,7 @@ from station.flash.messages import CameraHeld, CameraNotHeld
 from station.model.devices import Device
 from station.model.runs import Outcome
 from station.model.verdicts import Verdict
+from station.problem import Sentence
 from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import BLOCK_BYTES, CAMERA, CameraAtPort, Exchange, select, transport, upload
 
@@ -71,7 +72,7 @@ def test_a_header_that_should_be_there_and_is_not_is_told(
 
 @pytest.mark.parametrize("code", ["usb.disconnected", "usb.io", "usb.timeout"])
 def test_the_first_tries_may_come_before_the_kernel_is_ready(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    early = UsbError(code, "not there yet")
+    early = UsbError(code, Sentence("not there yet"))
     assert isinstance(held(monkeypatch, PATIENT, early, early, asked(UNVERSIONED)), CameraHeld)
 
 
@@ -83,10 +84,10 @@ def test_a_camera_that_refuses_once_is_asked_again(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("error", "outcome", "gone"),
     [
-        (UsbError("usb.disconnected", "gone"), Outcome.FAIL, True),
-        (UsbError("usb.timeout", "silent"), Outcome.FAIL, False),
-        (UsbBusyError("usb.busy", "another program has it"), Outcome.ERROR, False),
-        (UsbAccessError("usb.access_denied", "no permission"), Outcome.ERROR, False),
+        (UsbError("usb.disconnected", Sentence("gone")), Outcome.FAIL, True),
+        (UsbError("usb.timeout", Sentence("silent")), Outcome.FAIL, False),
+        (UsbBusyError("usb.busy", Sentence("another program has it")), Outcome.ERROR, False),
+        (UsbAccessError("usb.access_denied", Sentence("no permission")), Outcome.ERROR, False),
     ],
 )
 def test_one_that_cannot_be_held_in_time_says_why(
@@ -98,13 +99,15 @@ def test_one_that_cannot_be_held_in_time_says_why(
 
 def test_one_that_is_gone_is_waited_for_much_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     board = replace(OPENMV_AE3, hold=HoldRule(total_s=30, retry_s=0))
-    answer = held(monkeypatch, board, UsbError("usb.io", "early"), UsbError("usb.disconnected", "gone"))
+    answer = held(
+        monkeypatch, board, UsbError("usb.io", Sentence("early")), UsbError("usb.disconnected", Sentence("gone"))
+    )
     assert isinstance(answer, CameraNotHeld)
     assert answer.gone
 
 
 def test_a_missing_permission_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = held(monkeypatch, PATIENT, UsbAccessError("usb.access_denied", "no permission"))
+    answer = held(monkeypatch, PATIENT, UsbAccessError("usb.access_denied", Sentence("no permission")))
     assert isinstance(answer, CameraNotHeld)
 
 

@@ -596,3 +596,15 @@ def test_rates_are_those_of_the_report(store: Store, reader: Reader) -> None:
     assert rates.images
     assert rates.run_mean_s == 20.5
     assert reader.rates(RunFilter(since=START + timedelta(days=1))).run_mean_s is None
+
+
+def test_how_the_newest_runs_of_a_station_ended(store: Store, reader: Reader) -> None:
+    runs = [a_run(minute=minute, serial=f"{minute:024X}") for minute in (5, 1, 9, 3)]
+    store(*runs, a_run(minute=7, station_id="another"))
+    ended = reader.finished("bench-1", START + timedelta(minutes=2), 2)
+    assert [run.serial for run in ended] == [f"{minute:024X}" for minute in (9, 5)]
+    [run] = reader.runs(RunFilter(serial=f"{9:024X}"))
+    newest = ended[0]
+    assert (newest.run_id, newest.slot, newest.outcome, newest.code) == (run.run_id, run.slot, run.outcome, run.code)
+    assert (newest.message, newest.finished_at, newest.duration_s) == (run.message, run.finished_at, run.duration_s)
+    assert [run.serial[-1] for run in reader.finished("bench-1", START, 9)] == ["9", "5", "3", "1"]

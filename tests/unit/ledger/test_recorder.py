@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+import station.ledger.recorder
 from station.errors import LedgerError
 from station.ledger.database import FILE_NAME
 from station.ledger.integrity import check
-from station.ledger.journal import FOLDER, RESERVE, RESERVE_BYTES, journal_files
+from station.ledger.journal import FOLDER, RESERVE, RESERVE_BYTES, journal_files, read
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, Recovery
 from station.model.batches import Batch
@@ -26,6 +27,8 @@ from station.model.events import (
     AttemptFinished,
     BatchNotCommitted,
     BatchNoted,
+    LedgerReply,
+    LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
     RunCommitted,
@@ -33,7 +36,9 @@ from station.model.events import (
     RunNotCommitted,
     RunOpened,
 )
+from station.model.ids import new_id
 from station.model.runs import Outcome
+from tests.harness import wait_for
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
@@ -491,3 +496,50 @@ def test_close_says_when_it_could_not_finish(new_recorder: NewRecorder, data_dir
         assert not recorder.close(0.05)
     assert recorder.close(LIMIT_S)
     assert isinstance(replies.next(), RunCommitted)
+
+
+def test_a_lock_is_waited_for_and_what_waits_is_in_the_journal_until_the_log_has_it(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.ledger.recorder, "JOURNAL_AFTER_S", 0.0)
+    recorder = new_recorder(write_limit_s=30)
+    first, second = a_run(), a_run(serial=OTHER_SERIAL)
+    with locked(data_dir):
+        for run in (first, second):
+            recorder.submit(RunFinished(run))
+        assert replies.next() == LogLocked()
+        (file,) = journal_files(data_dir)
+        wait_for(lambda: len(read(file).waiting) == 2, "both in the journal")
+        kept = file.read_bytes()
+        assert list(reader.runs()) == []
+    told: list[LedgerReply] = []
+    while len(told) < 2:
+        if (reply := replies.next()) != LogLocked():
+            told.append(reply)
+    assert told == [RunCommitted(first), RunCommitted(second)]
+    assert sorted(run.outcome or "" for run in reader.runs()) == [Outcome.PASS, Outcome.PASS]
+    wait_for(lambda: journal_files(data_dir) == [], "the journal is not needed any more")
+    # The power goes between the commit and the removal: what was shown as PASS stays one.
+    file.write_bytes(kept)
+    new_recorder().close_interrupted()
+    assert sorted(run.outcome or "" for run in reader.runs()) == [Outcome.PASS, Outcome.PASS]
+
+
+def test_what_waited_for_a_lock_when_the_station_died_is_no_pass(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has seen it green."""
+    monkeypatch.setattr(station.ledger.recorder, "JOURNAL_AFTER_S", 0.0)
+    run = a_run(attempts=())
+    dying = new_recorder(write_limit_s=30)
+    with locked(data_dir):
+        dying.submit(RunFinished(run))
+        assert replies.next() == LogLocked()
+        (file,) = journal_files(data_dir)
+        kept = file.read_bytes()
+        dying.hurry()
+    wait_for(lambda: list(reader.runs()), "the log has it")
+    file.write_bytes(kept.replace(run.run_id.encode(), (other := new_id()).encode()))
+    new_recorder().close_interrupted()
+    found = {each.run_id: each.outcome for each in reader.runs()}
+    assert found == {run.run_id: Outcome.PASS, other: Outcome.ERROR}

@@ -73,7 +73,7 @@ from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
 from station.model.slots import Progress, SlotState
 from station.model.verdicts import Verdict, ended_by
-from station.problem import Problem
+from station.problem import Problem, Sentence
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
@@ -126,7 +126,7 @@ class World:
     entering: list[Device | None] = field(default_factory=list)
     """The applications that were asked into their bootloader; None for a port whose power is being cycled."""
     taken_by_itself: bool = False
-    """Since the port was empty for as long as a hand needs."""
+    """Since the port was empty for as long as a hand needs, or since a person restored the slot."""
     left_at_s: float = float("-inf")
     looked_up: list[Device] = field(default_factory=list)
     unanswered: list[RunRecord] = field(default_factory=list)
@@ -148,6 +148,8 @@ class World:
             self.taken_by_itself &= self.at_s - self.left_at_s < SETUP.options.return_window_s
         if isinstance(event, Arrived | Left) and self.slot.device is not None:
             self.left_at_s = self.at_s
+        if isinstance(event, Restored) and self.slot.taken_out:
+            self.taken_by_itself = False
         before = self.slot
         if isinstance(event, HubLost) and before.phase in (Phase.PULLED, *WORKING):
             assert before.run is not None
@@ -155,7 +157,7 @@ class World:
         self.slot, effects = step(before, event, now, self.terms)
         for effect in effects:
             self._take(effect)
-            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked | Restored):
+            if isinstance(effect, AskApplication) and not isinstance(event, RerunAsked):
                 assert not self.taken_by_itself, "taken by itself again and again"
                 self.taken_by_itself = True
         self._check()
@@ -261,7 +263,9 @@ class World:
         if device is None:
             self.feed(PowerCycled("1-1") if well else PowerNotCycled("1-1", "uhubctl ended with 1"), later_s)
         else:
-            refusal = BootloaderNotEntered(device, Problem("test.no_repl", "the camera's REPL does not answer"))
+            refusal = BootloaderNotEntered(
+                device, Problem("test.no_repl", Sentence("the camera's REPL does not answer"))
+            )
             self.feed(BootloaderEntered(device) if well else refusal, later_s)
 
     def check_end(self) -> None:
@@ -351,7 +355,7 @@ ends = st.builds(
     st.builds(
         Verdict,
         st.sampled_from(Outcome),
-        st.sampled_from([None, Problem("usb.disconnected", ""), Problem("boot.timeout", "")]),
+        st.sampled_from([None, Problem("usb.disconnected", Sentence("")), Problem("boot.timeout", Sentence(""))]),
     ),
     verified=st.booleans(),
     boot_confirmed=st.booleans(),
@@ -395,7 +399,9 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, applications),
     st.builds(Arrived, applications),
     st.just(Left()),
-    st.builds(LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip(Problem("unit.set_aside", ""))])),
+    st.builds(
+        LogAnswered, devices, st.sampled_from([Go(), Go(check=True), Skip(Problem("unit.set_aside", Sentence("")))])
+    ),
     st.builds(HolderAnswered, st.builds(CameraHeld, devices, st.just("1.0.3"), st.just(0.1))),
     st.builds(Doubled, st.sampled_from(SERIALS), st.just("A1 and A2")),
     st.just(MovedAway()),
@@ -431,11 +437,13 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
     elif isinstance(move, AnswerLog):
         if world.asked is not None:
             asked, world.asked = world.asked, None
-            world.feed(LogAnswered(asked, Skip(Problem("unit.already_passed", "")) if move.skip else Go()), later_s)
+            world.feed(
+                LogAnswered(asked, Skip(Problem("unit.already_passed", Sentence(""))) if move.skip else Go()), later_s
+            )
     elif isinstance(move, AnswerHold):
         if world.holding:
             device = world.holding.pop(0)
-            not_held = CameraNotHeld(device, ended_by(Outcome.FAIL, "usb.timeout", "silent"), move.gone)
+            not_held = CameraNotHeld(device, ended_by(Outcome.FAIL, "usb.timeout", Sentence("silent")), move.gone)
             world.feed(HolderAnswered(CameraHeld(device, "1.0.3", 0.1) if move.held else not_held), later_s)
     elif isinstance(move, AnswerEntry):
         if world.entering:

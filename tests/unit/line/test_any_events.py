@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tests.unit.line.slot_world import Answer, World, delays_s, moves, play, wor
 
 EXAMPLES = int(os.environ.get("SLOT_EXAMPLES", "2000"))
 """By hand: SLOT_EXAMPLES=100000 tests/run tests/unit/line/test_any_events.py"""
+pytestmark = pytest.mark.timeout(max(120, EXAMPLES // 20))
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -34,15 +34,15 @@ from station.model.devices import Device, DeviceMode
 from station.model.runs import Outcome
 from station.model.slots import RerunWay, SlotState
 from station.model.verdicts import ended_by
-from station.problem import Problem
+from station.problem import Problem, Sentence
 from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, UHUBCTL, World, forward
 
 APPLICATION = replace(SOUND, address=6, product_id=0x16E3, serial="9fab9ab381000000", mode=DeviceMode.APPLICATION)
 BACK = replace(SOUND, address=9)
 OTHER = replace(SOUND, address=9, serial=SERIALS[1])
-REFUSED = BootloaderNotEntered(APPLICATION, Problem("test.no_repl", "the camera's REPL does not answer"))
+REFUSED = BootloaderNotEntered(APPLICATION, Problem("test.no_repl", Sentence("the camera's REPL does not answer")))
 LIMIT_S = SETUP.bootloader_timeout_s + 1
-FAIL = replace(PASSED, verdict=ended_by(Outcome.FAIL, "verify.mismatch", "wrong"))
+FAIL = replace(PASSED, verdict=ended_by(Outcome.FAIL, "verify.mismatch", Sentence("wrong")))
 
 
 def world_of(application: str = "leave", **changes: object) -> World:
@@ -128,7 +128,7 @@ def test_asked_twice_it_is_asked_once() -> None:
 
 def test_one_that_comes_and_goes_by_itself_is_taken_when_it_is_asked_for() -> None:
     world = after_run(
-        world_of(), replace(FAIL, verdict=ended_by(Outcome.FAIL, "boot.unstable", ""), left_by_itself=True)
+        world_of(), replace(FAIL, verdict=ended_by(Outcome.FAIL, "boot.unstable", Sentence("")), left_by_itself=True)
     )
     world.feed(RerunAsked())
     world.feed(Left())
@@ -189,7 +189,7 @@ def test_a_port_that_vanishes_before_it_was_asked() -> None:
     world = in_application(world_of(power_cycle=UHUBCTL))
     world.feed(RerunAsked())
     world.feed(Left())
-    gone = replace(REFUSED, problem=Problem("test.port_vanished", "the camera's serial port vanished"))
+    gone = replace(REFUSED, problem=Problem("test.port_vanished", Sentence("the camera's serial port vanished")))
     assert notices(world.feed(gone)) == ["notice.not_entered"], "a hand pulled it: its port needs no power"
     replugged(world)
 
@@ -270,7 +270,7 @@ def test_one_that_failed_and_is_off_the_bus(power_cycle: str, way: RerunWay) -> 
     while world.slot.phase is not Phase.RUNNING:
         forward(world, 0.01)
     world.feed(Left())
-    world.feed(replace(FAIL, verdict=ended_by(Outcome.FAIL, "boot.timeout", "")))
+    world.feed(replace(FAIL, verdict=ended_by(Outcome.FAIL, "boot.timeout", Sentence(""))))
     while world.slot.phase is not Phase.DONE:
         forward(world, 0.01)
     assert rerun_way(world.slot, world.terms) is way
@@ -381,7 +381,7 @@ def test_one_that_passed_is_held_and_looked_into_when_it_is_asked_for() -> None:
     world.feed(RerunAsked())
     world.feed(Left())
     world.feed(Arrived(BACK))
-    world.feed(LogAnswered(BACK, Skip(Problem("unit.already_passed", ""))))
+    world.feed(LogAnswered(BACK, Skip(Problem("unit.already_passed", Sentence("")))))
     world.settle()
     assert world.slot.last is not None
     assert world.slot.last.code == "unit.already_passed"
@@ -422,3 +422,16 @@ def test_what_a_request_comes_to(device: Device | None, changes: dict[str, objec
     slot = replace(world.slot, device=device, **changes)  # type: ignore[arg-type]
     assert rerun_way(slot, world.terms) is way
     assert rerun_way(slot, replace(world.terms, accepting=False)) in (RerunWay.LEFT_ALONE, RerunWay.EMPTY)
+
+
+@pytest.mark.parametrize("later_s", [1.0, 100.0])
+def test_a_person_who_restores_the_slot_has_its_camera_taken_once_more(later_s: float) -> None:
+    """However long after the camera was last plugged in: that the slot was taken out had ended the first try."""
+    world = world_of("take")
+    world.feed(Arrived(SOUND))
+    world.feed(Left(), 100.0)
+    in_application(world)
+    world.feed(UnitFound(APPLICATION, ""))
+    world.feed(TakenOut("three failed here"))
+    world.feed(Restored(), later_s)
+    assert world.feed(UnitFound(APPLICATION, "")) == (AskApplication(APPLICATION),)

@@ -43,7 +43,7 @@ from station.model.events import OpeningNotCommitted, RunCommitted, RunFinished,
 from station.model.runs import Outcome, RunOptions
 from station.model.slots import SlotState
 from station.model.verdicts import ended_by
-from station.problem import Problem
+from station.problem import Problem, Sentence
 from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, World, forward
 
 OTHER = replace(SOUND, address=7, serial=SERIALS[1])
@@ -107,7 +107,7 @@ def test_a_log_that_is_slow_keeps_nobody_from_being_held() -> None:
 
 def test_a_unit_that_is_to_be_left_alone_by_the_log_is_never_held() -> None:
     world = asking()
-    effects = world.feed(LogAnswered(SOUND, Skip(Problem("unit.set_aside", "three times"))))
+    effects = world.feed(LogAnswered(SOUND, Skip(Problem("unit.set_aside", Sentence("three times")))))
     assert finished(effects) == (Outcome.SKIPPED, "unit.set_aside")
     assert not any(isinstance(effect, Hold) for effect in effects)
 
@@ -164,7 +164,7 @@ def test_one_whose_hub_left_in_its_run_is_run_anew_when_it_comes_back(away: bool
     back = replace(SOUND, address=9)
     assert world.feed(Arrived(back)) == (Hold(back),), "the run that was lost hears nothing of it"
     # The worker had decided before it heard.
-    late = replace(PASSED, verdict=ended_by(Outcome.FAIL, "usb.disconnected", "it left"), left_by_itself=True)
+    late = replace(PASSED, verdict=ended_by(Outcome.FAIL, "usb.disconnected", Sentence("it left")), left_by_itself=True)
     assert finished(world.feed(late)) == (Outcome.ERROR, "usb.hub_lost")
     world.settle()
     assert world.slot.last is not None
@@ -335,7 +335,9 @@ def test_a_camera_that_may_not_be_opened_stops_the_line() -> None:
     world = world_at(Phase.HOLDING)
     world.feed(LogAnswered(SOUND, Go()))
     world.holding.clear()
-    denied = CameraNotHeld(SOUND, ended_by(Outcome.ERROR, "usb.access_denied", "no permission to open it"), gone=False)
+    denied = CameraNotHeld(
+        SOUND, ended_by(Outcome.ERROR, "usb.access_denied", Sentence("no permission to open it")), gone=False
+    )
     effects = world.feed(HolderAnswered(denied))
     (stop,) = [effect for effect in effects if isinstance(effect, StopLine)]
     assert isinstance(stop.reason, UsbAccessError)
@@ -355,7 +357,7 @@ def test_a_worker_that_dies_costs_its_run_and_one_that_was_cancelled_is_aborted(
 
 def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> None:
     world = world_at(Phase.RUNNING)
-    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", "late"), left_by_itself=True))
+    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", Sentence("late")), left_by_itself=True))
     world.settle()
     world.feed(Left())
     (notice,) = world.feed(Arrived(replace(SOUND, address=8)), 1.0)
@@ -369,7 +371,7 @@ def test_a_camera_that_comes_and_goes_by_itself_is_not_run_again_and_again() -> 
 def test_a_camera_that_comes_back_while_its_failure_is_written_is_no_new_one() -> None:
     world = world_at(Phase.RUNNING)
     world.feed(Left())
-    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", "late"), left_by_itself=True))
+    world.feed(replace(PASSED, verdict=ended_by(Outcome.FAIL, "boot.timeout", Sentence("late")), left_by_itself=True))
     assert world.feed(Arrived(replace(SOUND, address=8)), 1.0) == ()
 
 

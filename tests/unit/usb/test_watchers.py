@@ -22,6 +22,7 @@ from station.dfu.actions import ControlOut
 from station.dfu.dfu_protocol import Request
 from station.errors import StationError, UsbAccessError
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
+from station.problem import Sentence
 from station.sim.spec import Content
 from station.sim.usbip_server import listen_unix
 from station.usb import udev
@@ -190,7 +191,7 @@ def test_a_watcher_that_cannot_go_on_says_so(
     watch: Callable[..., UdevWatcher], monitors: list[FakeMonitor], told: Told
 ) -> None:
     failures: queue.SimpleQueue[StationError] = queue.SimpleQueue()
-    lost = UsbAccessError("usb.no_udev", "lost")
+    lost = UsbAccessError("usb.no_udev", Sentence("lost"))
     with watch({}) as watcher:
         watcher.start(told, failures.put)
         monitors[0].announce(lost)

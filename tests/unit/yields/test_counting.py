@@ -102,7 +102,7 @@ def test_a_shift_counted_by_hand() -> None:
     """Ten units: six at once, one at the second attempt, one after a failure, one failed, one only aborted."""
     runs = [run for number in range(6) for run in runs_of(PASS, serial=f"GOOD{number}", slot="A1")]
     runs.append(passed_at_second_attempt("RETRIED", slot="A1"))
-    runs += runs_of(FAIL, serial="MENDED", slot="B2") + runs_of(PASS, serial="MENDED", slot="A1", minute=30)
+    runs += runs_of(FAIL, serial="REPAIRED", slot="B2") + runs_of(PASS, serial="REPAIRED", slot="A1", minute=30)
     runs += runs_of(FAIL, FAIL, serial="BAD", slot="B2", code="usb.io")
     runs += runs_of(ABORTED, serial="PULLED", slot="B2", minute=1)
     runs += runs_of(ERROR, serial="GOOD0", slot="A1", minute=2) + runs_of(SKIPPED, serial="GOOD1", slot="C3")

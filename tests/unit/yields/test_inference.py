@@ -1,4 +1,4 @@
-"""The three formulas against tables, exact fractions and what must hold for any counts."""
+"""The formulas against tables, exact fractions and what must hold for any counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.yields.inference import fisher_worse, holm, wilson_interval
+from station.yields.inference import fisher_worse, holm, wilson_interval, yield_beside
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,20 @@ def test_holm_only_raises_and_keeps_the_order(p_values: list[float]) -> None:
     assert all(before <= after <= 1 for before, after in zip(p_values, corrected, strict=True))
     ranked = sorted(range(len(p_values)), key=lambda index: p_values[index])
     assert [corrected[index] for index in ranked] == sorted(corrected)
+
+
+@given(st.integers(1, 60), st.integers(1, 99), st.data())
+def test_a_yield_beside_its_target_against_exact_fractions(whole: int, per_cent: int, data: st.DataObject) -> None:
+    passed = data.draw(st.integers(0, whole))
+    target, level, failed = Fraction(per_cent, 100), Fraction(25, 1000), whole - passed
+    chances = [comb(whole, bad) * (1 - target) ** bad * target ** (whole - bad) for bad in range(whole + 1)]
+    few, many = sum(chances[: failed + 1]), sum(chances[failed:])
+    if min(abs(few - level), abs(many - level)) > Fraction(1, 10**9):
+        assert yield_beside(passed, whole, per_cent / 100) == (-1 if many < level else 1 if few < level else 0)
+
+
+def test_one_failure_of_eight_says_nothing_of_a_target_and_many_units_do() -> None:
+    assert [yield_beside(passed, 8, 0.98) for passed in (8, 7, 6, 5)] == [0, 0, -1, -1]
+    assert [yield_beside(passed, 200, 0.98) for passed in (200, 196, 190)] == [1, 0, -1]
+    assert [yield_beside(passed, 10**6, 0.98) for passed in (981_000, 980_010, 979_000)] == [1, 0, -1]
+    assert (yield_beside(0, 0, 0.98), yield_beside(9, 10, 1.0), yield_beside(10, 10, 1.0)) == (0, -1, 0)

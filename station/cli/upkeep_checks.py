@@ -1,0 +1,91 @@
+"""What the doctor sees of what goes wrong with the months: the clock, the machine's name, the age of the backups."""
+
+from __future__ import annotations
+
+import ctypes
+import shlex
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from station.cli.finding import Finding
+from station.errors import LedgerError, UsageError
+from station.model.units import RunFilter
+
+if TYPE_CHECKING:
+    from station.ledger.reader import Reader
+    from station.settings import Settings
+
+SYNCHRONIZED = "run/systemd/timesync/synchronized"
+"""systemd-timesyncd makes it once it has set the clock."""
+TIME_ERROR = 5
+"""adjtimex(2): what the kernel answers while nobody keeps its clock."""
+BACKUP_DUE = timedelta(days=7)
+"""A week's runs are the most that nobody should have to flash again."""
+CLOCK_SLACK = timedelta(minutes=1)
+
+
+def upkeep_findings(settings: Settings, root: Path) -> Iterator[Finding]:
+    """What is wrong, and for those that have no fault, how it stands. A log that cannot be read is another's matter."""
+    from station.ledger.reader import Reader
+
+    newest = None
+    try:
+        with closing(Reader(settings.data_dir)) as reader:
+            newest = next((run.started_at for run in reader.newest(RunFilter(), 1)), None)
+            yield from _name(settings, reader)
+            yield _backup(settings.data_dir, reader)
+    except LedgerError:
+        pass
+    yield _clock(settings, root, newest)
+
+
+def _name(settings: Settings, reader: Reader) -> Iterator[Finding]:
+    """A station is known by the host's name where it has none: who renames the host makes another station of it."""
+    here, others = settings.station_id, reader.newest_stations()
+    if others and here not in others:
+        was = others[0]
+        found = f"this station is called {here}, and the newest runs of its log are of {was}"
+        if batch := reader.open_batch(was):
+            found += f"; the batch {batch.name} that is open there is not seen"
+        fix = f'id = "{was}" in [station] of the configuration (or, where the host was renamed: '
+        yield Finding("station name", False, found, f"{fix}sudo hostnamectl set-hostname {was})", UsageError.exit_code)
+
+
+def _backup(data_dir: Path, reader: Reader) -> Finding:
+    from station.ledger.backup_list import backups
+
+    made_at = next((backup.made_at for backup in backups(data_dir)), None)
+    unsaved_since = reader.first_run_after(made_at)
+    file = data_dir / "backups" / f"by-hand-{datetime.now(UTC):%Y-%m-%d}.sqlite3"
+    make = f"station db backup {shlex.quote(str(file))}"
+    found = f"none is known; make one with: {make}"
+    if made_at is not None:
+        age = datetime.now(UTC) - made_at
+        found = f"{backups(data_dir)[0].file}, {age.days} days and {age.seconds // 3600} hours old"
+    if unsaved_since is None or datetime.now(UTC) - unsaved_since < BACKUP_DUE:
+        return Finding("backup", True, found)
+    fix = f"{make}; every night by itself: sudo systemctl enable --now openmv-ae3-backup.timer"
+    said = f"runs of {(datetime.now(UTC) - unsaved_since).days} days are in no backup; the newest: {found}"
+    return Finding("backup", False, said.partition("; make one")[0], fix, LedgerError.exit_code)
+
+
+def _clock(settings: Settings, root: Path, newest: datetime | None) -> Finding:
+    set_it = "sudo timedatectl set-ntp false && sudo timedatectl set-time 'YYYY-MM-DD HH:MM:SS'"
+    if newest is not None and newest > datetime.now(UTC) + CLOCK_SLACK:
+        found = f"is behind the log, whose newest run began at {newest.isoformat(timespec='seconds')}"
+        return Finding("clock", False, found, f"sudo timedatectl set-ntp true; without a network: {set_it}", 2)
+    if (root / SYNCHRONIZED).exists() or (root == Path("/") and kernel_clock_is_kept()):
+        return Finding("clock", True, "is synchronized")
+    if settings.station.clock == "by hand":
+        return Finding("clock", True, "is set by hand, as the configuration says")
+    fix = f'sudo timedatectl set-ntp true; without a network: {set_it}, and clock = "by hand" in [station]'
+    return Finding("clock", False, "is not synchronized, and the times in the log may be wrong", fix, 2)
+
+
+def kernel_clock_is_kept() -> bool:
+    """Whether some program (timesyncd, chrony, ntpd) keeps the kernel's clock. It is only asked."""
+    # struct timex has 208 bytes; all zero asks for nothing to be changed.
+    return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))) not in (-1, TIME_ERROR)

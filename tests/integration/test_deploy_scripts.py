@@ -1,0 +1,193 @@
+"""The scripts that stand on the station's machine: what they do unseen, and that nothing is behind the kiosk."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from station.ledger import schema_version
+from tests.harness import wait_for
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+SCRIPTS = ("install", "bundle-offline", "station", "station.bash", "backup", "kiosk", "setup-venv", "demo")
+STATION = Path(sys.executable).parent / "station"
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on this machine")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_shellcheck_finds_nothing(name: str) -> None:
+    words = ["shellcheck", *(["--shell=bash"] if name.endswith(".bash") else []), str(DEPLOY / name)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("--frobnicate",), ("--offline",), ("--offline", "/no/such/folder"), ("more", "words")]
+)
+def test_the_installer_changes_nothing_on_a_wrong_command_line(words: tuple[str, ...]) -> None:
+    done = run(DEPLOY / "install", *words)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_installer_says_how_it_is_used() -> None:
+    done = run(DEPLOY / "install", "--help")
+    assert done.returncode == 0
+    for option in ("--offline", "--kiosk", "--web", "--uninstall"):
+        assert option in done.stdout
+
+
+# --- the nightly backup -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A data folder with a log."""
+    data = tmp_path / "data"
+    data.mkdir()
+    schema_version.create_or_check(data)
+    return data
+
+
+def back_up(data: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    given = {"STATION": str(STATION), "STATION_DATA_DIR": str(data), "BACKUP_DIR": str(folder), **environment}
+    return run(DEPLOY / "backup", **given)
+
+
+def test_a_backup_is_restored_once_and_the_oldest_are_removed(log: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for day in range(1, 4):
+        (folder / f"nightly-2026010{day}T000000Z.sqlite3").touch()
+    (folder / "by-hand.sqlite3").touch()
+    done = back_up(log, folder, BACKUP_KEEP="2")
+    assert done.returncode == 0, done.stderr
+    assert "restored the log from" in done.stderr
+    assert "the log is sound" in done.stdout
+    kept = sorted(file.name for file in folder.iterdir())
+    assert kept[0] == "by-hand.sqlite3", "only nightly ones are removed"
+    assert kept[1] == "nightly-20260103T000000Z.sqlite3"
+    assert len(kept) == 3
+
+
+def test_a_copy_that_cannot_be_restored_is_a_failure(log: Path, tmp_path: Path) -> None:
+    """The station's command, but its copy is damaged while it is written."""
+    faulty = tmp_path / "station"
+    faulty.write_text(
+        f'#!/bin/sh\n"{STATION}" "$@" || exit\n'
+        '[ "$2" != backup ] || dd if=/dev/zero of="$3" bs=1 seek=100 count=2000 conv=notrunc 2>/dev/null\n'
+    )
+    faulty.chmod(0o755)
+    done = back_up(log, tmp_path / "copies", STATION=str(faulty))
+    assert done.returncode != 0
+    assert "ledger." in done.stderr
+
+
+def test_before_the_first_run_there_is_nothing_to_back_up(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    done = back_up(tmp_path / "data", tmp_path / "copies")
+    assert done.returncode == 0
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+# --- the kiosk --------------------------------------------------------------------------------------------------------
+
+
+class Kiosk:
+    """The kiosk on a terminal of its own, with a command in the station's place that says when it was called."""
+
+    def __init__(self, folder: Path, dashboard: str) -> None:
+        self.run_time = folder / "run"
+        self.run_time.mkdir()
+        self.calls = folder / "calls"
+        self.calls.touch()
+        stub = folder / "station"
+        stub.write_text(f'#!/bin/sh\necho "$*" >>"{self.calls}"\n{dashboard}\n')
+        stub.chmod(0o755)
+        given = {"STATION": str(stub), "STATION_DATA_DIR": str(folder), "RUNTIME_DIRECTORY": str(self.run_time)}
+        self.terminal, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", str(DEPLOY / "kiosk")],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, **given, "TERM": "linux"},
+        )
+        os.close(theirs)
+        self.shown = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while said := os.read(self.terminal, 4096):
+                self.shown += said.decode(errors="replace")
+
+    def type(self, keys: bytes) -> None:
+        """As somebody in front of it does."""
+        os.write(self.terminal, keys)
+
+    @property
+    def looked(self) -> int:
+        """How often it has opened the dashboard."""
+        return len(self.calls.read_text().splitlines())
+
+
+@contextmanager
+def kiosk(folder: Path, dashboard: str) -> Iterator[Kiosk]:
+    shown = Kiosk(folder, dashboard)
+    try:
+        yield shown
+    finally:
+        shown.process.kill()
+        shown.process.wait(10)
+        os.close(shown.terminal)
+
+
+def test_who_leaves_the_dashboard_comes_back_to_it(tmp_path: Path) -> None:
+    with kiosk(tmp_path, "sleep 0.1; exit 0") as shown:
+        wait_for(lambda: shown.looked >= 3, "the dashboard again")
+        assert shown.process.poll() is None
+    assert list(shown.run_time.iterdir()) == []
+
+
+@pytest.mark.parametrize("keys", [b"\x03", b"\x1a", b"\x1c", b"\x04", b"\x1b", b"id; touch got-a-shell\n"], ids=repr)
+def test_no_key_leads_behind_the_kiosk(tmp_path: Path, keys: bytes) -> None:
+    with kiosk(tmp_path, "exit 2") as shown:
+        wait_for(lambda: "No line works here" in shown.shown, "what to do")
+        looked = shown.looked
+        shown.type(keys * 3)
+        wait_for(lambda: shown.looked > looked, "the next look")
+        assert shown.process.poll() is None
+    assert not (ROOT / "got-a-shell").exists()
+    assert not (tmp_path / "got-a-shell").exists()
+
+
+def test_enter_asks_for_the_line(tmp_path: Path) -> None:
+    with kiosk(tmp_path, "exit 2") as shown:
+        wait_for(lambda: "No line works here" in shown.shown, "what to do")
+        assert list(shown.run_time.iterdir()) == []
+        shown.type(b"\r")
+        wait_for((shown.run_time / "start").exists, "the line asked for")
