@@ -56,8 +56,11 @@ class Terminal:
         self.tmux("send-keys", "-t", "0", *keys)
 
     def wait_for(self, text: str, limit_s: float = LIMIT_S) -> None:
-        """Until this stands on the screen."""
-        wait_for(lambda: text in self.text, f"{text!r} in the terminal", limit_s)
+        """Until this stands on the screen; what stands there is part of the failure."""
+        try:
+            wait_for(lambda: text in self.text, f"{text!r} in the terminal", limit_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it shows:\n{self.text.rstrip()}") from None
 
 
 @contextmanager

@@ -56,12 +56,12 @@ def test_the_text_has_figures_with_their_counts_and_on_demand_definitions(report
 
 
 def test_texts_that_were_measured_everywhere_are_one_line(report: YieldReport) -> None:
-    empty = MeasurementSpread("device_id", None, "B2", 2, 0, 0, None, None, None)
+    empty = MeasurementSpread("device_id", None, "B2", 2, 0, 0, None, None, None, label="B2")
     spreads = (
         empty,
         replace(empty, name="firmware"),
         replace(empty, name="version"),
-        replace(empty, name="version", slot="A1", failed=1),
+        replace(empty, name="version", slot="A1", label="A1", failed=1),
         replace(empty, name="light", least=1.0, mean=1.5, most=2.0),
     )
     text = render_report(replace(report, measurements=spreads), "text")
