@@ -20,5 +20,5 @@ def reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, OSError):
-        return _WORDS.get(type(error)) or (error.strerror or "it cannot be used").lower()
+        return _WORDS.get(type(error)) or (error.strerror or str(error) or "it cannot be used").lower()
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

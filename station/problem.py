@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from station.file_problems import reason
+
 Value: TypeAlias = "str | int | float"
 
 
@@ -74,7 +76,8 @@ class Problem:
 def sentence(form: str, /, **values: object) -> Sentence:
     """The sentence of this form.
 
-    A value with a `message` (an error) stands for that message; anything else that is no number, for its text.
+    A value with a `message` (an error) stands for that message, an OSError for its reason without its number; anything
+    else that is no number, for its text.
     """
     kept = {name: _kept(value) for name, value in values.items()}
     return Sentence(form.format(**kept), form, kept)
@@ -131,4 +134,4 @@ def _kept(value: object) -> Value:
         return message
     if isinstance(value, Sentence) or (isinstance(value, (int, float)) and type(value) in (int, float)):
         return value
-    return str(value)
+    return reason(value) if isinstance(value, OSError) else str(value)

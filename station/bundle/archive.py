@@ -108,10 +108,11 @@ def _check_directory_size(path: Path, file: IO[bytes]) -> None:
     try:
         file.seek(size - tail_bytes)
         tail = file.read(tail_bytes)
+        at = tail.rfind(_END_SIGNATURE, 0, len(tail) - _END_RECORD.size + len(_END_SIGNATURE))
+        cut_off = at < 0 and _begins_as_archive(file)
     except OSError as error:
         raise BundleError("bundle.unreadable", f"{path}: {error.strerror}") from None
-    at = tail.rfind(_END_SIGNATURE, 0, len(tail) - _END_RECORD.size + len(_END_SIGNATURE))
-    if at < 0 and _begins_as_archive(file):
+    if cut_off:
         raise BundleError("bundle.archive_corrupt", f"{path} is cut off: the directory at its end is missing")
     if at < 0:
         raise BundleError("bundle.not_a_release", f"{path} is not a zip archive")

@@ -18,7 +18,7 @@ from station.cli.options import (
     settings_for,
     use_station_clock,
 )
-from station.cli.output import local_time, print_json, print_table, say
+from station.cli.output import local_time, print_json, print_table, say, tell
 from station.cli.own_name import own_command
 from station.errors import UsageError
 from station.file_problems import reason
@@ -190,11 +190,11 @@ def _print(bundle: Bundle, *, as_json: bool) -> None:
     if as_json:
         print_json(bundle.to_json())
         return
-    print(f"bundle    {bundle.name}")
-    print(f"version   {bundle.version}")
+    tell(f"bundle    {bundle.name}")
+    tell(f"version   {bundle.version}")
     if bundle.mixed:
-        print(f"mixed     {_mixed(bundle)}")
-    print(f"sha256    {bundle.sha256}")
-    print(f"imported  {local_time(bundle.imported_at)}")
+        tell(f"mixed     {_mixed(bundle)}")
+    tell(f"sha256    {bundle.sha256}")
+    tell(f"imported  {local_time(bundle.imported_at)}")
     rows = [(image.partition, image.alt, image.size_bytes, image.sha256, image.file) for image in bundle.images]
     print_table(("image", "alt", "bytes", "sha256", "file"), rows)

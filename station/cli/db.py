@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
-from station.cli.output import print_json, say
+from station.cli.output import print_json, say, tell
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
 
@@ -42,13 +42,13 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     if as_json:
         print_json(found.to_json())
     else:
-        print(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
+        tell(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
         if found.journals:
-            print(f"{found.journals} results wait in the journal; the next start of the station writes them")
+            tell(f"{found.journals} results wait in the journal; the next start of the station writes them")
         for problem in found.problems:
-            print(f"PROBLEM {problem}")
+            tell(f"PROBLEM {problem}")
         if found.ok:
-            print("the log is sound")
+            tell("the log is sound")
     if not found.ok:
         raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 
@@ -73,7 +73,7 @@ def backup(
 
 @app.command(epilog="Example: station db restore /mnt/usb/station-2026-11-22.sqlite3")
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="F", help="The backup to put in the log's place.")],
+    file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The backup to put in the log's place.")],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

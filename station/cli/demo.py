@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -35,7 +36,7 @@ def demo(
     screen the keys n, x and i plug new cameras in, pull one out and plug it in again. The log stays, in a folder that
     is named at the end: a new temporary one, unless one is given.
     """
-    folder = (data_dir or Path(tempfile.mkdtemp(prefix="ae3-demo-data-"))).expanduser().absolute()
+    folder = Path(os.path.expanduser(data_dir or tempfile.mkdtemp(prefix="ae3-demo-data-"))).absolute()
     if headless or as_json or serve or not on_terminal():
         code = _demo_here(cameras, as_json=as_json, serve=serve, config=config, folder=folder)
     else:

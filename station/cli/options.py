@@ -103,7 +103,7 @@ def new_app(help_text: str) -> typer.Typer:
 def data_dir_for(config: Path | None, data_dir: Path | None) -> Path:
     """The data folder, for a command that needs no other setting: one that is named needs no configuration."""
     if data_dir is not None and config is None:
-        return Path(os.path.abspath(data_dir.expanduser()))
+        return Path(os.path.abspath(os.path.expanduser(data_dir)))
     return settings_for(config, data_dir).data_dir
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from station.errors import UsageError
+from station.file_problems import reason
 from station.local_time import time_text
-from station.terminal_text import printable
+from station.terminal_text import printable, printable_lines
 
 
 def print_json(value: Any) -> None:
@@ -24,9 +25,17 @@ def print_json(value: Any) -> None:
 
 
 def say(line: str) -> None:
-    """One line of talk on stderr. Where nobody listens any more (a closed pipe or terminal) it is no failure."""
+    """One line of talk on stderr. Where nobody listens any more (a closed pipe or terminal) it is no failure.
+
+    Names in it were typed or come from files: nothing steers the terminal.
+    """
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable_lines(line) + "\n")
+
+
+def tell(line: str) -> None:
+    """One line for people on stdout; nothing in it steers the terminal."""
+    print(printable_lines(line))
 
 
 def on_terminal() -> bool:
@@ -65,24 +74,43 @@ def refuse_unwritable(path: Path) -> None:
 
 @contextlib.contextmanager
 def text_output(path: Path | None) -> Iterator[TextIO]:
-    """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written."""
+    """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written.
+
+    A link stays a link, and what is no file (/dev/null, a pipe) is written to: a rename would put a file in its place.
+    """
     if path is None or str(path) == "-":
         try:
             yield sys.stdout
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise UsageError("usage.output", f"cannot write to stdout: {error.strerror}") from error
+            raise UsageError("usage.output", f"cannot write to stdout: {reason(error)}") from error
         return
+    target = Path(os.path.realpath(path))
+    is_special = target.exists() and not target.is_file()
+    try:
+        with _special(target) if is_special else _whole(target) as file:
+            yield file
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _special(target: Path) -> Iterator[TextIO]:
+    with open(target, "w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[TextIO]:
     # Beside the target, because a rename is atomic only within one file system.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         with open(unfinished, "w", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError("usage.output", f"cannot write {path}: {error.strerror or error}") from error
+        unfinished.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may be where no file can be
+            unfinished.unlink(missing_ok=True)

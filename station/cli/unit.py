@@ -15,7 +15,7 @@ from station.cli.options import (
     new_app,
     use_station_clock,
 )
-from station.cli.output import local_time, print_json
+from station.cli.output import local_time, print_json, tell
 from station.local_time import zone_names
 from station.model.measurements import measurement_line
 from station.terminal_text import printable
@@ -43,27 +43,28 @@ def unit(
     if as_json:
         print_json(story.to_json())
         return
-    print(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
+    tell(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
     if story.application_serials:
-        print(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
+        tell(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
     moments = [*(run.started_at for run in story.runs), *(release.released_at for release in story.releases)]
-    print(f"times are {zone_names(moments)}")
+    tell(f"times are {zone_names(moments)}")
     for run in story.runs:
         _print_run(run)
     for release in story.releases:
         where = f"batch {release.batch}" if release.batch else "every batch"
-        print(f"released for {where} at {local_time(release.released_at)} by {release.released_by}")
+        tell(printable(f"released for {where} at {local_time(release.released_at)} by {release.released_by}"))
 
 
 def _print_run(run: RunRecord) -> None:
     ended = f"{run.outcome} {run.code or ''}".rstrip() if run.outcome else "OPEN"
     took = "" if run.duration_s is None else f" after {run.duration_s:.1f} s"
     batch = f", batch {run.batch}" if run.batch else ""
-    print(f"\n{local_time(run.started_at)}  {ended}{took}  slot {run.slot}, recipe {run.recipe}, {run.bundle}{batch}")
+    place = printable(f"slot {run.slot}, recipe {run.recipe}, {run.bundle}{batch}")
+    tell(f"\n{local_time(run.started_at)}  {ended}{took}  {place}")
     if run.message:
-        print(f"  {printable(run.message)}")
+        tell(f"  {printable(run.message)}")
     for line in (*_particulars(run), *run.notes):
-        print(f"  {printable(line)}")
+        tell(f"  {printable(line)}")
     for attempt in run.attempts:
         _print_attempt(attempt)
 
@@ -79,14 +80,14 @@ def _particulars(run: RunRecord) -> Iterator[str]:
 def _print_attempt(attempt: AttemptRecord) -> None:
     code = f" {attempt.code}" if attempt.code else ""
     mram = ", MRAM initialized" if attempt.mram_initialized else ""
-    print(f"  attempt {attempt.number}: {attempt.outcome}{code} in {attempt.phase}, {attempt.duration_s:.1f} s{mram}")
+    tell(f"  attempt {attempt.number}: {attempt.outcome}{code} in {attempt.phase}, {attempt.duration_s:.1f} s{mram}")
     for note in attempt.notes:
-        print(f"    {printable(note)}")
+        tell(f"    {printable(note)}")
     for image in attempt.images:
         proof = "read back equal" if image.readback_sha256 == image.sha256 else "not proven"
-        print(
+        tell(
             f"    {image.partition:<7} {image.blocks_written:>5} of {image.blocks_total:>5} blocks written"
             f" in {image.write_s:.1f} s, {proof}"
         )
     for measurement in attempt.measurements:
-        print(f"    {printable(measurement_line(measurement))}")
+        tell(f"    {printable(measurement_line(measurement))}")

@@ -23,13 +23,15 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
     Errors: LedgerError ledger.missing, ledger.corrupt, ledger.not_writable; UsageError usage.file_exists.
     """
     source = log_file(data_dir)
-    if not source.exists():
+    if not os.path.exists(source):  # False too for a name that no file can have
         raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
-    if file.is_dir():
+    if os.path.isdir(file):
         raise UsageError("usage.file_exists", f"{file} is a folder; name a file in it")
-    if file.exists() and not overwrite:
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise UsageError("usage.file_exists", f"{file} is no file")
+    if os.path.exists(file) and not overwrite:
         raise UsageError("usage.file_exists", f"{file} is there already and was not overwritten")
-    if file.exists() and file.samefile(source):
+    if os.path.exists(file) and file.samefile(source):
         raise UsageError("usage.file_exists", f"{file} is the log itself")
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:

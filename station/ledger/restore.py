@@ -57,7 +57,7 @@ def restore(data_dir: Path, file: Path) -> Restored:
     Errors: UsageError usage.no_backup; LedgerError ledger.corrupt for a backup that is damaged or no log,
     ledger.schema_unknown, ledger.not_writable. The log is as it was after each of them.
     """
-    if not file.is_file():
+    if not os.path.isfile(file):  # False too for a name that no file can have
         raise UsageError("usage.no_backup", f"there is no backup {file}")
     with suppress(OSError):
         if file.samefile(log_file(data_dir)):

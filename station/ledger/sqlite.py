@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, c
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
+from station.file_problems import reason
 from station.ledger.still_log import StillConnection, connect_still, is_unwritable
 from station.ledger.wal_link import mark_after
 
@@ -118,6 +119,8 @@ def _primary_code(error: BaseException) -> int:
 def reason_of(error: BaseException) -> str:
     """One line about a database error, without the statement and its values."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(original, OSError):
+        return reason(original)
     lines = str(original).splitlines()
     return lines[0] if lines else type(original).__name__
 

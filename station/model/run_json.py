@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from station.model.measurements import measurement_from_json
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
@@ -18,8 +19,25 @@ def run_from_json(data: Mapping[str, Any]) -> RunRecord:
     """
     try:
         return _run(data)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a run: {type(error).__name__} {error}") from error
+    except KeyError as error:
+        raise ValueError(f'"{error.args[0]}" is missing') from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError("a value in it is of another kind than a run has") from error
+
+
+_Kind = TypeVar("_Kind")
+
+
+def _read(kind: Callable[[Any], _Kind], data: Mapping[str, Any], key: str) -> _Kind:
+    """The value of this key as one of this kind; ValueError with the key where it cannot be one."""
+    try:
+        return kind(data[key])
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f'"{key}" cannot be {json.dumps(data[key])[:100]}') from error
+
+
+def _maybe(kind: Callable[[Any], _Kind], data: Mapping[str, Any], key: str) -> _Kind | None:
+    return None if data[key] is None else _read(kind, data, key)
 
 
 def _run(data: Mapping[str, Any]) -> RunRecord:
@@ -36,10 +54,10 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         bundle=str(data["bundle"]),
         bundle_sha256=str(data["bundle_sha256"]),
         bootloader=data["bootloader"],
-        started_at=_time(data["started_at"]),
-        finished_at=_time(data["finished_at"]) if data["finished_at"] else None,
-        duration_s=None if data["duration_s"] is None else float(data["duration_s"]),
-        outcome=None if data["outcome"] is None else Outcome(data["outcome"]),
+        started_at=_read(_time, data, "started_at"),
+        finished_at=_read(_time, data, "finished_at") if data["finished_at"] else None,
+        duration_s=_maybe(float, data, "duration_s"),
+        outcome=_maybe(Outcome, data, "outcome"),
         code=data["code"],
         message=_message(data),
         verified=bool(data.get("verified", False)),
@@ -49,7 +67,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         application_serial=data.get("application_serial"),
         product_serial=data.get("product_serial"),
         part_number=data.get("part_number"),
-        purpose=Purpose(data.get("purpose", Purpose.PRODUCTION)),
+        purpose=_read(Purpose, data, "purpose") if "purpose" in data else Purpose.PRODUCTION,
         notes=tuple(str(note) for note in data.get("notes", ())),
         attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),
     )
@@ -62,12 +80,12 @@ def _message(data: Mapping[str, Any]) -> str:
 def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
     return AttemptRecord(
         attempt_id=str(data["attempt_id"]),
-        number=int(data["number"]),
-        outcome=Outcome(data["outcome"]),
+        number=_read(int, data, "number"),
+        outcome=_read(Outcome, data, "outcome"),
         code=data["code"],
         phase=str(data["phase"]),
-        started_at=_time(data["started_at"]),
-        duration_s=float(data["duration_s"]),
+        started_at=_read(_time, data, "started_at"),
+        duration_s=_read(float, data, "duration_s"),
         message=_message(data),
         mram_initialized=bool(data.get("mram_initialized", False)),
         images=tuple(_image(image) for image in data["images"]),
@@ -79,14 +97,14 @@ def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
 def _image(data: Mapping[str, Any]) -> ImageRecord:
     return ImageRecord(
         partition=str(data["partition"]),
-        alt=int(data["alt"]),
-        size_bytes=int(data["size_bytes"]),
+        alt=_read(int, data, "alt"),
+        size_bytes=_read(int, data, "size_bytes"),
         sha256=str(data["sha256"]),
         readback_sha256=data["readback_sha256"],
-        blocks_total=int(data["blocks_total"]),
-        blocks_written=int(data["blocks_written"]),
-        write_s=float(data["write_s"]),
-        verify_s=float(data["verify_s"]),
+        blocks_total=_read(int, data, "blocks_total"),
+        blocks_written=_read(int, data, "blocks_written"),
+        write_s=_read(float, data, "write_s"),
+        verify_s=_read(float, data, "verify_s"),
     )
 
 

@@ -192,6 +192,8 @@ def _images(report: YieldReport) -> list[str]:
 def _measurements(report: YieldReport) -> list[str]:
     if not report.measurements:
         return []
+    telling = {one.name for one in report.measurements if one.mean is not None or one.failed or one.missing}
+    texts = dict.fromkeys(printable(one.name) for one in report.measurements if one.name not in telling)
     rows = [
         (
             printable(one.name),
@@ -205,9 +207,11 @@ def _measurements(report: YieldReport) -> list[str]:
             str(one.missing),
         )
         for one in report.measurements
+        if one.name in telling
     ]
     header = ("name", "unit", "slot", "measured", "least", "mean", "most", "failed", "missing")
-    return ["Measurements", *table(header, rows)]
+    more = [f"  texts, none failed or missing in any slot: {', '.join(texts)}"] if texts else []
+    return ["Measurements", *(table(header, rows) if rows else []), *more]
 
 
 def _hours(report: YieldReport) -> list[str]:

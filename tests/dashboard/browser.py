@@ -16,7 +16,7 @@ import pytest
 
 from tests.harness import wait_for
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 COUNT_GREEN = """
 async (png) => {
     const picture = await createImageBitmap(await (await fetch("data:image/png;base64," + png)).blob());
@@ -132,7 +132,7 @@ async def chromium(folder: Path, proxy: str) -> AsyncIterator[Page]:
                     reading.cancel()
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def _port(folder: Path) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.harness import descendants, wait_for
+from tests.harness import LIMIT_S, descendants, wait_for
 
 _numbers = count()
 
@@ -25,7 +25,7 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         """One command to the server."""
         done = subprocess.run(
-            ["tmux", "-S", str(self._socket), *words], capture_output=True, text=True, check=True, timeout=20
+            ["tmux", "-S", str(self._socket), *words], capture_output=True, text=True, check=True, timeout=60
         )
         return done.stdout
 
@@ -55,9 +55,12 @@ class Terminal:
         """Press keys."""
         self.tmux("send-keys", "-t", "0", *keys)
 
-    def wait_for(self, text: str, limit_s: float = 30.0) -> None:
-        """Until this stands on the screen."""
-        wait_for(lambda: text in self.text, f"{text!r} in the terminal", limit_s)
+    def wait_for(self, text: str, limit_s: float = LIMIT_S) -> None:
+        """Until this stands on the screen; what stands there is part of the failure."""
+        try:
+            wait_for(lambda: text in self.text, f"{text!r} in the terminal", limit_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it shows:\n{self.text.rstrip()}") from None
 
 
 @contextmanager

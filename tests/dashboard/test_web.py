@@ -45,7 +45,7 @@ def served(bench: Bench, *words: str) -> Iterator[tuple[int, subprocess.Popen[st
         yield port, process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(120)
         assert process.stderr
         process.stderr.close()
 
@@ -260,7 +260,7 @@ async def test_when_the_line_is_gone_the_page_waits_for_the_next(make_bench: Mak
             async with session.ws_connect(f"http://127.0.0.1:{port}/ws") as link:
                 await Browser(link).until_left()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(120) == 130
 
 
 def test_the_port_is_taken_or_there_is_no_line(make_bench: MakeBench, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Installed:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STATION_"))}
         return {**kept, "STATION_RUN__BOOT_STAYS_S": "0.2"}
 
-    def run(self, *words: object, limit_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: object, limit_s: float = 180) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
         command = [str(self.program), *map(str, words)]
         return subprocess.run(
@@ -46,7 +46,7 @@ class Installed:
         """What its Python prints."""
         command = [str(self.environment / "bin" / "python"), "-c", statement]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, cwd=self.folder, env=self.variables, check=True
+            command, capture_output=True, text=True, timeout=180, cwd=self.folder, env=self.variables, check=True
         ).stdout.strip()
 
 

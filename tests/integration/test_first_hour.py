@@ -89,7 +89,7 @@ def demo(tmp_path: Path):  # type: ignore[no-untyped-def]
         yield folder
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def outcomes(folder: Path, home: Path) -> list[tuple[str, str | None]]:

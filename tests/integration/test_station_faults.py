@@ -162,7 +162,7 @@ def test_a_line_that_nobody_listens_to_goes_on(make_bench: MakeBench) -> None:
         os.close(writing)
         wait_for(lambda: (bench.data_dir / "station.sqlite3").exists() or running.poll() is not None, "the log")
         bench.line.plug_all()
-        assert running.wait(60) == 1
+        assert running.wait(120) == 1
     assert sorted(str(run["outcome"]) for run in bench.export()) == ["FAIL", "PASS"]
 
 

@@ -49,7 +49,7 @@ def test_an_error_stands_for_its_message() -> None:
 
 def test_what_is_no_number_and_no_sentence_is_text() -> None:
     text = sentence("{a} {b} {c}", a=OSError(5, "broken"), b=True, c=1.5)
-    assert text.values == {"a": "[Errno 5] broken", "b": "True", "c": 1.5}
+    assert text.values == {"a": "broken", "b": "True", "c": 1.5}
 
 
 def test_several_are_joined_and_none_is_empty() -> None:

@@ -41,7 +41,7 @@ def bench(tmp_path: Path) -> Iterator[Path]:
         yield folder
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 def test_slots_of_a_bench_without_names(station: Station, bench: Path) -> None:

@@ -27,7 +27,7 @@ def test_sigkill_loses_no_committed_run(data_dir: Path, new_recorder: Callable[.
             if len(committed) == 60:
                 writer.send_signal(signal.SIGKILL)
         # What it said between the decision and its death counts as well.
-        assert writer.wait(30) == -signal.SIGKILL
+        assert writer.wait(120) == -signal.SIGKILL
     assert len(committed) >= 60
     assert check(data_dir).problems == ()
 

@@ -25,7 +25,7 @@ from tests.bench.shift import BAD_SLOT, BATCH, shift_runs
 from tests.unit.ledger.builders import a_run
 
 EVIL = '<script>document.title="owned"</script><img src="http://evil.invalid/x">'
-LIMIT_S = 60
+LIMIT_S = 120
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from station.report.run_export import CSV_HEADER, export_lines
 from station.report.text import failed_text
 from station.terminal_text import printable
 from station.yields.counting import DEFINITIONS, YieldReport, summarize
+from station.yields.measurement_spread import MeasurementSpread
 from tests.unit.ledger.builders import START, a_run, an_attempt, opened
 
 STEERING = "\x1b[2J\x07evil\u202e"
@@ -52,6 +53,21 @@ def test_the_text_has_figures_with_their_counts_and_on_demand_definitions(report
     assert lines[-1] == "What each figure means: station report --explain"
     explained = render_report(report, "text", explain=True)
     assert all(meaning in explained for meaning in DEFINITIONS.values())
+
+
+def test_texts_that_were_measured_everywhere_are_one_line(report: YieldReport) -> None:
+    empty = MeasurementSpread("device_id", None, "B2", 2, 0, 0, None, None, None, label="B2")
+    spreads = (
+        empty,
+        replace(empty, name="firmware"),
+        replace(empty, name="version"),
+        replace(empty, name="version", slot="A1", label="A1", failed=1),
+        replace(empty, name="light", least=1.0, mean=1.5, most=2.0),
+    )
+    text = render_report(replace(report, measurements=spreads), "text")
+    table = text.partition("Measurements\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[:2] for line in table[1:4]] == [["version", "B2"], ["version", "A1"], ["light", "B2"]]
+    assert table[4:] == ["  texts, none failed or missing in any slot: device_id, firmware"]
 
 
 def test_what_was_planned_stands_beside_what_was_started(report: YieldReport) -> None:

@@ -124,7 +124,7 @@ def test_a_line_that_is_no_json_object_is_an_error(served: Served, line: str, fo
 
 def test_quit_ends_the_bench(served: Served) -> None:
     served.control.ask("quit")
-    assert served.bench.ended.wait(10)
+    assert served.bench.ended.wait(120)
 
 
 def test_addresses_wrap_around_past_those_in_use(served: Served) -> None:
