@@ -128,8 +128,7 @@ def test_r_on_eight_cameras_in_their_applications(make_bench: MakeBench, firmwar
 def test_all_that_failed_run_again_without_a_hand(make_bench: MakeBench, firmware: str) -> None:
     """What R asks for: the slots that show a failure, whether the camera is in its application or its bootloader."""
     resets = Fault("app_resets", after_s=0.05, times=2)
-    # The attempt, the block once more, the block in a session of its own, and the second attempt.
-    refuses = Fault("err_write", "WRITE", alt=1, times=4)
+    refuses = Fault("err_write", "WRITE", alt=1, times=2)
     bench = make_bench([camera(1, faults=(resets,)), camera(2, faults=(refuses,))])
     with bench.station("--stop-after", "4", STATION_RUN__BOOT_STAYS_S="1", STATION_RUN__BOOT_TIMEOUT_S="3") as line:
         failed = {run["serial"]: run for run in line.runs(2)}

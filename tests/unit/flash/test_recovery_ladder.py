@@ -27,8 +27,8 @@ def ladder(failure: Failure, limits: RecoveryLimits = ALL) -> list[Rung]:
 @pytest.mark.parametrize(
     ("error", "in_block", "rungs"),
     [
-        (DfuError("dfu.err_write", "errWRITE"), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
-        (UsbError("usb.stall", "refused"), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
+        (DfuError("dfu.err_write", "errWRITE"), True, []),
+        (UsbError("usb.stall", "refused"), True, []),
         (UsbError("usb.stall", "refused"), False, []),
         (VerifyError("verify.mismatch", "wrong"), False, []),
         (
