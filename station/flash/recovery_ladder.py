@@ -15,6 +15,9 @@ Rungs from the cheapest to the dearest. What the camera's bootloader makes of ea
 5. CYCLE_POWER: one that hangs needs it. Where the hub can, by its command; else a hand does it: the run fails, and
    says so.
 
+A camera that answers and refuses (a status, a stall) needs no rung: its status is cleared already, and the next
+attempt, in a session of its own, repeats the block. That is counted: how often a memory refuses must show in the yield.
+
 No rung decides a result. What follows one that helped is a whole attempt with its whole proof, and the attempt that
 failed stays a row of its own: the rungs stand in its notes and, with their seconds, in its measurements.
 """
@@ -98,9 +101,9 @@ def allowed(rung: Rung, limits: RecoveryLimits) -> int:
 
 def _fits(rung: Rung, failure: Failure) -> bool:
     if rung is Rung.REPEAT_BLOCK:
-        return failure.on_bus and failure.in_block and not failure.silent
+        return failure.on_bus and failure.in_block and not failure.silent and not failure.refused
     if rung is Rung.REOPEN:
-        return failure.on_bus and (failure.in_block or not failure.refused)
+        return failure.on_bus and not failure.refused
     if rung is Rung.RESET_PORT:
         return failure.on_bus and not failure.refused
     if rung is Rung.CATCH_WINDOW:

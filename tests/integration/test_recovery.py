@@ -50,11 +50,10 @@ def runs_of(bench: Bench, count: int, **environment: str) -> dict[str, dict[str,
 @pytest.mark.parametrize(
     ("faults", "code", "expected"),
     [
-        (fault("DNLOAD", 6, 40, "stall"), "usb.stall", [Rung.REPEAT_BLOCK]),
-        (fault("WRITE", 1, 5, "err_write"), "dfu.err_write", [Rung.REPEAT_BLOCK]),
+        (fault("DNLOAD", 6, 40, "stall"), "usb.stall", []),
+        (fault("WRITE", 1, 5, "err_write"), "dfu.err_write", []),
         (fault("UPLOAD", 6, 50, "eio"), "usb.io", [Rung.REPEAT_BLOCK]),
         (fault("DNLOAD", 6, 40, "eio", times=2), "usb.io", [Rung.REPEAT_BLOCK, Rung.REOPEN]),
-        (fault("WRITE", 2, 3, "err_write", times=2), "dfu.err_write", [Rung.REPEAT_BLOCK, Rung.REOPEN]),
         (fault("DNLOAD", 6, 40, "vanish_and_return"), "usb.disconnected", [Rung.CATCH_WINDOW]),
     ],
 )

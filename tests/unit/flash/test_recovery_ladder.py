@@ -28,8 +28,8 @@ def ladder(failure: Failure, limits: RecoveryLimits = ALL) -> list[Rung]:
 @pytest.mark.parametrize(
     ("error", "in_block", "rungs"),
     [
-        (DfuError("dfu.err_write", sentence("errWRITE")), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
-        (UsbError("usb.stall", sentence("refused")), True, [Rung.REPEAT_BLOCK, Rung.REOPEN]),
+        (DfuError("dfu.err_write", sentence("errWRITE")), True, []),
+        (UsbError("usb.stall", sentence("refused")), True, []),
         (UsbError("usb.stall", sentence("refused")), False, []),
         (VerifyError("verify.mismatch", sentence("wrong")), False, []),
         (
