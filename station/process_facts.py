@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 WORKER_NICENESS = 5
@@ -35,11 +37,58 @@ def step_forward() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), URGENT_NICENESS)
 
 
-def allow_many_files() -> None:
-    """As many open files as this process may have: a line has some for each camera, and a shell often allows 1,024."""
+@dataclass(frozen=True, slots=True)
+class OpenedBy:
+    """A process that has a file open; `program` is its name as ps shows it."""
+
+    program: str
+    pid: int
+
+
+def processes_with(path: str) -> list[OpenedBy]:
+    """The other processes that have a file or device node open, as far as this user may look into them, by number."""
+    try:
+        wanted = os.stat(path)
+    except OSError:
+        return []
+    numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal())
+    found = (pid for pid in numbers if pid != os.getpid() and _has_open(pid, wanted))
+    return [OpenedBy(_program(pid), pid) for pid in found]
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):  # another user's, or it ended
+        for entry in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if _is_same(os.stat(f"{folder}/{entry}"), wanted):
+                    return True
+    return False
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """A device is one by its numbers: udev may have made its node anew."""
+    if stat.S_ISCHR(one.st_mode) and stat.S_ISCHR(other.st_mode):
+        return one.st_rdev == other.st_rdev
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return "?"
+
+
+def allow_many_files() -> int:
+    """As many open files as this process may have: a line has some for each camera, and a shell often allows 1,024.
+
+    How many those are.
+    """
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, _MANY_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return _MANY_FILES if soft == resource.RLIM_INFINITY else max(soft, wanted)

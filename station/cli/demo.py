@@ -51,7 +51,7 @@ def demo(
 def _demo_here(cameras: int, *, as_json: bool, serve: bool, config: Path | None, folder: Path) -> int:
     from station.board.chosen import BOARD
     from station.bundle.store import BundleStore
-    from station.cli.line_command import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, require_files, run_line
     from station.wiring.bench import simulated_bench
     from station.wiring.bundle_choice import demo_bundle
     from station.wiring.line import line_setup
@@ -60,6 +60,7 @@ def _demo_here(cameras: int, *, as_json: bool, serve: bool, config: Path | None,
 
     with ExitStack() as stack:
         settings = settings_for(config, folder, run__boot_timeout_s=DEMO_BOOT_TIMEOUT_S, run__already_passed="reflash")
+        require_files(settings, cameras)
         stack.enter_context(data_folder(folder))
         claim(folder, virtual=True)
         store = BundleStore(folder, BOARD)

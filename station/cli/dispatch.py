@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
+    "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),
     "release": Command("station.cli.release", "let a unit that was set aside run again"),
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),

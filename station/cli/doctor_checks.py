@@ -62,6 +62,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         *_machine(root),
         *_slots(settings, root),
         _log(folder),
+        *_write_ahead_log(folder),
         _disk(folder),
         _bundle(settings),
         *usb_findings(root, _vendor_id(), _port_paths(settings, root), INSTALL_RULE),
@@ -199,6 +200,17 @@ def _log(data_dir: Path) -> Finding:
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("log", True, "not there yet; the first run makes it")
     return wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
+
+
+def _write_ahead_log(data_dir: Path) -> Iterator[Finding]:
+    from station.ledger.database import log_file
+    from station.ledger.wal_size import is_large, readers_of, wal_bytes
+
+    log = log_file(data_dir)
+    if is_large(log):
+        found = f"{log.name}-wal has {wal_bytes(log) >> 20} MiB and grows: a program reads the log and does not end"
+        fix = f"End the program that has it open: {readers_of(log)}."
+        yield Finding("write-ahead log", False, found, fix, LedgerError.exit_code)
 
 
 def _disk(data_dir: Path) -> Finding:

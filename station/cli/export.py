@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -61,5 +63,14 @@ def export(
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
         lines = export_lines(reader.runs(selection), export_format, spreadsheet=spreadsheet)
-        with text_output(output) as file:
-            file.writelines(lines)
+        if output is not None and str(output) != "-":
+            with text_output(output) as file:
+                file.writelines(lines)
+            return
+        # Who reads stdout may stop to read, and an answer that is not taken keeps the log's -wal from being used up.
+        with TemporaryFile("w+", encoding="utf-8", newline="") as all_lines:
+            all_lines.writelines(lines)
+            reader.close()
+            all_lines.seek(0)
+            with text_output(None) as file:
+                shutil.copyfileobj(all_lines, file)

@@ -13,6 +13,7 @@ from station.cli.output import say
 from station.cli.run import BatchChoice, NewBatch, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
+from station.model.notices import Notice
 from station.model.runs import Purpose
 from station.model.serials import canonical_serial
 
@@ -53,7 +54,7 @@ def flash(
         run__recipe=recipe,
         run__purpose=purpose,
     )
-    from station.cli.line_command import RunPrinter, run_line
+    from station.cli.line_command import EXIT_NOT_PASSED, RunPrinter, require_files, run_line, say_notice
     from station.settings import usual_data_dir
     from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
@@ -61,6 +62,7 @@ def flash(
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder, refuse_nearly_another, units_named
 
+    require_files(settings)
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
     store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)
@@ -80,12 +82,19 @@ def flash(
             purpose=Purpose.ENGINEERING,
             enter_bootloader=enter_bootloader,
         )
+        not_entered: set[str] = set()
+
+        def heard(notice: Notice) -> None:
+            say_notice(notice)
+            if notice.code == "notice.not_entered":
+                not_entered.add(notice.port_path)
+
         with printer.printing():
-            code = run_line(settings, bench, setup, printer)
-    if not printer.runs:
+            code = run_line(settings, bench, setup, printer, heard)
+    if not printer.any:
         say(NONE_ENTERED if enter_bootloader else NONE_IN_DFU_MODE)
-        return code or 1
-    return code
+    # One that was asked for and did not come has no run, and did not pass all the same.
+    return code if printer.any and not not_entered else code or EXIT_NOT_PASSED
 
 
 NONE_IN_DFU_MODE = (

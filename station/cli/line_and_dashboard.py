@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from station.cli.talk_file import keep_small, talk_file
 from station.errors import BusyError, StationError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ START_LIMIT_S = 120.0
 END_LIMIT_S = 60.0
 END_KEYS = {"enter": "enter", "tab": "tab", "line feed": "ctrl+j"}
 """The settings' words, and the keys' names to the dashboard."""
-LOG_NAME = "line.log"
 
 
 def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> int:
@@ -36,8 +36,9 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
 
     if is_served(data_dir):
         raise BusyError("station.attachable", f"a line already works in the data folder {data_dir}")
-    log = data_dir / "logs" / LOG_NAME
+    log = talk_file(data_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
+    keep_small(log)
     with log.open("ab") as talk:
         said_from = talk.tell()
         line = subprocess.Popen(

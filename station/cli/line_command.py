@@ -6,8 +6,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from station.cli.output import say
 from station.cli.progress import progress_bars
-from station.errors import HINTS, StationError
+from station.errors import HINTS, StationError, UsageError
 from station.json_lines import text_line
 from station.model.batches import Batch
 from station.model.notices import Notice
 from station.model.runs import Outcome, RunRecord
+from station.model.units import unit_key
 from station.process_facts import allow_many_files
 from station.supervisor import is_supervised, supervisor
 from station.terminal_text import printable
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     from station.settings import Settings
     from station.wiring.bench import Bench
 
+USUAL_CAMERAS = 16
+"""So many at least, where no slots are configured."""
+FILES_OF_A_LINE = 64
+"""Measured: 36, of the station's own process, which has the most."""
+FILES_OF_A_CAMERA = 4
+"""Measured: 3."""
+MOST_UNPRINTED = 1000
+"""So many runs wait for a reader who is slow; of more, only the log has the record."""
 EXIT_PASSED = 0
 EXIT_NOT_PASSED = 1
 EXIT_INTERRUPTED = 130
@@ -38,24 +47,43 @@ EXIT_INTERRUPTED = 130
 class RunPrinter:
     """Prints finished runs in a thread of its own: a reader that is slow or gone must never hold up the line."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, after_each: Callable[[], None] = lambda: None) -> None:
+        """`after_each` is called for each run, in the thread that prints."""
         self._as_json = as_json
-        self._queue: queue.SimpleQueue[RunRecord | None] = queue.SimpleQueue()
+        self._queue: queue.Queue[RunRecord | None] = queue.Queue(MOST_UNPRINTED)
+        self._unprinted = 0
         self._thread = threading.Thread(target=self._print_all, name="printer", daemon=True)
-        self.runs: list[RunRecord] = []
+        self._after_each = after_each
+        self.any = False
+        """Whether there was a run."""
+        self._not_passed: set[str] = set()
 
     def __call__(self, run: RunRecord) -> None:
-        """Take one finished run; called by the line."""
-        self.runs.append(run)
-        self._queue.put(run)
+        """Take one finished run; called by the line.
+
+        What is kept of it must not grow with the runs: a line works for months.
+        """
+        self.any = True
+        unit = unit_key(run.serial, run.identified, run.run_id)
+        if run.outcome is Outcome.PASS or run.code == "unit.already_passed":
+            self._not_passed.discard(unit)
+        else:
+            self._not_passed.add(unit if run.identified else "")
+        try:
+            self._queue.put_nowait(run)
+        except queue.Full:
+            self._unprinted += 1
 
     def _print_all(self) -> None:
+        listening = True
         while (run := self._queue.get()) is not None:
+            self._after_each()
             try:
-                print_run(run, as_json=self._as_json)
+                if listening:
+                    print_run(run, as_json=self._as_json)
             except OSError:
                 # The reader is gone. The log has every run; the line goes on.
-                return
+                listening = False
 
     @contextmanager
     def printing(self) -> Iterator[RunPrinter]:
@@ -64,16 +92,16 @@ class RunPrinter:
         try:
             yield self
         finally:
-            self._queue.put(None)
-            self._thread.join(10)
+            with suppress(queue.Full):
+                self._queue.put(None, timeout=10)
+                self._thread.join(10)
+            if self._unprinted:
+                say(f"{self._unprinted} runs were not printed, because nobody read them; they are in: station export")
 
     @property
     def all_passed(self) -> bool:
         """Whether every unit's newest run passed. A unit skipped because it had passed before is no failure."""
-        newest: dict[str, RunRecord] = {}
-        for run in sorted(self.runs, key=lambda run: run.started_at):
-            newest[run.serial if run.identified else run.run_id] = run
-        return all(run.outcome is Outcome.PASS or run.code == "unit.already_passed" for run in newest.values())
+        return not self._not_passed
 
 
 def print_run(run: RunRecord, *, as_json: bool) -> None:
@@ -146,18 +174,35 @@ def _plan_reached(data_dir: Path, batch: Batch) -> None:
     )
 
 
-def _notice(notice: Notice) -> None:
+def say_notice(notice: Notice) -> None:
     """A camera that is left alone: whoever waits for it has to know."""
     say(printable(notice.line))
 
 
-def run_line(settings: Settings, bench: Bench, setup: LineSetup, printer: RunPrinter) -> int:
+def require_files(settings: Settings, cameras: int | None = None) -> None:
+    """Before anything else is opened: UsageError `station.no_descriptors` where they are too few for so many cameras.
+
+    Such a line would open none of them, or stop in the middle, and say something else wherever it is short first.
+    """
+    count = max(USUAL_CAMERAS, len(settings.slots), cameras or 0)
+    allowed, needed = allow_many_files(), FILES_OF_A_LINE + FILES_OF_A_CAMERA * count
+    if allowed < needed:
+        text = f"this process may have {allowed} files open, a line of {count} cameras needs {needed}"
+        raise UsageError("station.no_descriptors", text)
+
+
+def run_line(
+    settings: Settings,
+    bench: Bench,
+    setup: LineSetup,
+    printer: RunPrinter,
+    on_notice: Callable[[Notice], None] = say_notice,
+) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
     from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
-    allow_many_files()
-    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=_notice)
+    listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=on_notice)
     running = running_line(settings, bench, setup, listeners)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = _run_supervised(line, bench)

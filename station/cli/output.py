@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +59,17 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
             for cell, width, to_the_right in zip(line, widths, numeric, strict=True)
         ]
         sys.stdout.write("  ".join(fields).rstrip() + "\n")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """UsageError `usage.output` for a file that could not be written, before hours are spent on what would be in it."""
+    if path.is_dir():
+        raise UsageError("usage.output", f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError("usage.output", f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, OutputOption, new_app, settings_for
-from station.cli.output import say, text_output
+from station.cli.output import refuse_unwritable, say, text_output
 from station.cli.run import OperatorChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.runs import RunRecord
@@ -18,6 +19,7 @@ from station.model.runs import RunRecord
 if TYPE_CHECKING:
     from station.line.setup import LineSetup
     from station.qualification.bench_report import BenchReport
+    from station.qualification.bench_run import SlotCycles
     from station.settings import Settings
     from station.wiring.bench import Bench
     from station.wiring.qualifying import Rounds
@@ -62,8 +64,10 @@ def qualify(
     report as HTML (a name that ends with .json: as JSON), to be mailed; --json prints it. Exit code 0: every cycle of
     every slot passed.
     """
-    if output is not None and output.suffix not in (".html", ".htm", ".json"):
-        raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
+    if output is not None:
+        if output.suffix not in (".html", ".htm", ".json"):
+            raise UsageError("usage.format", f"{output}: the report's name ends with .html or .json")
+        refuse_unwritable(output)
     settings = settings_for(
         config, data_dir, virtual=bool(sim), run__bundle=bundle, run__recipe=recipe, run__operator=operator
     )
@@ -80,13 +84,19 @@ def qualify(
         rounds = Rounds(cycles, slot, _say_run, say)
         started_at = now()
         interrupted = run_rounds(settings, bench, setup, rounds)
-        if not any(each.runs for each in rounds.cycles):
-            raise UsageError("usage.no_camera", "no camera was run")
+        refuse_empty(rounds.cycles)
         report = report_of(settings, setup, bench, cycles, rounds.cycles, started_at)
     _print(report, output, as_json=as_json)
     if accept:
         _accept(report, config)
     return _exit_code(report, interrupted=interrupted)
+
+
+def refuse_empty(slots: Sequence[SlotCycles]) -> None:
+    """UsageError `usage.no_camera` where no slot had a run; it says why."""
+    if not any(each.runs for each in slots):
+        reasons = "; ".join(f"{each.slot}: {each.gave_up}" for each in slots if each.gave_up)
+        raise UsageError("usage.no_camera", f"no camera was run{f' ({reasons})' if reasons else ''}")
 
 
 def _exit_code(report: BenchReport, *, interrupted: bool) -> int:
@@ -128,12 +138,12 @@ def _say_run(run: RunRecord) -> None:
 def _print(report: BenchReport, output: Path | None, *, as_json: bool) -> None:
     from station.report.bench_html import bench_html, bench_json, bench_text
 
+    sys.stdout.write(bench_json(report) if as_json else bench_text(report))
+    sys.stdout.flush()
     if output is not None:
         with text_output(output) as file:
             file.write(bench_json(report) if output.suffix == ".json" else bench_html(report))
         say(f"the report is in {output}")
-    sys.stdout.write(bench_json(report) if as_json else bench_text(report))
-    sys.stdout.flush()
 
 
 def _accept(report: BenchReport, config: Path | None) -> None:
@@ -147,4 +157,4 @@ def _accept(report: BenchReport, config: Path | None) -> None:
         return
     write_values(file, {each.key: each.suggested for each in changes})
     for each in changes:
-        say(f"{file}: {each.key} = {each.suggested} (was {each.now}): {each.why}")
+        say(f"{file}: {each.key} = {each.suggested_text} (was {each.now_text}): {each.why}")

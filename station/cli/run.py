@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,8 +97,8 @@ def run(
     from station.wiring.log import refuse_nearly_another
 
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
-    if simulate is None and settings.verification.require_verification:
-        from station.wiring.verifying import refuse_unverified
+    if simulate is None:
+        from station.wiring.slots_due import refuse_unverified
 
         refuse_unverified(settings, Purpose(settings.run.purpose))
     if attached:
@@ -119,13 +120,17 @@ def _run_line(
     as_json: bool,
 ) -> int:
     """The line in this process."""
-    from station.cli.line_command import RunPrinter, run_line
+    from station.cli.line_command import RunPrinter, require_files, run_line
+    from station.cli.talk_file import keep_small, talk_file
     from station.wiring.bench import bench_for
     from station.wiring.line import line_setup
     from station.wiring.log import data_folder
 
+    require_files(settings, simulate)
     folder = settings.data_dir
-    printer = RunPrinter(as_json=as_json)
+    # The line of a dashboard writes what it says into a file.
+    tidy_up = partial(keep_small, talk_file(folder)) if attended else _nothing
+    printer = RunPrinter(as_json=as_json, after_each=tidy_up)
     with data_folder(folder), bench_for(simulate, sim) as bench:
         store, chosen = _bundle_to_flash(settings, simulated=simulate is not None)
         setup = line_setup(settings, store, chosen, stop_after=stop_after, attended=attended)
@@ -134,6 +139,10 @@ def _run_line(
             say(f"virtual cameras: their log is in {folder}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _bundle_to_flash(settings: Settings, *, simulated: bool) -> tuple[BundleStore, Bundle]:

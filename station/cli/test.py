@@ -64,8 +64,11 @@ def functional_test(
         interrupted = run_tests(settings, bench, store, held, choose, printer)
     if interrupted:
         return EXIT_INTERRUPTED
-    if not printer.runs:
-        say("no camera was tested: none of those asked for runs its application.")
+    if not printer.any:
+        say(
+            "no camera was tested: none of those asked for runs its application. station slots shows what is there; "
+            "one that is held in its bootloader starts its application after it was unplugged and plugged in again."
+        )
         return EXIT_NOT_PASSED
     return EXIT_PASSED if printer.all_passed else EXIT_NOT_PASSED
 

@@ -12,9 +12,8 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import print_json, say
-from station.cli.qualify import SlotsOption, run_rounds
+from station.cli.qualify import SlotsOption, refuse_empty, run_rounds
 from station.cli.run import OperatorChoice, SimOption
-from station.errors import UsageError
 from station.model.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def verify_slots(
 
         rounds = Rounds(RUNS, wanted, on_run, say, wait_s)
         interrupted = run_rounds(settings, bench, setup, rounds)
-    if not any(each.runs for each in rounds.cycles):
-        raise UsageError("usage.no_camera", "no camera was run")
+    refuse_empty(rounds.cycles)
     good = _print(rounds.cycles, as_json=as_json)
     if interrupted:
         return EXIT_INTERRUPTED

@@ -39,15 +39,16 @@ def web(
     """
     settings = settings_for(config, data_dir, web__host=host, web__port=port, web__control=control or None)
     from station.control.client import is_served
+    from station.dashboard.web.host_names import own_names
     from station.dashboard.web.web_server import DashboardServer, serve
 
     folder, served = settings.data_dir, settings.web
     if not is_served(folder):
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
     command = _dashboard(folder, config, control=served.control)
-    server = DashboardServer(
-        command, served.host, served.port, f"station {settings.station_id}", lambda: is_served(folder)
-    )
+    names = own_names(served.host, served.host_names)
+    title = f"station {settings.station_id}"
+    server = DashboardServer(command, served.host, served.port, title, lambda: is_served(folder), names)
     serve(server, lambda: _say_where(served.host, served.port, control=served.control))
     return EXIT_INTERRUPTED
 

@@ -87,6 +87,10 @@ class Steered(Protocol):
         """Let the batch have more units than planned."""
         ...
 
+    def count_batch(self, name: str) -> None:
+        """Another program wrote results of the batch into the log: count them."""
+        ...
+
 
 class Hands(Protocol):
     """What moves virtual cameras."""
@@ -286,6 +290,24 @@ class GoOnWithBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class CountBatch:
+    """Count the batch's results anew, if it is the one at the bench: another program wrote one into the log."""
+
+    do: ClassVar[str] = "count_batch"
+    role: ClassVar[Role] = Role.STEER
+    name: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> CountBatch:
+        """From `name`."""
+        return cls(_text(given, "name"))
+
+    def carry_out(self, line: Steered) -> None:
+        """Ask the line."""
+        line.count_batch(self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class MoveCamera:
     """Do with a virtual camera what an operator's hands do; a line of real cameras refuses it.
 
@@ -307,7 +329,7 @@ class MoveCamera:
         return cls(move, "" if move == "new" else _text(given, "port_path"))
 
 
-Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch
+Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
 Request = TakeSnapshot | MoveCamera | Steering
 
 REQUESTS: Mapping[str, type[Request]] = {
@@ -323,6 +345,7 @@ REQUESTS: Mapping[str, type[Request]] = {
         BeginBatch,
         EndBatch,
         GoOnWithBatch,
+        CountBatch,
         MoveCamera,
     )
 }

@@ -31,6 +31,13 @@ def work(connection: Connection, access: UsbAccess, board: Board) -> None:
     worker.main(connection, access, board)
 
 
+def run_errands(connection: Connection, access: UsbAccess) -> None:
+    """The errand process, until the station ends."""
+    from station.flash import errand_process
+
+    errand_process.main(connection, access)
+
+
 def fork_context() -> ForkServerContext:
     """How children are made: forked from a server process that has loaded the line's code once."""
     context: ForkServerContext = multiprocessing.get_context("forkserver")

@@ -90,12 +90,12 @@ class CyclePortPower:
     template: str
 
 
-# --- worker -> dispatcher ------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
-class WorkerReady:
-    """The worker has loaded its code and waits."""
+class GetReady:
+    """Load what a run needs: there is time before the first one."""
+
+
+# --- worker -> dispatcher ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +164,14 @@ class PowerNotCycled:
 
     port_path: str
     message: str
+
+
+Errand = EnterBootloader | CyclePortPower
+ErrandAnswer = BootloaderEntered | BootloaderNotEntered | PowerCycled | PowerNotCycled
+
+
+def not_done(errand: Errand, problem: Problem) -> ErrandAnswer:
+    """The answer to an errand that came to nothing."""
+    if isinstance(errand, CyclePortPower):
+        return PowerNotCycled(errand.port_path, problem.message)
+    return BootloaderNotEntered(errand.device, problem)

@@ -89,8 +89,17 @@ class Recovery:
         return bool(self.used[Rung.RESET_PORT] or self.used[Rung.CYCLE_POWER])
 
     def climb(self, camera: Camera, failure: Failure) -> Climbed:
-        """Take rungs until one helped or none is left. Raises Cancelled."""
+        """Take rungs until one helped or none is left: then no session is open any more. Raises Cancelled."""
         climbed = Climbed()
+        try:
+            self._climb(camera, failure, climbed)
+        finally:
+            if not climbed.helped:
+                # Whoever opens it next would find it claimed.
+                _close(camera)
+        return climbed
+
+    def _climb(self, camera: Camera, failure: Failure, climbed: Climbed) -> None:
         rung: Rung | None = None
         while not climbed.helped:
             rung = next_rung(failure, rung, self.used, self._limits, self._spent_s)
@@ -101,7 +110,6 @@ class Recovery:
             if rung is Rung.RESET_PORT:
                 # Its wait was for the window already.
                 rung = Rung.CATCH_WINDOW
-        return climbed
 
     def caught(self, after_s: float) -> Climbed:
         """A camera that left by itself was back and held after so many seconds."""

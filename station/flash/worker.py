@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from station.board.board import Board
 from station.errors import StationError
 from station.flash.camera_run import CameraRun
-from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera, RunEnded, WorkerReady
+from station.flash.messages import GetReady, RunCamera, RunEnded
 from station.flash.pipe import Link, Orphaned
 from station.model.runs import Outcome
 from station.model.verdicts import ended_by
@@ -23,7 +23,7 @@ from station.usb.transport import prepare
 def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     """The process: takes `RunCamera`, tells `AttemptEnded` and `RunEnded`, ends when the station does.
 
-    Besides, for a slot without a run: `EnterBootloader` and `CyclePortPower`, each of which it answers once.
+    `GetReady` has it load what a run needs before there is one.
 
     SIGINT goes to every process of a terminal; only the station decides what it means for a running camera.
     """
@@ -32,31 +32,18 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
     link = Link(connection)
     try:
         name_process("station-worker")
-        with suppress(StationError):
-            prepare(access)
-        link.tell(WorkerReady())
         while True:
             request = connection.recv()
-            if isinstance(request, RunCamera):
+            if isinstance(request, GetReady):
+                with suppress(StationError):
+                    prepare(access)
+            elif isinstance(request, RunCamera):
                 name_process(f"w {request.device.port_path}")
                 link.tell(run_camera(request, link, access, board))
-            elif isinstance(request, EnterBootloader | CyclePortPower):
-                link.tell(_errand(request, access))
             name_process("station-worker")
     except (EOFError, OSError, Orphaned):
         # Nobody is left to tell; the camera stays held, and its open row tells the next station what happened.
         os._exit(0)
-
-
-def _errand(request: EnterBootloader | CyclePortPower, access: UsbAccess) -> object:
-    """Imported when first asked for: the start of the line, when cameras wait to be held, needs none of it."""
-    if isinstance(request, CyclePortPower):
-        from station.flash.port_power import cycle_power
-
-        return cycle_power(request.template, request.port_path)
-    from station.flash.bootloader_entry import enter_bootloader
-
-    return enter_bootloader(access, request.device)
 
 
 def run_camera(request: RunCamera, link: Link, access: UsbAccess, board: Board) -> RunEnded:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
+from station.errors import UsageError
 from station.ledger import names, schema_version, unit_lists, yield_queries
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
@@ -99,6 +100,15 @@ class Reader:
             for kind, name in asked.items():
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
+
+    def known_unit(self, text: str) -> str | None:
+        """The serial of the unit that a text names; None of none. UsageError usage.several_units."""
+        try:
+            return self.unit(self.unit_named(text)).serial
+        except UsageError as error:
+            if error.code != "usage.unknown_unit":
+                raise
+        return None
 
     def near_batches(self, name: str) -> list[str]:
         """The batches that differ from a new one only in how it was typed or scanned; none where it is known itself."""

@@ -30,6 +30,7 @@ from station.errors import LedgerError
 from station.ledger import damage, schema_version, sqlite, transactions, wal_link
 from station.ledger.database import BUSY_TIMEOUT_S, is_refused, log_file, open_writer, translated
 from station.ledger.journal import Journal, journal_files, read, settle
+from station.ledger.wal_size import WalWatch
 from station.model.batches import Batch
 from station.model.events import (
     AttemptFinished,
@@ -98,6 +99,7 @@ class Recorder:
         self._stuck = False
         self._place: wal_link.Place | None = None
         self._marks = wal_link.Marks()
+        self._wal = WalWatch()
         self._queue: queue.SimpleQueue[LedgerFact | _Job | None] = queue.SimpleQueue()
         self._ahead: deque[LedgerFact | _Job | None] = deque()
         """Taken from the queue while the log was locked, and still to be done."""
@@ -258,6 +260,7 @@ class Recorder:
         if not wal_link.is_in_place(file, self._place, has_wal=has_wal):
             text = sentence("the log {file} was taken away while the station worked", file=file)
             raise LedgerError("ledger.not_writable", text)
+        self._wal.look(file)
         return result
 
     def _refuse_another_log(self, file: Path) -> None:

@@ -29,6 +29,7 @@ from station.ledger.selection import (
 from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
 from station.model.done import ALREADY_PASSED
 from station.model.runs import Outcome
+from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
 from station.model.units import FailedUnit, RunFilter
 from station.yields.counting import BundleCount, Counts, OpenUnit, hour_of
@@ -86,7 +87,7 @@ def _add_runs(connection: Connection, selection: RunFilter, counts: Counts) -> N
     rest = [run_sums(row_keys, conditions_of(part)) for part in broken_hours(selection)]
     for station_id, slot, outcome, code, runs, timed_runs, duration_s, start, end in _rows(connection, [*whole, *rest]):
         counts.runs[(station_id, slot), Outcome(outcome), code or ""].add(runs, timed_runs, duration_s)
-        if outcome != Outcome.SKIPPED:
+        if outcome != Outcome.SKIPPED and code != SCRAPPED:
             counts.add_span(start, end)
 
 
@@ -311,6 +312,10 @@ def _bundles(connection: Connection, selection: RunFilter) -> Iterator[BundleCou
     """Which firmware and recipe the runs were made with that touched a camera."""
     keys = (RUNS.c.bundle, RUNS.c.bundle_sha256, RUNS.c.recipe)
     figures = (func.max(RUNS.c.bundle_version), func.count(RUNS.c.unit_id.distinct()), func.count())
-    query = select(*keys, *figures).where(touched(), *conditions_of(selection)).group_by(*keys)
+    query = (
+        select(*keys, *figures)
+        .where(touched(), RUNS.c.code.is_distinct_from(SCRAPPED), *conditions_of(selection))
+        .group_by(*keys)
+    )
     for bundle, sha256, recipe, version, units, runs in connection.execute(query):
         yield BundleCount(bundle, sha256, version, recipe, units, runs)

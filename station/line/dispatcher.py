@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -308,12 +309,15 @@ class Dispatcher:
     # --- which run is next ------------------------------------------------------------------------------------------
 
     def _start_queued(self) -> None:
-        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it."""
-        while self._queue and self._gate.is_open and not self.holds.come_first:
-            self._feed(self._queue[0], WorkerGiven())
-            self._take_in()
+        """One worker after the other: a new one takes its time to start, and an arrival must not wait for it.
+
+        Errands before runs: a person waits for them, and runs that are writing would make the rest of them slow.
+        """
         while self._errands.waiting and not self.holds.come_first:
             self._errands.start_next()
+            self._take_in()
+        while self._queue and self._gate.is_open and not (self.holds.come_first or self._errands.come_first):
+            self._feed(self._queue[0], WorkerGiven())
             self._take_in()
 
     def _kill_overdue(self) -> None:
@@ -391,6 +395,13 @@ class Dispatcher:
         """The batch goes on although every planned unit has its result."""
         if self.batching.is_at_the_bench(name):
             self.batching.go_on()
+
+    def count_batch(self, name: str) -> None:
+        """Results of the batch came into the log that are no runs of this line."""
+        if self.batching.is_at_the_bench(name):
+            with suppress(StationError):  # a log that cannot be read is noticed at the next run
+                self.batching.recount()
+            self._batch_changed()
 
     def _batch_changed(self) -> None:
         self._setup = self.batching.applied_to(self._setup)

@@ -1,7 +1,7 @@
-"""What workers do for a slot that has no run: ask its camera's application into the bootloader, cycle its port's power.
+"""What is done for a slot that has no run: ask its camera's application into the bootloader, cycle its port's power.
 
-Holding goes first: an errand waits while a hold is under way, and is started one after the other. Whatever becomes of
-its worker, each is answered once.
+Holding goes first: an errand waits while a hold is under way, and is started one after the other. Runs start when those
+under way had their time. Whatever becomes of the process that does them, each is answered once.
 """
 
 from __future__ import annotations
@@ -11,36 +11,31 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from station.flash.messages import (
-    BootloaderEntered,
-    BootloaderNotEntered,
-    CyclePortPower,
-    EnterBootloader,
-    PowerCycled,
-    PowerNotCycled,
-)
+from station.clock import monotonic_s
+from station.flash.messages import Errand, ErrandAnswer, PowerCycled, PowerNotCycled, not_done
 from station.line.pool import Child, Pool
 from station.problem import Problem, sentence
 
-Request = EnterBootloader | CyclePortPower
-Answer = BootloaderEntered | BootloaderNotEntered | PowerCycled | PowerNotCycled
 DIED = sentence("the worker process that was to do it ended unexpectedly")
+FIRST_S = 3.0
+"""For how long one under way keeps runs from starting: a camera that speaks the protocol has answered by then, also on
+a busy machine; a mute one costs its neighbours no more."""
 
 
-class _Errand(NamedTuple):
-    path: str
-    request: Request
-    child: Child
+class _Started(NamedTuple):
+    errand: Errand
+    at_s: float
 
 
 class Errands:
     """Those that wait and those that are under way; `on_answer` is called with the port path. For one thread."""
 
-    def __init__(self, pool: Pool, on_answer: Callable[[str, Answer], None]) -> None:
+    def __init__(self, pool: Pool, on_answer: Callable[[str, ErrandAnswer], None]) -> None:
         self._pool = pool
         self._on_answer = on_answer
-        self._waiting: deque[tuple[str, Request]] = deque()
-        self._running: dict[Connection, _Errand] = {}
+        self._waiting: deque[tuple[str, Errand]] = deque()
+        self._running: dict[str, _Started] = {}
+        self._child: Child | None = None
 
     @property
     def waiting(self) -> bool:
@@ -48,49 +43,52 @@ class Errands:
         return bool(self._waiting)
 
     @property
-    def connections(self) -> list[Connection]:
-        """The pipes of the workers that are on one: `read` what is ready."""
-        return list(self._running)
+    def come_first(self) -> bool:
+        """Whether one waits, or is under way, that runs which begin now would make slower."""
+        since_s = monotonic_s() - FIRST_S
+        return self.waiting or any(started.at_s > since_s for started in self._running.values())
 
-    def ask(self, path: str, request: Request) -> None:
+    @property
+    def connections(self) -> list[Connection]:
+        """The pipe of the process that does them: `read` it when it is ready."""
+        return [self._child.connection] if self._child else []
+
+    def ask(self, path: str, errand: Errand) -> None:
         """Have it done soon."""
-        self._waiting.append((path, request))
+        self._waiting.append((path, errand))
 
     def start_next(self) -> None:
-        """Give the oldest to a worker."""
-        path, request = self._waiting.popleft()
-        child = self._pool.take()
-        self._running[child.connection] = _Errand(path, request, child)
-        child.send(request)
+        """Have the oldest done. The process is made for the first one, and where it died."""
+        path, errand = self._waiting.popleft()
+        self._child = self._child or self._pool.errand_process()
+        self._running[path] = _Started(errand, monotonic_s())
+        self._child.send(errand)
 
     def read(self, connection: Connection) -> None:
-        """A worker tells something, or has died."""
-        errand = self._running.get(connection)
-        if errand is None:
+        """The process answers, or has died: then none of those under way was done."""
+        if connection not in self.connections:
             return
         try:
-            answer = connection.recv()
+            answer: ErrandAnswer = connection.recv()
         except (EOFError, OSError):
-            answer = _not_done(errand.request)
-            del self._running[connection]
-            errand.child.close()
-            self._on_answer(errand.path, answer)
+            self._died()
             return
-        if isinstance(answer, BootloaderEntered | BootloaderNotEntered | PowerCycled | PowerNotCycled):
-            del self._running[connection]
-            self._pool.give_back(errand.child)
-            self._on_answer(errand.path, answer)
+        path = answer.port_path if isinstance(answer, PowerCycled | PowerNotCycled) else answer.device.port_path
+        self._running.pop(path, None)
+        self._on_answer(path, answer)
+
+    def _died(self) -> None:
+        assert self._child is not None
+        self._child.close()
+        self._child, running, self._running = None, self._running, {}
+        for path, started in running.items():
+            self._on_answer(path, not_done(started.errand, Problem("worker.died", DIED)))
 
     def close(self) -> None:
-        """End the workers that are on one: nobody waits for them any more."""
+        """End the process: nobody waits for it any more."""
         self._waiting.clear()
-        for errand in self._running.values():
-            errand.child.kill()
-            errand.child.close()
         self._running.clear()
-
-
-def _not_done(request: Request) -> Answer:
-    if isinstance(request, EnterBootloader):
-        return BootloaderNotEntered(request.device, Problem("worker.died", DIED))
-    return PowerNotCycled(request.port_path, DIED)
+        if self._child is not None:
+            self._child.kill()
+            self._child.close()
+            self._child = None

@@ -75,6 +75,10 @@ class Batching:
         if self.batch is not None:
             self._log.submit(BatchNoted(self.batch))
 
+    def recount(self) -> None:
+        """Somebody else wrote a result into the log: a camera was scrapped."""
+        self._done = self._counted_units()
+
     def count(self, run: RunRecord) -> None:
         """A run is in the log."""
         if self.batch is not None and run.batch == self.batch.name and has_result(run):

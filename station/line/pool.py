@@ -6,25 +6,29 @@ The fork server has loaded the line's code once; a worker forked from it starts 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-from station.flash.messages import HoldCamera
+from station.flash.messages import GetReady, HoldCamera
 from station.model.devices import Device
 
+FILES_OF_A_FORK = 8
+"""More descriptors than a fork needs for a moment: a pipe's two ends, the fork server's socket and its two pipes."""
 END_S = 2.0
 """How long a child may take to end by itself before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What the child processes run, and how they are made. `hold` and `work` are picklable and get the child's pipe."""
+    """What the child processes run, and how they are made. All are picklable and get the child's pipe."""
 
     context: ForkServerContext
     hold: Callable[[Connection], None]
     work: Callable[[Connection], None]
+    run_errands: Callable[[Connection], None]
 
 
 @dataclass(eq=False)
@@ -57,6 +61,17 @@ class Child:
             self.process.join(END_S)
 
 
+def _require_descriptors() -> None:
+    """OSError EMFILE now, and not in the middle: a fork server that is left in the middle prints a traceback."""
+    spare: list[int] = []
+    try:
+        for _ in range(FILES_OF_A_FORK // 2):
+            spare.extend(os.pipe())
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
+
+
 class Pool:
     """Makes the holder and the workers; keeps workers that have done their run for the next camera."""
 
@@ -64,6 +79,7 @@ class Pool:
         self._programs = programs
         self._spare = spare
         self._idle: list[Child] = []
+        self._errands: Child | None = None
         self.holder: Child | None = None
 
     def start(self) -> None:
@@ -71,9 +87,12 @@ class Pool:
         self.holder = self._fork(self._programs.hold)
 
     def warm(self) -> None:
-        """Have spare workers ready."""
+        """Have spare workers ready, and a process for errands: a person waits for these."""
         while len(self._idle) < self._spare:
-            self._idle.append(self._fork(self._programs.work))
+            child = self._fork(self._programs.work)
+            child.send(GetReady())
+            self._idle.append(child)
+        self._errands = self._errands or self._fork(self._programs.run_errands)
 
     def hold(self, device: Device) -> None:
         """Ask the holder to hold a camera, starting a new holder where the old one is gone."""
@@ -104,6 +123,11 @@ class Pool:
         child.close()
         return True
 
+    def errand_process(self) -> Child:
+        """A process for errands: the warm one, or a new one. Whoever asks for it ends it."""
+        child, self._errands = self._errands, None
+        return child or self._fork(self._programs.run_errands)
+
     @property
     def idle(self) -> tuple[Child, ...]:
         """The workers that wait for a camera."""
@@ -111,9 +135,9 @@ class Pool:
 
     def close(self) -> None:
         """End every child."""
-        children = [*self._idle, *([self.holder] if self.holder else [])]
+        children = [*self._idle, *(child for child in (self.holder, self._errands) if child)]
         self._idle.clear()
-        self.holder = None
+        self.holder = self._errands = None
         for child in children:
             with contextlib.suppress(OSError):
                 child.connection.close()
@@ -121,6 +145,7 @@ class Pool:
             child.close()
 
     def _fork(self, main: Callable[[Connection], None]) -> Child:
+        _require_descriptors()
         context = self._programs.context
         ours, theirs = context.Pipe()
         process = context.Process(target=main, args=(theirs,), daemon=True)

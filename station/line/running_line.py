@@ -97,6 +97,10 @@ class Line:
         """Let the batch have more units than planned, if it is the one at the bench."""
         self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
 
+    def count_batch(self, name: str) -> None:
+        """Count the batch's results anew, if it is the one at the bench."""
+        self._dispatcher.post(partial(self._dispatcher.count_batch, name))
+
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""
         self._dispatcher.post(partial(self._dispatcher.restore_slot, place))

@@ -9,6 +9,7 @@ from typing import Any
 
 from station.errors import HINTS
 from station.model.runs import Outcome, Purpose, RunRecord
+from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
 
 
@@ -140,14 +141,19 @@ class FailedUnit:
     station_id: str = ""
 
     @property
+    def scrapped(self) -> bool:
+        """Whether an engineer booked it as scrapped: there is nothing to run again."""
+        return self.code == SCRAPPED
+
+    @property
     def hint(self) -> str:
         """What to do now, in one line."""
-        return hint_for("unit.set_aside" if self.set_aside else self.code)
+        return hint_for("unit.set_aside" if self.set_aside and not self.scrapped else self.code)
 
     @property
     def why(self) -> str:
         """Why it is not done, in a few words."""
-        return why_open(self.outcome, self.passed_before)
+        return why_open(self.outcome, self.passed_before, self.code)
 
     def to_json(self) -> dict[str, Any]:
         """The unit as `failed --json` prints it."""
@@ -170,6 +176,7 @@ class FailedUnit:
             "recipe": self.recipe,
             "run_id": self.run_id,
             "set_aside": self.set_aside,
+            "scrapped": self.scrapped,
         }
 
 
@@ -178,9 +185,11 @@ def hint_for(code: str | None, hints: Mapping[str, str] = HINTS) -> str:
     return hints.get(code or "", "")
 
 
-def why_open(outcome: Outcome | None, passed_before: bool) -> str:
+def why_open(outcome: Outcome | None, passed_before: bool, code: str | None = None) -> str:
     """Why a unit is not done, from the run that left it so."""
-    if outcome is None:
+    if code == SCRAPPED:
+        what = "scrapped"
+    elif outcome is None:
         what = "a run is open"
     elif outcome is Outcome.PASS:
         what = "run for another purpose"

@@ -72,6 +72,11 @@ class Judged:
                 found.setdefault(each.answer.found, []).append(each.slot)
         return "differs: found " + "; ".join(f"{what} ({', '.join(slots)})" for what, slots in found.items())
 
+    @property
+    def found(self) -> str:
+        """What was found, whatever was expected; each finding once."""
+        return ", ".join(dict.fromkeys(each.answer.found for each in self.answers if each.answer.found))
+
     def to_json(self) -> dict[str, Any]:
         """As it stands in the report."""
         return {

@@ -5,6 +5,7 @@ Only runs that passed teach. A list is never made shorter than what was seen, an
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from station.board.serial_rule import SerialForm
 from station.model import bench_facts
 from station.model.runs import Outcome, RunRecord
 from station.qualification.bench_run import Expectations, SlotCycles
+from station.terminal_text import printable
 
 BOOT_FACTOR = 2
 BOOT_LEAST_S = 30.0
@@ -40,15 +42,32 @@ class Learned:
         """Whether the configuration says otherwise."""
         return self.now != self.suggested
 
+    @property
+    def now_text(self) -> str:
+        """What the configuration says, as it would stand there."""
+        return _setting_text(self.key, self.now)
+
+    @property
+    def suggested_text(self) -> str:
+        """What these runs suggest, as it would stand in the configuration."""
+        return _setting_text(self.key, self.suggested)
+
     def to_json(self) -> dict[str, Any]:
         """As it stands in the report."""
         return {"key": self.key, "now": self.now, "suggested": self.suggested, "why": self.why}
 
 
+def _setting_text(key: str, value: Value) -> str:
+    if not isinstance(value, list):
+        return f"{value:g}"
+    hexadecimal = key == "test.sensor_ids"
+    return f"[{', '.join(f'0x{int(each):04X}' if hexadecimal else json.dumps(each) for each in value)}]"
+
+
 def learned(wanted: Expectations, slots: Sequence[SlotCycles]) -> tuple[Learned, ...]:
     """Every setting that these runs teach, those too that are right already."""
     runs = [run for each in slots for run in each.runs if run.outcome is Outcome.PASS]
-    found = (_boot_timeout(wanted, runs), _serial_forms(wanted, runs), _sensor_ids(wanted, runs))
+    found = (_boot_timeout(wanted, runs), _serial_forms(wanted, runs), _sensor_ids(wanted, slots))
     return tuple(each for each in (*found, *_brightness(wanted, runs), _core_answer(wanted, runs)) if each is not None)
 
 
@@ -87,13 +106,19 @@ def _serial_forms(wanted: Expectations, runs: Sequence[RunRecord]) -> Learned | 
     return Learned("run.serial_forms", now, suggested, f"the forms that {len(pairs)} applications showed")
 
 
-def _sensor_ids(wanted: Expectations, runs: Sequence[RunRecord]) -> Learned | None:
-    seen = {int(number) for number in _numbers(runs, bench_facts.SENSOR_ID) if number}
+def _sensor_ids(wanted: Expectations, slots: Sequence[SlotCycles]) -> Learned | None:
+    seen: dict[int, list[str]] = {}
+    for each in slots:
+        passed = [run for run in each.runs if run.outcome is Outcome.PASS]
+        for number in {int(number) for number in _numbers(passed, bench_facts.SENSOR_ID) if number}:
+            seen.setdefault(number, []).append(each.slot)
     now = list(wanted.tests.sensor_ids)
     if not seen or not now:  # an empty list allows any
         return None
-    suggested = now + sorted(seen - set(now))
-    return Learned("test.sensor_ids", now, suggested, f"seen: {', '.join(f'0x{each:04X}' for each in sorted(seen))}")
+    suggested = now + sorted(set(seen) - set(now))
+    # One camera that differs from its neighbours may be the one that is wrong: who accepts has to see where it was.
+    why = "; ".join(f"0x{number:04X} in {printable(', '.join(where))}" for number, where in sorted(seen.items()))
+    return Learned("test.sensor_ids", now, suggested, f"seen: {why}")
 
 
 def _brightness(wanted: Expectations, runs: Sequence[RunRecord]) -> tuple[Learned, ...]:

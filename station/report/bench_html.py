@@ -23,7 +23,8 @@ def bench_json(report: BenchReport) -> str:
 def bench_text(report: BenchReport) -> str:
     """The report in short, for a terminal."""
     verdict = "qualified" if report.qualified else "NOT qualified"
-    lines = [f"{verdict}: {len(report.slots)} slots, bundle {report.about.bundle}"]
+    count = len(report.slots)
+    lines = [f"{verdict}: {count} {'slot' if count == 1 else 'slots'}, bundle {report.about.bundle}"]
     for slot in report.slots:
         write, read, boot = slot.write_mib_per_s.median, slot.read_mib_per_s.median, slot.boot_s.most
         lines.append(
@@ -36,7 +37,7 @@ def bench_text(report: BenchReport) -> str:
         lines.append(f"{belief.name} (expected: {belief.expected}): {belief.result}")
     for each in report.learned:
         if each.differs:
-            lines.append(f"learned: {each.key} = {each.suggested} (now {each.now}): {each.why}")
+            lines.append(f"learned: {each.key} = {each.suggested_text} (now {each.now_text}): {each.why}")
     return "\n".join(lines) + "\n"
 
 

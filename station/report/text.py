@@ -50,8 +50,10 @@ def failed_text(units: Sequence[FailedUnit]) -> str:
         f"{'  SET ASIDE' if unit.set_aside else ''}\n  {unit.hint}".rstrip()
         for unit in units
     ]
-    heading = f"Units to run again: {len(units)}; times are {zone_names(unit.failed_at for unit in units)}"
-    return "\n".join([heading, *blocks, f"{len(units)} to re-run"]) + "\n"
+    waiting = sum(not unit.scrapped for unit in units)
+    scrapped = f", scrapped: {len(units) - waiting}" if waiting < len(units) else ""
+    heading = f"Units to run again: {waiting}{scrapped}; times are {zone_names(unit.failed_at for unit in units)}"
+    return "\n".join([heading, *blocks, f"{waiting} to re-run"]) + "\n"
 
 
 def _head(report: YieldReport) -> list[str]:
@@ -65,6 +67,7 @@ def _head(report: YieldReport) -> list[str]:
         *_plan(report),
         f"Units started     {report.units_started}",
         f"Units passed      {report.units_passed}",
+        *([f"Units scrapped    {report.units_scrapped}"] if report.units_scrapped else []),
         *([f"Passed earlier    {report.units_passed_earlier}"] if report.units_passed_earlier else []),
         f"First-pass yield  {share(report.first_pass_yield)}  ({at_once} of {counted})  95 %: {first}",
         f"Final yield       {share(report.final_yield)}  ({report.units_passed} of {counted})  95 %: {final}",

@@ -41,6 +41,7 @@ _TOTALS = (
     "units_passed_first",
     "units_passed_earlier",
     "units_failed",
+    "units_scrapped",
     "units_retested",
     "units_recovered",
     "first_pass_yield",

@@ -302,6 +302,7 @@ class WebSection(_Section):
     host: Text = Field(default="127.0.0.1", min_length=1, max_length=255, description="an address or a host's name")
     port: int = Field(default=8000, ge=1, le=65535, description="a whole number from 1 to 65535")
     control: bool = Field(default=False, description="true or false")
+    host_names: list[Text] = Field(default_factory=list, description="a list of host names")
 
 
 class ScannerSection(_Section):

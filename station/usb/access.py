@@ -43,7 +43,7 @@ def tty_of(access: UsbAccess, port_path: str) -> str | None:
     if access.kind == "usbip":
         from station.usb.usbip.virtual_tty import find_virtual_tty
 
-        return find_virtual_tty(access, port_path)
+        return find_virtual_tty(access.control_sockets, port_path)
     from station.usb.tty import find_tty
 
     return find_tty(port_path)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import StationError, UsbAccessError, UsbBusyError, UsbError, UsbHostError
+from station.errors import StationError, UsbAccessError, UsbError, UsbHostError
 from station.problem import sentence
+from station.usb.busy_device import busy
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
@@ -89,7 +90,7 @@ def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
         text = sentence("{place} has no bandwidth for the camera ({node})", place=place, node=node)
         return UsbHostError("usb.no_bandwidth", text)
     if number == errno.EBUSY:
-        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
+        return busy(node)
     return open_failure(error, node)
 
 

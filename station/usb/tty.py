@@ -19,8 +19,9 @@ import serial
 
 from station.app.exchange import PORT_GONE, Heard, Listen, PortAction, PortBroken, PortReply, Send, Sent, Silent, Stuck
 from station.app.omv_protocol import PROTOCOL_RATE
-from station.errors import ApplicationError, StationError, UsbAccessError, UsbBusyError
+from station.errors import ApplicationError, StationError, UsbAccessError
 from station.problem import sentence
+from station.usb.busy_device import busy
 from station.usb.ports import parse_port_path
 
 SYSFS: Final = "/sys/bus/usb/devices"
@@ -128,7 +129,7 @@ def _open_failure(error: OSError, node: str) -> StationError:
     if number in (errno.EACCES, errno.EPERM):
         return UsbAccessError("usb.access_denied", sentence("no permission to open {node}", node=node))
     if number in (errno.EBUSY, errno.EAGAIN):
-        return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
+        return busy(node)
     if number in _GONE:
         return ApplicationError("test.port_vanished", sentence("the camera's serial port vanished ({node})", node=node))
     return ApplicationError("test.port_io", sentence("{node} cannot be opened: {error}", node=node, error=error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from station.bell import Bell
 from station.errors import StationError
 from station.model.devices import DeviceEvent
 
@@ -26,7 +26,7 @@ class Watcher(ABC):
     def __init__(self) -> None:
         self._on_failure: OnFailure | None = None
         self._thread: threading.Thread | None = None
-        self._wake_fd = -1
+        self._bell: Bell | None = None
 
     def start(self, on_event: OnEvent, on_failure: OnFailure | None = None) -> None:
         """Begin; returns when all that is there has been announced. A StationError where nothing can be watched.
@@ -38,8 +38,8 @@ class Watcher(ABC):
             raise RuntimeError("a watcher is started once")
         self._on_failure = on_failure
         ready: Future[None] = Future()
-        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC)
-        run = partial(self._run, on_event, ready)
+        self._bell = bell = Bell()
+        run = partial(self._run, on_event, ready, bell.fileno())
         self._thread = threading.Thread(target=run, name=self._name, daemon=True)
         self._thread.start()
         try:
@@ -50,20 +50,20 @@ class Watcher(ABC):
 
     def stop(self) -> None:
         """End; no event comes after it returned. Safe to call twice, and before the start."""
-        if self._thread is None or self._wake_fd < 0:
+        if self._thread is None or self._bell is None:
             return
-        os.eventfd_write(self._wake_fd, 1)
+        self._bell.ring()
         self._thread.join()
-        os.close(self._wake_fd)
-        self._wake_fd = -1
+        self._bell.close()
+        self._bell = None
 
     @abstractmethod
     def _watch(self, on_event: OnEvent, ready: Callable[[], None], wake_fd: int) -> None:
         """Announce all that is there, call `ready`, and follow until `wake_fd` is readable."""
 
-    def _run(self, on_event: OnEvent, ready: Future[None]) -> None:
+    def _run(self, on_event: OnEvent, ready: Future[None], wake_fd: int) -> None:
         try:
-            self._watch(on_event, lambda: ready.set_result(None), self._wake_fd)
+            self._watch(on_event, lambda: ready.set_result(None), wake_fd)
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)

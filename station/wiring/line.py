@@ -150,7 +150,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     """
     setup = replace(setup, slots=slots_of(bench, settings))
     if settings.verification.require_verification:
-        from station.wiring.verifying import verified
+        from station.wiring.slots_due import verified
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
@@ -199,4 +199,5 @@ def programs_for(access: UsbAccess, board: Board) -> Programs:
         child_processes.fork_context(),
         partial(child_processes.hold, access=access, board=board),
         partial(child_processes.work, access=access, board=board),
+        partial(child_processes.run_errands, access=access),
     )

@@ -31,6 +31,7 @@ from station.model.runs import Outcome, Purpose, RunRecord
 from station.model.slots import RerunWay, SlotState, SlotView, slot_order
 from station.qualification.bench_report import About, BenchReport, bench_report
 from station.qualification.bench_run import Expectations, SlotCycles
+from station.usb.ports import parse_port_path
 from station.wiring.bench import Bench
 from station.wiring.line import line_setup, taught
 
@@ -63,8 +64,7 @@ def qualifying_setup(
     map_of = settings.slot_map
     known = [name for _, name in map_of.names]
     for name in slots or ():
-        if known and name not in known:
-            raise UsageError("usage.unknown_slot", f"there is no slot {name}; there are {', '.join(known)}")
+        _refuse_unknown(name, known)
     setup = line_setup(settings, store, bundle, enter_bootloader=True)
 
     def accepts(device: Device) -> bool:
@@ -85,6 +85,18 @@ def qualifying_setup(
         slot_failures_in_a_row=0,
         accepts=accepts,
     )
+
+
+def _refuse_unknown(name: str, known: Sequence[str]) -> None:
+    """A camera in a slot that there is not would be waited for in vain."""
+    if known and name not in known:
+        raise UsageError("usage.unknown_slot", f"there is no slot {name}; there are {', '.join(known)}")
+    try:
+        if not known:
+            parse_port_path(name)
+    except ValueError as error:
+        text = f"there is no slot {name}: with no [slots] in the configuration a slot is named by its port, as 1-1.4.2"
+        raise UsageError("usage.unknown_slot", text) from error
 
 
 def with_every_test(settings: Settings, recipe: Recipe) -> Recipe:

@@ -1,4 +1,4 @@
-"""The slots verified at the start of a shift: a line that writes nothing, and what a line asks about it in the log.
+"""The slots verified at the start of a shift: a line that writes nothing.
 
 A reference camera is run twice in each slot: once with one byte of its smallest image expected otherwise, which must
 be refused, and once as it is. Hold, read back, boot and test are those of every run.
@@ -7,20 +7,16 @@ be refused, and once as it is. Hold, read back, boot and test are those of every
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
-from contextlib import closing
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.clock import now
-from station.errors import LedgerError, UsageError
+from station.errors import UsageError
 from station.line.setup import LineSetup
 from station.model.bundles import Bundle
 from station.model.recipes import Recipe, StepKind
 from station.model.runs import ImagePlan, Purpose, RunRecord
-from station.model.units import RunFilter
 from station.qualification import verification
 from station.wiring.qualifying import qualifying_setup
 
@@ -77,36 +73,3 @@ def verifying_setup(
         expectation=expected,
     )
     return made, expected
-
-
-def verified(settings: Settings) -> tuple[tuple[str, ...], Callable[[], tuple[str, ...]]]:
-    """The slots that are due now, and a function that says so later without asking the log again."""
-    from station.ledger.reader import Reader
-
-    hours = settings.verification.valid_h
-    selection = RunFilter(
-        station_id=settings.station_id,
-        since=now() - timedelta(hours=hours + 1),
-        purposes=(Purpose.VERIFICATION,),
-    )
-    try:
-        with closing(Reader(settings.data_dir)) as reader:
-            until = verification.valid_until(reader.runs(selection), hours)
-    except LedgerError:
-        until = {}
-    slots = tuple(name for _, name in settings.slot_map.names)
-
-    def due() -> tuple[str, ...]:
-        return verification.due(slots, until, now())
-
-    return due(), due
-
-
-def refuse_unverified(settings: Settings, purpose: Purpose) -> None:
-    """UsageError `line.not_verified` where a production run needs slots that are verified, and some are not."""
-    if not settings.verification.require_verification or purpose not in (Purpose.PRODUCTION, Purpose.REWORK):
-        return
-    if missing := verified(settings)[0]:
-        raise UsageError(
-            "line.not_verified", f"not verified in the last {settings.verification.valid_h:g} h: {', '.join(missing)}"
-        )

@@ -33,6 +33,8 @@ class BatchSummary:
     not_run: int
     first_pass_yield: float | None
     final_yield: float | None
+    scrapped: int = 0
+    """Of the failed ones those that an engineer booked as scrapped."""
 
     @property
     def open(self) -> int:
@@ -56,4 +58,5 @@ def summary_of(name: str, report: YieldReport) -> BatchSummary:
         not_run=max(0, plan - begun),
         first_pass_yield=report.first_pass_yield,
         final_yield=report.final_yield,
+        scrapped=report.units_scrapped,
     )

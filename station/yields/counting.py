@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
+from station.model.scrapping import NO_SLOT, SCRAPPED
 from station.model.serials import canonical_serial
 from station.model.slots import BenchSlot, bench_slot_order, slot_label
 from station.model.units import RunFilter
@@ -188,7 +189,7 @@ def _by_code(counts: Counts, outcome: Outcome) -> Iterator[CodeCount]:
 
 
 def _slots(counts: Counts) -> tuple[SlotYield, ...]:
-    used = {slot for slot, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED}
+    used = {place for place, outcome, _ in counts.runs if outcome is not Outcome.SKIPPED and place[1] != NO_SLOT}
     stations = sorted({station_id for station_id, _ in used})
     rows = []
     for station_id in stations:
@@ -316,7 +317,7 @@ class _Tally:
         if run.purpose not in self.purposes:
             return
         key = _key(run)
-        if run.outcome is not Outcome.SKIPPED:
+        if run.outcome is not Outcome.SKIPPED and run.code != SCRAPPED:
             self.bundles[run.bundle, run.bundle_sha256, run.recipe].append(run)
         if run.outcome is not Outcome.SKIPPED or passed_earlier(run):
             self.units[key].selected.append(run)
@@ -337,7 +338,8 @@ class _Tally:
             return
         if outcome in _COUNTED:
             self.sums.hours[hour_of(run.started_at), outcome is Outcome.PASS] += 1
-        self.sums.add_span(run.started_at, run.finished_at or run.started_at)
+        if run.code != SCRAPPED:
+            self.sums.add_span(run.started_at, run.finished_at or run.started_at)
         for attempt in run.attempts:
             for image in attempt.images:
                 if image.blocks_written:

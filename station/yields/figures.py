@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from station.model.runs import Outcome, Purpose
+from station.model.scrapping import SCRAPPED
 from station.model.units import hint_for, why_open
 from station.yields.inference import SIGNIFICANCE, wilson_interval
 from station.yields.measurement_spread import MeasurementSpread
@@ -25,6 +26,7 @@ DEFINITIONS: dict[str, str] = {
     "units passed": "Units that are done and whose latest counted run passed.",
     "units passed earlier": "Units that are done because they were skipped here: they had passed before.",
     "units failed": "Units that are not done and whose latest counted run failed.",
+    "units scrapped": "Of the failed units those that an engineer booked as scrapped: nobody runs them again.",
     "open units": "Units that are not done: failed, cut short, running, or never run to a result. The code is of the "
     "latest run that left it so.",
     "first-pass yield": "Units whose first counted run passed at its first attempt / units with a counted run.",
@@ -192,7 +194,7 @@ class OpenUnit:
     @property
     def why(self) -> str:
         """Why it is not done, in a few words."""
-        return why_open(self.outcome, self.passed_before)
+        return why_open(self.outcome, self.passed_before, self.code)
 
     def to_json(self) -> dict[str, Any]:
         """The unit as an element of `open_unit_details`."""
@@ -277,9 +279,14 @@ class YieldReport:
         return len(self.bundles) > 1
 
     @property
+    def units_scrapped(self) -> int:
+        """Of the failed units those that an engineer booked as scrapped."""
+        return sum(unit.code == SCRAPPED for unit in self.open_details)
+
+    @property
     def open_units(self) -> tuple[str, ...]:
         """The serials still to pass, the longest untouched first; serials that name no unit repeat."""
-        return tuple(unit.serial for unit in self.open_details)
+        return tuple(unit.serial for unit in self.open_details if unit.code != SCRAPPED)
 
     @property
     def first_pass_yield(self) -> float | None:
@@ -332,6 +339,7 @@ class YieldReport:
             "units_passed_first": self.units_passed_first,
             "units_passed_earlier": self.units_passed_earlier,
             "units_failed": self.units_failed,
+            "units_scrapped": self.units_scrapped,
             "units_retested": self.units_retested,
             "units_recovered": self.units_recovered,
             "first_pass_yield": self.first_pass_yield,

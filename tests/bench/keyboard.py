@@ -126,7 +126,7 @@ def dashboard_on_pty(data_dir: Path, columns: int, rows: int) -> Iterator[Keyboa
     thread = threading.Thread(target=keyboard.read, daemon=True)
     thread.start()
     try:
-        wait_for(lambda: keyboard.seen("\u25b8"), "the first tiles", 60)
+        wait_for(lambda: keyboard.seen("\u25c6"), "the first tiles", 60)
         yield keyboard
     finally:
         process.send_signal(signal.SIGKILL)

@@ -52,7 +52,7 @@ def port(number: int) -> str:
 
 def selected(name: str) -> str:
     """The pattern of the title bar of a slot's tile while it is selected."""
-    return f"\u25b8[^\x1b]*{re.escape(name)} "
+    return f"\u25c6[^\x1b]*{re.escape(name)} "
 
 
 def arrows(names: list[str], count: int) -> list[Press]:

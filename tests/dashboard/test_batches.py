@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual.events import Key
 from textual.widgets import Input
 
@@ -12,6 +14,7 @@ from station.dashboard.screens.question import Question
 from station.sim.faults import Fault
 from station.wiring.log import open_records
 from tests.dashboard.driving import Operator, dashboard
+from tests.harness import station
 from tests.integration.conftest import MakeBench, camera, serial
 
 
@@ -175,3 +178,28 @@ async def test_a_batch_that_is_nearly_another_is_asked_about(make_bench: MakeBen
     with open_records(bench.data_dir) as records:
         assert records.near_batches("l-42") == ["L42", "l42"]
         assert records.near_batches("2026_47") == ["2026-47"]
+
+
+async def test_a_scrapped_camera_is_the_last_of_the_plan(make_bench: MakeBench) -> None:
+    """Two planned, one passed, one dead on arrival: the line that runs asks how to go on."""
+    bench = make_bench([camera(1)])
+    with bench.station(plug=False) as running:
+        async with dashboard(bench) as operator:
+            await operator.until_text("no batch")
+            await operator.press("b")
+            for text in ("L42", "ann", "2"):
+                scan(operator.app, text)
+            await operator.until_text("batch L42 (0 of 2)")
+            bench.line.plug(serial(1))
+            await operator.until_word("1-1.1", "PASS")
+            scrapped = await asyncio.to_thread(
+                station, "scrap", "--batch", "L42", "--reason", "dead", "--by", "Eve", "--data-dir", bench.data_dir
+            )
+            assert scrapped.returncode == 0, scrapped.stderr
+            await until_question(operator, "all 2 planned units have a result")
+            await operator.press("x")
+            await until_question(operator, "(1 of them scrapped)")
+            await operator.press("x")
+            await operator.until_text("no batch")
+        running.interrupt()
+        running.end()

@@ -195,7 +195,10 @@ async def test_the_list_to_re_run_is_a_checklist_that_empties(tmp_path: Path) ->
     failed = [run for run in RUNS if run.outcome is Outcome.FAIL]
     left = [failed_unit(run) for run in failed]
     at_work = replace(EVERY_STATE[1], serial=failed[1].serial)
-    async with looking(tmp_path, (120, 40), slots=(EVERY_STATE[0], at_work), failed=left) as operator:
+    # A unit in its first run is not done either, and is not to be run again.
+    new = replace(left[0], serial=EVERY_STATE[4].serial, run_id="new", outcome=None)
+    slots, to_do = (EVERY_STATE[0], at_work, EVERY_STATE[4]), [*left, new]
+    async with looking(tmp_path, (120, 40), slots=slots, failed=to_do) as operator:
         page = operator.app.screen.query_one(FailuresPage)
         await operator.press("3")
         await operator.until_text("3 units to run again")
@@ -205,12 +208,12 @@ async def test_the_list_to_re_run_is_a_checklist_that_empties(tmp_path: Path) ->
         assert cells[1][2] == "A2 ▶ WRITING"
         assert cells[0][2] == "not plugged in"
         await operator.press("down", "down")
-        del left[1]
+        del to_do[1]
         page.facts_changed()
         await operator.until_text("2 units to run again")
         # The cursor stays on its unit.
         assert str(table.get_row_at(table.cursor_row)[1]) == failed[2].serial
-        left.clear()
+        to_do.clear()
         page.facts_changed()
         await operator.until_text("Nothing to run again.")
         assert table.row_count == 0

@@ -203,6 +203,50 @@ async def test_pages_of_others_are_refused(make_bench: MakeBench, headers: dict[
         running.end()
 
 
+async def test_a_name_that_is_not_known_is_told_the_remedy_and_then_taken(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench([])
+    given = {"Host": "line3.example.com"}
+    with bench.station(plug=False) as running:
+        async with aiohttp.ClientSession() as session:
+            with served(bench) as (port, _):
+                async with session.get(f"http://127.0.0.1:{port}/", headers=given) as answer:
+                    assert answer.status == 403
+                    assert 'host_names = ["line3.example.com"]' in await answer.text()
+                local = {"Host": f"{socket.gethostname()}.local:{port}"}
+                async with session.get(f"http://127.0.0.1:{port}/", headers=local) as answer:
+                    assert answer.status == 200
+            monkeypatch.setenv("STATION_WEB__HOST_NAMES", '["line3.example.com"]')
+            with served(bench) as (port, _):
+                async with session.get(f"http://127.0.0.1:{port}/", headers=given) as answer:
+                    assert answer.status == 200
+        running.interrupt()
+        running.end()
+
+
+@pytest.mark.parametrize(
+    ("headers", "socket_url"),
+    [
+        ({"X-Forwarded-Proto": "https"}, "wss://localhost/ws"),
+        ({"X-Forwarded-Proto": "HTTPS, http"}, "wss://localhost/ws"),
+        ({"Forwarded": "for=10.0.0.1;proto=https"}, "wss://localhost/ws"),
+        ({"X-Forwarded-Proto": "http"}, "ws://localhost/ws"),
+    ],
+)
+async def test_behind_an_https_proxy_the_page_opens_a_secure_socket(
+    make_bench: MakeBench, headers: dict[str, str], socket_url: str
+) -> None:
+    bench = make_bench([])
+    with bench.station(plug=False) as running, served(bench) as (port, _):
+        async with aiohttp.ClientSession() as session:
+            given = {"Host": "localhost", **headers}
+            async with session.get(f"http://127.0.0.1:{port}/", headers=given) as answer:
+                assert f'"{socket_url}"' in await answer.text()
+        running.interrupt()
+        running.end()
+
+
 async def test_when_the_line_is_gone_the_page_waits_for_the_next(make_bench: MakeBench) -> None:
     bench = make_bench([])
     with bench.station(plug=False) as running, served(bench) as (port, process):

@@ -279,6 +279,15 @@ def test_flash_takes_cameras_out_of_their_applications_where_it_is_told_to(
     assert serial(1) not in again.stdout
 
 
+def test_flash_did_not_pass_where_one_of_all_did_not_come(make_bench: MakeBench, firmware: str) -> None:
+    bench = make_bench([mute(1).with_(release=firmware), running(2, release=firmware)])
+    start_applications(bench)
+    done = station("flash", bench.release, *bench.words, "--all", "--enter-bootloader", "--json")
+    assert done.stdout.count('"outcome": "PASS"') + done.stdout.count('"outcome":"PASS"') >= 1, done.stdout
+    assert "1-1.1: it did not come into its bootloader" in done.stderr
+    assert done.returncode == 1
+
+
 def test_flash_says_why_a_camera_did_not_come(make_bench: MakeBench, firmware: str) -> None:
     bench = make_bench([mute(1).with_(release=firmware)])
     start_applications(bench)

@@ -129,3 +129,16 @@ def test_only_the_slots_that_are_named(make_bench: MakeBench) -> None:
     assert [(slot["slot"], slot["serials"]) for slot in report["slots"]] == [("1-1.2", [serial(2)])]
     assert (code, report["qualified"]) == (0, True), said
     assert bench.blocks_written(serial(1)) == 0
+
+
+def test_what_could_not_end_well_is_refused_before_any_camera_runs(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1)])
+    words = ("qualify", "--cycles", "1", "--bundle", bench.release, *bench.words)
+    for output in (tmp_path / "no" / "bench.html", tmp_path / "folder.json"):
+        (tmp_path / "folder.json").mkdir(exist_ok=True)
+        refused = station(*words, "--output", output)
+        assert (refused.returncode, refused.stderr.split(":")[0]) == (2, "usage.output"), refused.stderr
+    for command in (words, ("verify-slots", "--bundle", bench.release, *bench.words)):
+        refused = station(*command, "--slot", "Z9")
+        assert (refused.returncode, refused.stderr.split(":")[0]) == (2, "usage.unknown_slot"), refused.stderr
+    assert bench.blocks_written(serial(1)) == 0

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.harness import PROGRAM
+
 ROOT = Path(__file__).parents[2]
 SET_UP = ROOT / "deploy/setup-venv"
 
@@ -72,3 +76,17 @@ def test_python_without_venv(tmp_path: Path) -> None:
 def test_the_lock_file_names_the_public_registry_only() -> None:
     addresses = {word.split("/")[2] for word in (ROOT / "uv.lock").read_text().split('"') if word.startswith("http")}
     assert addresses == {"pypi.org", "files.pythonhosted.org"}
+
+
+@pytest.mark.parametrize("words", [("run", "--headless", "--simulate", "2"), ("demo", "--headless")])
+def test_too_few_descriptors_are_told_before_anything_is_opened(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Such a line was silent: its cameras never came."""
+    program = [*PROGRAM, *words, "--data-dir", str(tmp_path / "data")]
+    shell = ["sh", "-c", 'ulimit -n 64 && exec "$@"', "sh", *program]
+    ended = subprocess.run(shell, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    line = ended.stderr.splitlines()[0]
+    assert line.startswith("station.no_descriptors: ")
+    assert "64" in line
+    assert "ulimit -n" in line
+    assert "Traceback" not in ended.stderr

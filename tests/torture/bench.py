@@ -113,7 +113,7 @@ class Tortured:
                 os.kill(self._dice.choice(processes), signal.SIGKILL)
 
     def _lock_log(self) -> None:
-        """Somebody's SQL browser holds the log for a moment."""
+        """Somebody's SQL browser holds the log, for a moment or for longer than its answer is waited for elsewhere."""
         file = self._data_dir / "station.sqlite3"
 
         def hold(seconds: float) -> None:
@@ -123,7 +123,9 @@ class Tortured:
                 threading.Event().wait(seconds)
                 browser.close()
 
-        threading.Thread(target=hold, args=(self._dice.uniform(0.2, 2.0),), daemon=True).start()
+        threading.Thread(
+            target=hold, args=(self._dice.choice([1.0, 2.0, 15.0]) * self._dice.random(),), daemon=True
+        ).start()
 
     # --- the station ------------------------------------------------------------------------------------------------
 

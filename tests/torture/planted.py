@@ -17,9 +17,8 @@ DEFECTS = {
     ),
     "green before commit": (
         "ledger/recorder.py",
-        _COMMIT + "every",
-        "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n"
-        "        except Exception as error:  # every",
+        "            self._transact(partial(transactions.put_run, run=run), run)\n",
+        "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n",
     ),
     "a pull is forgotten": (
         "line/run_rules.py",

@@ -78,7 +78,8 @@ class FailuresPage(Page):
         self.log_port.ask(lambda records: records.failed(batch, since), self._show_units, at_once=False)
 
     def _show_units(self, units: list[FailedUnit]) -> None:
-        units = units[-LISTED:]
+        views = _by_unit(self.state.slots)
+        units = [unit for unit in units if not _is_new(unit, _slot_of(unit, views))][-LISTED:]
         if units != self._units:
             self._units, self._was = units, [_was(unit) for unit in units]
         self.show_state()
@@ -160,6 +161,11 @@ def _by_unit(views: tuple[SlotView, ...]) -> dict[str, SlotView]:
 
 def _slot_of(unit: FailedUnit, views: Mapping[str, SlotView]) -> SlotView | None:
     return views.get(_key(unit)) or views.get(unit.run_id)
+
+
+def _is_new(unit: FailedUnit, here: SlotView | None) -> bool:
+    """Whether it is in its first run: nothing is to be run again yet."""
+    return unit.outcome is None and unit.runs == 1 and here is not None and here.state in AT_WORK
 
 
 def _was(unit: FailedUnit) -> Row:

@@ -133,7 +133,7 @@ def closing_lines(summary: BatchSummary, running: int) -> Iterator[str]:
     if summary.passed_earlier:
         yield f"  + {summary.passed_earlier:>{width}}  {tr('passed earlier')}"
     yield f"  + {summary.open:>{width}}  {tr('open')}{_open_parts(summary)}"
-    yield f"  + {summary.failed:>{width}}  {tr('failed')}"
+    yield f"  + {summary.failed:>{width}}  {tr('failed')}{_scrapped(summary)}"
     yield ""
     yield _share(tr("first-pass yield"), summary.first_pass_yield)
     yield _share(tr("final yield"), summary.final_yield)
@@ -150,6 +150,10 @@ def _open_parts(summary: BatchSummary) -> str:
         return ""
     parts = tr("{unfinished} without a result, {not_run} not run yet")
     return f" ({parts.format(unfinished=summary.unfinished, not_run=summary.not_run)})"
+
+
+def _scrapped(summary: BatchSummary) -> str:
+    return " " + tr("({count} of them scrapped)").format(count=summary.scrapped) if summary.scrapped else ""
 
 
 def _share(name: str, share: float | None) -> str:

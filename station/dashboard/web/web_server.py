@@ -2,30 +2,28 @@
 
 Whoever reaches the port sees the line, so pages of other sites must not: a browser sends them all here if they ask. A
 request is refused where its Host is a name that is not this machine's (a name may be made to point anywhere) or where
-its Origin is another page.
+its Origin is another page (`host_names`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import os
 import shlex
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp_jinja2
 from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
+from station.dashboard.web.host_names import OwnNames, host_of_page, name_of
 from station.errors import UsageError
 
 PAGES = Path(__file__).parent
@@ -69,8 +67,17 @@ class Viewer(AppService):
 class DashboardServer(Server):
     """Serves the dashboards that `command` starts; `has_line` says whether there is anything to look at."""
 
-    def __init__(self, command: Sequence[str], host: str, port: int, title: str, has_line: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        host: str,
+        port: int,
+        title: str,
+        has_line: Callable[[], bool],
+        names: OwnNames,
+    ) -> None:
         super().__init__("exec " + shlex.join(command), host, port, title, templates_path=PAGES)
+        self._names = names
         self._has_line = has_line
         self._open: set[web.WebSocketResponse] = set()
 
@@ -82,11 +89,11 @@ class DashboardServer(Server):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_ours(request.host, self.host):
-            raise web.HTTPForbidden(text="This machine is asked for by a name that is not its own.")
+        if not self._names.has(request.host):
+            raise web.HTTPForbidden(text=_unknown_name(name_of(request.host)))
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
-            raise web.HTTPForbidden(text="Another page asks.")
+        if origin is not None and not self._names.may_ask(origin, request.host):
+            raise web.HTTPForbidden(text=_another_page(name_of(host_of_page(origin))))
         return await handler(request)
 
     async def on_startup(self, app: web.Application) -> None:
@@ -99,7 +106,7 @@ class DashboardServer(Server):
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """The page; while there is no line, one that looks again."""
         has_line = await asyncio.to_thread(self._has_line)
-        known: dict[str, Any] = {"title": self.title, "websocket": f"ws://{request.host}/ws"}
+        known: dict[str, Any] = {"title": self.title, "websocket": f"{_socket_scheme(request)}://{request.host}/ws"}
         known["font_size"] = min(max(to_int(request.query.get("fontsize", "16"), 16), 6), 60)
         page = "page.html.j2" if has_line else "no_line.html.j2"
         return aiohttp_jinja2.render_template(page, request, known, status=200 if has_line else 503)
@@ -163,15 +170,31 @@ def _refused(host: str, port: int, error: OSError) -> UsageError:
     return UsageError("usage.port", f"cannot serve on port {port} of {host}: {reason}")
 
 
-def _is_ours(host: str, served: str) -> bool:
-    """Whether a Host header names this machine: by an address, or by a name that nobody else can give away."""
-    with suppress(ValueError):
-        name = urlsplit(f"//{host}").hostname or ""
-        if name in ("localhost", served.lower(), socket.gethostname().lower()):
-            return True
-        ipaddress.ip_address(name)
-        return True
-    return False
+def _socket_scheme(request: web.Request) -> str:
+    """wss where the browser came to a proxy by https; a page there may open no other socket."""
+    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+    secure = forwarded in ("https", "wss") or "proto=https" in request.headers.get("Forwarded", "").lower()
+    return "wss" if secure or request.secure else "ws"
+
+
+def _unknown_name(name: str) -> str:
+    return f"This station does not know the name {_shown(name)}. {_remedy(name)}"
+
+
+def _another_page(name: str) -> str:
+    return f"Another page asks ({_shown(name)}). If that is a proxy of this station: {_remedy(name)}"
+
+
+def _remedy(name: str) -> str:
+    return (
+        f'Add it to the configuration, in [web]: host_names = ["{_shown(name)}"], and start station web again; '
+        "or ask for the station by its address."
+    )
+
+
+def _shown(name: str) -> str:
+    """A name as it may stand in an answer."""
+    return "".join(letter for letter in name if letter.isalnum() or letter in "-._:")[:253] or "NAME"
 
 
 def _size(wanted: int) -> int:

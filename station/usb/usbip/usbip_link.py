@@ -143,9 +143,10 @@ class UsbIpLink:
         try:
             self._limit(timeout_ms)
             self._socket.sendall(self._out_view[:end])
-            if self._receive_reply(room):
-                return self._status_of(sequence)
-            return self._take_back(sequence, room)
+            moved = self._status_of(sequence) if self._receive_reply(room) else self._take_back(sequence, room)
+            if moved > length:
+                raise OSError(errno.EPROTO, f"the USB/IP server moved {moved} bytes instead of {length}")
+            return moved
         except OSError:
             # Whatever it was: where the stream breaks off nothing more can be said to the device.
             self.close()

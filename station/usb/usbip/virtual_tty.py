@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from typing import Any
 
 from station.json_lines import JsonSocket
-from station.usb.access import UsbAccess
 
 ANSWER_LIMIT_S = 10.0
 
 
-def find_virtual_tty(access: UsbAccess, port_path: str) -> str | None:
+def find_virtual_tty(control_sockets: Iterable[str], port_path: str) -> str | None:
     """The node of the terminal that the camera in this place has now; None where it has none, or nobody serves it."""
-    for control_socket in access.control_sockets:
+    for control_socket in control_sockets:
         with suppress(OSError, ValueError):
             tty = _asked(control_socket, port_path).get("tty")
             if isinstance(tty, str):

@@ -29,6 +29,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "begin_batch": {"name": "L1", "operator": "ann", "planned": 40},
     "end_batch": {"name": "L1"},
     "go_on_with_batch": {"name": "L1"},
+    "count_batch": {"name": "L1"},
     "move_camera": {"move": "unplug", "port_path": "1-1.1"},
 }
 """Every request that steers, with its fields."""
@@ -70,6 +71,9 @@ class Line:
 
     def end_batch(self, name: str) -> None:
         self.asked.append(("end_batch", name))
+
+    def count_batch(self, name: str) -> None:
+        self.asked.append(("count_batch", name))
 
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from station.board.openmv_ae3 import BOOT, HE, OPENMV_AE3
-from station.dfu.actions import GONE, Action, Reply
+from station.dfu.actions import DONE, GONE, Action, ControlOut, Reply, TimedOut
+from station.dfu.dfu_protocol import Request
 from station.errors import UsbAccessError, UsbBusyError, UsbError
 from station.flash import camera_run, disconnection
+from station.flash import recovery as ladder
 from station.flash.camera_run import CameraRun
 from station.flash.messages import AttemptEnded, CancelRun, HoldWanted, PortChanged, RunCamera, RunEnded
 from station.flash.pipe import Orphaned
@@ -38,6 +40,7 @@ from tests.unit.flash.exchanges import (
     plan_of,
     read_back,
     refused,
+    reset,
     select,
     sent,
     sizes,
@@ -50,6 +53,7 @@ BOOTS = [[PortChanged(None), PortChanged(APPLICATION)]]
 GOOD = [*sizes(), *full_write(HE, IMAGE), *read_back(HE, IMAGE), *detach()]
 REFUSED = [*sizes(), *select(HE), *refused(0, block_of(1))]
 LOST = [*sizes(), *select(HE), *download(0, block_of(1)), *sent(1, block_of(2), GONE)]
+TIMED_OUT = TimedOut()
 OPTIONS = RunOptions(write="all", boot_timeout_s=30, boot_stays_s=0.01, return_window_s=0.01)
 NO_RUNGS = RecoveryLimits(block_repeats=0, reopens=0, port_resets=0, windows=0)
 """The ladder has tests of its own."""
@@ -60,6 +64,12 @@ RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disconnection, "LEAVING_S", 0.02)
     monkeypatch.setattr(disconnection, "HOLD_S", 0.02)
+    monkeypatch.setattr(ladder, "LEAVING_S", 0.02)
+    monkeypatch.setattr(ladder, "HOLD_S", 0.02)
+
+
+def abort(reply: Reply = DONE) -> list[Exchange]:
+    return [(ControlOut(Request.ABORT, 0, b"", 0), reply)]
 
 
 class Bus:
@@ -69,6 +79,8 @@ class Bus:
         self.sessions = list(sessions)
         self.opened: list[Device] = []
         self.transports: list[CameraAtPort] = []
+        self.moves: list[Any] = []
+        """What each of them does when it is asked to leave, where that is not to boot."""
 
     def open(self, _access: UsbAccess, device: Device) -> CameraAtPort:
         self.opened.append(device)
@@ -76,7 +88,7 @@ class Bus:
         if isinstance(session, Exception):
             raise session
         made = transport(session)
-        made.line, made.moves = self.line, BOOTS
+        made.line, made.moves = self.line, self.moves.pop(0) if self.moves else BOOTS
         self.transports.append(made)
         return made
 
@@ -99,6 +111,7 @@ class Ran:
         recovery: RecoveryLimits = NO_RUNGS,
     ) -> None:
         monkeypatch.setattr(camera_run, "open_transport", bus.open)
+        monkeypatch.setattr(ladder, "open_transport", bus.open)
         plan = RunPlan(
             "r1",
             CAMERA.serial,
@@ -255,3 +268,60 @@ def test_a_worker_whose_station_is_gone_ends(monkeypatch: pytest.MonkeyPatch, tm
         run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
         with pytest.raises(Orphaned):
             run.run()
+
+
+ALL_RUNGS = RecoveryLimits()
+
+
+def test_a_block_that_is_stored_when_it_is_repeated_saves_the_session(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Block 0 first: it lifts the partition's protection."""
+    second = [*sizes(), *select(HE), *download(0, block_of(1)), *refused(1, block_of(2))]
+    repeated = [*select(HE), *download(0, block_of(1)), *download(1, block_of(2))]
+    ran = Ran(monkeypatch, tmp_path, Bus([*second, *repeated, *GOOD]), recovery=ALL_RUNGS)
+    assert ran.how == (Outcome.PASS, None, 2)
+    assert [(each.outcome, each.code) for each in ran.attempts] == [
+        (Outcome.FAIL, "dfu.err_write"),
+        (Outcome.PASS, None),
+    ]
+    assert [each.name for each in ran.attempts[0].measurements] == ["recovery_repeat_block_s"]
+    assert "repeating the block helped" in ran.attempts[0].notes[0]
+    assert ran.ended.notes == ran.attempts[0].notes
+
+
+def test_a_camera_that_refuses_for_ever_has_its_attempts_and_no_reset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    again = [*select(HE), *refused(0, block_of(1))]
+    ran = Ran(monkeypatch, tmp_path, Bus([*REFUSED, *again], again, REFUSED), recovery=ALL_RUNGS)
+    assert ran.how == (Outcome.FAIL, "dfu.err_write", 2)
+    assert [each.name for each in ran.attempts[0].measurements] == ["recovery_repeat_block_s", "recovery_reopen_s"]
+    assert not ran.attempts[1].measurements
+
+
+def test_one_that_answers_nothing_is_reset_and_caught_in_its_window(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = [*sizes(), *select(HE), *download(0, block_of(1)), *sent(1, block_of(2), TIMED_OUT), *abort(TIMED_OUT)]
+    bus = Bus(silent, [*select(HE, TIMED_OUT), *reset()], GOOD)
+    back = replace(CAMERA, address=9)
+    bus.moves = [[], [[PortChanged(None), PortChanged(back, held=True)]], BOOTS]
+    ran = Ran(monkeypatch, tmp_path, bus, recovery=ALL_RUNGS)
+    assert ran.how == (Outcome.PASS, None, 2)
+    assert [each.name for each in ran.attempts[0].measurements] == ["recovery_reopen_s", "recovery_reset_port_s"]
+    assert bus.opened == [CAMERA, CAMERA, back]
+    wanted = [fact.wanted for fact in ran.facts if isinstance(fact, HoldWanted)]
+    assert wanted[:4] == [True, False, True, True], "asked to leave, then held again"
+
+
+def test_one_that_the_reset_does_not_bring_back_fails_with_what_was_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = [*sizes(), *select(HE), *sent(0, block_of(1), TIMED_OUT), *abort(TIMED_OUT)]
+    bus = Bus(silent, [*select(HE, TIMED_OUT), *reset()])
+    bus.moves = [[], [[PortChanged(None)]]]
+    ran = Ran(monkeypatch, tmp_path, bus, recovery=replace(ALL_RUNGS, catch_s=0.01))
+    assert ran.how == (Outcome.FAIL, "usb.timeout", 1)
+    assert "without success: opening the device again; resetting the port" in ran.ended.verdict.message
+    assert ran.ended.left_by_itself

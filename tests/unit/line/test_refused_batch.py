@@ -20,7 +20,7 @@ def no_child(connection: Connection) -> None:
     raise AssertionError("no camera comes in these tests")
 
 
-PROGRAMS = Programs(get_context("forkserver"), no_child, no_child)
+PROGRAMS = Programs(get_context("forkserver"), no_child, no_child, no_child)
 SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
 BATCH = Batch("b1", "s1", "L42", 5, "ann", datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -178,6 +178,16 @@ def test_what_passing_runs_teach() -> None:
         "test.brightness_high": 123.0,
         "test.he_answer_s": 1.0,
     }
+    (sensors,) = [each for each in report.learned if each.key == "test.sensor_ids"]
+    assert (sensors.now_text, sensors.suggested_text) == ("[0x7936]", "[0x7936, 0x2642]")
+    assert "0x2642 in A2; 0x7936 in A1" in sensors.why, "who accepts it sees that one slot alone had it"
+    assert '["reversed", "alif_eui"]' in bench_text(report)
+
+
+def test_the_page_shows_what_was_found_where_it_is_as_expected_too() -> None:
+    page = bench_html(report_on(cycles_of("A1", run_with(boot_s=4.0))))
+    assert "as expected<br><small>4.0 s</small>" in page
+    assert "as expected<br><small>0x7936</small>" in page
 
 
 def test_a_form_without_a_name_teaches_any() -> None:
