@@ -41,7 +41,7 @@ class HandHeld(Pool):
     held: list[Device] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(Programs(get_context("forkserver"), no_child, no_child), 0)
+        super().__init__(Programs(get_context("forkserver"), no_child, no_child, no_child), 0)
 
     def hold(self, device: Device) -> None:
         self.held.append(device)

@@ -21,7 +21,7 @@ def no_child(connection: Connection) -> None:
 
 
 def test_a_loop_that_hangs_does_not_say_that_it_turns() -> None:
-    programs = Programs(get_context("forkserver"), no_child, no_child)
+    programs = Programs(get_context("forkserver"), no_child, no_child, no_child)
     setup = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
     log = OpenLog(submit=lambda fact: None, history=lambda serial, batch: UnitHistory())
     dispatcher = Dispatcher(setup, log, Pool(programs, 0), Listeners(lambda run: None))
