@@ -36,11 +36,11 @@ def scrap(
     It is a run that ended FAIL with the code unit.scrapped: it counts as failed in the yields and in the balance of its
     batch, and nobody is asked to run it again. Where the camera passes later after all, it is done.
     """
+    settings = settings_for(config, data_dir)
     if not (batch and batch.strip() and reason and reason.strip() and by and by.strip()):
         raise UsageError(
             "usage.scrap", "a scrapped camera has a batch, a reason and an engineer: --batch, --reason, --by"
         )
-    settings = settings_for(config, data_dir)
     from station.control.client import ask
     from station.control.requests import CountBatch
     from station.ledger.reader import Reader

@@ -133,6 +133,8 @@ class CameraRun:
             return Ended(Verdict(Outcome.ERROR, error.problem))
         if isinstance(error, ValueError | OSError):
             text = sentence("an image could not be read: {error}", error=error)
+            if isinstance(error, OSError) and error.filename:
+                text = sentence("the image {file} could not be read: {error}", file=error.filename, error=error)
             return Ended(ended_by(Outcome.ERROR, "bundle.unreadable", text))
         return Ended(ended_by(Outcome.ERROR, "station.internal", Sentence(f"{type(error).__name__}: {error}")))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -211,7 +212,7 @@ def test_a_link_that_broke_while_the_camera_stayed_is_tried_again(
     [
         (UsbBusyError("usb.busy", Sentence("another program has it")), Outcome.ERROR, "usb.busy"),
         (UsbAccessError("usb.access_denied", Sentence("no permission")), Outcome.ERROR, "usb.access_denied"),
-        (FileNotFoundError("HE.img"), Outcome.ERROR, "bundle.unreadable"),
+        (FileNotFoundError(errno.ENOENT, "", "/b/HE.img"), Outcome.ERROR, "bundle.unreadable"),
         (RuntimeError("a defect"), Outcome.ERROR, "station.internal"),
     ],
 )
@@ -221,7 +222,8 @@ def test_what_is_the_stations_fault_is_an_error(
     once = replace(OPTIONS, max_attempts=1)
     ran = Ran(monkeypatch, tmp_path, Bus(error), options=once)
     assert ran.how == (outcome, code, 1)
-    assert str(error) in ran.ended.verdict.message
+    named = error.filename if isinstance(error, OSError) else str(error)
+    assert named in ran.ended.verdict.message
 
 
 def test_a_unit_that_passed_already_has_no_attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
