@@ -62,7 +62,10 @@ def arrive_unheld(bench: Bench, line: Station, number: int) -> None:
     (holder,) = line.processes("station-holder")
     os.kill(holder, signal.SIGSTOP)
     bench.line.plug(serial(number))
-    in_application(bench, serial(number))
+    # Its application may be seen and asked away again between two looks.
+    bench.line.wait_until(
+        serial(number), lambda state: any(life["mode"] == "application" for life in state["sessions"])
+    )
     os.kill(holder, signal.SIGCONT)
 
 
