@@ -8,7 +8,8 @@ Rungs from the cheapest to the dearest. What the camera's bootloader makes of ea
 2. REOPEN: the device is closed, opened and claimed again, and the transfer is repeated. This helps where this machine's
    end of the link was broken.
 3. RESET_PORT: a control endpoint that was given up may stay dead until a bus reset. A camera leaves its bootloader upon
-   it, so this is for one that does not answer: one that answers and refuses would lose its session, and with half an
+   it, so this is for one that does not answer, and only where it is asked for (the kernel's own tries hold up the
+   controller's other ports): one that answers and refuses would lose its session, and with half an
    image in it not come back.
 4. CATCH_WINDOW: a camera that left the bus comes back in its bootloader (one that cycles, every few seconds) and is
    held there; or its application comes, and is asked into the bootloader.

@@ -14,7 +14,7 @@ from tests.harness import Bench
 from tests.integration.conftest import MakeBench, camera, serial
 
 SOUND = 9
-QUICK = {"STATION_RUN__BOOT_TIMEOUT_S": "5"}
+QUICK = {"STATION_RUN__BOOT_TIMEOUT_S": "5", "STATION_RECOVERY__PORT_RESETS": "1"}
 CYCLE = """\
 import sys
 from contextlib import closing

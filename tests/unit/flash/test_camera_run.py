@@ -272,7 +272,7 @@ def test_a_worker_whose_station_is_gone_ends(monkeypatch: pytest.MonkeyPatch, tm
             run.run()
 
 
-ALL_RUNGS = RecoveryLimits()
+ALL_RUNGS = RecoveryLimits(port_resets=1)
 
 
 def test_a_block_that_is_stored_when_it_is_repeated_saves_the_session(

@@ -13,7 +13,7 @@ from station.flash.recovery_ladder import Failure, Rung, allowed, failure_of, ne
 from station.model.recovery_limits import RecoveryLimits
 from station.problem import sentence
 
-ALL = RecoveryLimits(power_cycle="uhubctl -l {hub} -p {port} -a cycle")
+ALL = RecoveryLimits(port_resets=1, power_cycle="uhubctl -l {hub} -p {port} -a cycle")
 TIMED_OUT = UsbError("usb.timeout", sentence("no answer"))
 
 
