@@ -53,6 +53,13 @@ class Rows(DataTable[Cell]):
         self._styles_of_rows: tuple[Style, Style, Style] | None = None
         self._inks: dict[Style, dict[str, Style]] = {}
 
+    def on_mount(self) -> None:
+        """A scroll bar that comes up after the table was scrolled stands where the table is."""
+        self.watch(self, "show_vertical_scrollbar", self._place_bar, init=False)
+
+    def _place_bar(self) -> None:
+        self.vertical_scrollbar.position = self.scroll_y
+
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Add rows below those that there are."""
         self.add_rows([Cell(cell) for cell in row] for row in rows)
