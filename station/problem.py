@@ -73,6 +73,11 @@ class Problem:
         return self.message.values
 
 
+def mistake_of_ours(error: Exception) -> Problem:
+    """An exception that nobody foresaw, as a problem: only its words are known."""
+    return Problem("station.internal", Sentence(f"{type(error).__name__}: {error}"))
+
+
 def sentence(form: str, /, **values: object) -> Sentence:
     """The sentence of this form.
 

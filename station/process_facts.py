@@ -44,24 +44,29 @@ class OpenedBy:
     program: str
     pid: int
 
-
-def processes_with(path: str) -> list[OpenedBy]:
-    """The other processes that have a file or device node open, as far as this user may look into them, by number."""
-    try:
-        wanted = os.stat(path)
-    except OSError:
-        return []
-    numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal())
-    found = (pid for pid in numbers if pid != os.getpid() and _has_open(pid, wanted))
-    return [OpenedBy(_program(pid), pid) for pid in found]
+    def __str__(self) -> str:
+        return f"{self.program} (process {self.pid})"
 
 
-def _has_open(pid: int, wanted: os.stat_result) -> bool:
-    folder = f"/proc/{pid}/fd"
+def processes_with(path: str, root: Path = Path("/")) -> list[OpenedBy]:
+    """The other processes that have a file or device node open, as far as this user may look into them, by number.
+
+    `root` is where the machine's proc is, and the file.
+    """
+    wanted = None
+    with contextlib.suppress(OSError):
+        wanted = os.stat(root / path.lstrip("/"))
+    proc = root / "proc"
+    numbers = sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal()) if proc.is_dir() else []
+    found = (pid for pid in numbers if pid != os.getpid() and _has_open(proc / f"{pid}/fd", path, wanted))
+    return [OpenedBy(_program(proc / str(pid)), pid) for pid in found]
+
+
+def _has_open(descriptors: Path, path: str, wanted: os.stat_result | None) -> bool:
     with contextlib.suppress(OSError):  # another user's, or it ended
-        for entry in os.listdir(folder):
+        for entry in descriptors.iterdir():
             with contextlib.suppress(OSError):
-                if _is_same(os.stat(f"{folder}/{entry}"), wanted):
+                if os.readlink(entry) == path or (wanted is not None and _is_same(os.stat(entry), wanted)):
                     return True
     return False
 
@@ -73,9 +78,9 @@ def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
-def _program(pid: int) -> str:
+def _program(process: Path) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+        return (process / "comm").read_text(errors="replace").strip()
     except OSError:
         return "?"
 

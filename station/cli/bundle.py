@@ -18,7 +18,7 @@ from station.cli.options import (
     settings_for,
     use_station_clock,
 )
-from station.cli.output import local_time, print_json, print_table, say, tell
+from station.cli.output import local_time, print_json, print_line, print_table, say
 from station.cli.own_name import own_command
 from station.errors import UsageError
 from station.file_problems import reason
@@ -190,11 +190,11 @@ def _print(bundle: Bundle, *, as_json: bool) -> None:
     if as_json:
         print_json(bundle.to_json())
         return
-    tell(f"bundle    {bundle.name}")
-    tell(f"version   {bundle.version}")
+    print_line(f"bundle    {bundle.name}")
+    print_line(f"version   {bundle.version}")
     if bundle.mixed:
-        tell(f"mixed     {_mixed(bundle)}")
-    tell(f"sha256    {bundle.sha256}")
-    tell(f"imported  {local_time(bundle.imported_at)}")
+        print_line(f"mixed     {_mixed(bundle)}")
+    print_line(f"sha256    {bundle.sha256}")
+    print_line(f"imported  {local_time(bundle.imported_at)}")
     rows = [(image.partition, image.alt, image.size_bytes, image.sha256, image.file) for image in bundle.images]
     print_table(("image", "alt", "bytes", "sha256", "file"), rows)

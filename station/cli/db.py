@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
-from station.cli.output import print_json, say, tell
+from station.cli.output import print_json, print_line, say
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
 
@@ -42,13 +42,13 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     if as_json:
         print_json(found.to_json())
     else:
-        tell(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
+        print_line(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
         if found.journals:
-            tell(f"{found.journals} results wait in the journal; the next start of the station writes them")
+            print_line(f"{found.journals} results wait in the journal; the next start of the station writes them")
         for problem in found.problems:
-            tell(f"PROBLEM {problem}")
+            print_line(f"PROBLEM {problem}")
         if found.ok:
-            tell("the log is sound")
+            print_line("the log is sound")
     if not found.ok:
         raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 

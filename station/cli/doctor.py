@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
-from station.cli.output import print_json, tell
+from station.cli.output import print_json, print_line
 
 app = new_app("What is wrong with this machine, and the command that fixes it.")
 
@@ -19,7 +19,7 @@ def doctor(config: ConfigOption = None, data_dir: DataDirOption = None, as_json:
         print_json({"ok": not broken, "checks": [finding.to_json() for finding in findings]})
     else:
         for finding in findings:
-            tell(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.found}")
+            print_line(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.found}")
             if not finding.ok:
-                tell(f"      {finding.fix}")
+                print_line(f"      {finding.fix}")
     return broken[0].exit_code if broken else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,11 @@ from station.model.devices import Device, DeviceMode
 from station.model.notices import Notice
 from station.model.runs import Purpose
 from station.model.serials import canonical_serial
+
+if TYPE_CHECKING:
+    from station.line.setup import LineSetup
+    from station.settings import Settings
+    from station.wiring.bench import Bench
 
 app = new_app(
     "Flash the cameras that are plugged in now, once, and exit.\n\nExample: station flash ae3-4.7.0 --port 1-1.4 --json"
@@ -55,46 +60,60 @@ def flash(
         run__purpose=purpose,
     )
     from station.cli.line_command import EXIT_NOT_PASSED, RunPrinter, require_files, run_line, say_notice
-    from station.settings import usual_data_dir
-    from station.usb.watcher import list_devices
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle, store_of
-    from station.wiring.line import line_setup
-    from station.wiring.log import data_folder, refuse_nearly_another, units_named
+    from station.wiring.log import data_folder, refuse_nearly_another
 
     require_files(settings)
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
-    store = store_of(settings.data_dir, usual_data_dir(), bundle)
     printer = RunPrinter(as_json=as_json)
-    with data_folder(settings.station.data_dir), bench_for(None, sim) as bench:
-        chosen = chosen_bundle(store, bundle)
-        units = units_named(settings.station.data_dir, serial) if serial is not None else None
-        taken = enter_bootloader or settings.run.application == "take"
-        devices = [device for device in list_devices(bench.access, bench.board.ids) if _is_candidate(device, taken)]
-        asked_for = _asked_for(devices, units, settings.station.data_dir)
-        accepts = _selection(devices, asked_for, port, every=every)
-        setup = line_setup(
-            settings,
-            store,
-            chosen,
-            only_present=True,
-            accepts=accepts,
-            purpose=Purpose.ENGINEERING,
-            enter_bootloader=enter_bootloader,
-        )
-        not_entered: set[str] = set()
+    not_entered: set[str] = set()
 
-        def heard(notice: Notice) -> None:
-            say_notice(notice)
-            if notice.code == "notice.not_entered":
-                not_entered.add(notice.port_path)
+    def heard(notice: Notice) -> None:
+        say_notice(notice)
+        if notice.code == "notice.not_entered":
+            not_entered.add(notice.port_path)
 
-        with printer.printing():
-            code = run_line(settings, bench, setup, printer, heard)
-    if not printer.any:
+    with data_folder(settings.station.data_dir), bench_for(None, sim) as bench, printer.printing():
+        setup = _setup(settings, bench, bundle, serial, port, every=every, enter_bootloader=enter_bootloader)
+        code = run_line(settings, bench, setup, printer, heard)
+    if not printer.has_runs:
         say(NONE_ENTERED if enter_bootloader else NONE_IN_DFU_MODE)
     # One that was asked for and did not come has no run, and did not pass all the same.
-    return code if printer.any and not not_entered else code or EXIT_NOT_PASSED
+    return code if printer.has_runs and not not_entered else code or EXIT_NOT_PASSED
+
+
+def _setup(
+    settings: Settings,
+    bench: Bench,
+    bundle: str,
+    serial: str | None,
+    port: str | None,
+    *,
+    every: bool,
+    enter_bootloader: bool,
+) -> LineSetup:
+    """A line for the cameras that are asked for."""
+    from station.settings import usual_data_dir
+    from station.usb.watcher import list_devices
+    from station.wiring.bundle_choice import chosen_bundle, store_of
+    from station.wiring.line import line_setup
+    from station.wiring.log import units_named
+
+    store = store_of(settings.data_dir, usual_data_dir(), bundle)
+    chosen = chosen_bundle(store, bundle)
+    units = units_named(settings.data_dir, serial) if serial is not None else None
+    taken = enter_bootloader or settings.run.application == "take"
+    devices = [device for device in list_devices(bench.access, bench.board.ids) if _is_candidate(device, taken)]
+    asked_for = _asked_for(devices, units, settings.data_dir)
+    return line_setup(
+        settings,
+        store,
+        chosen,
+        only_present=True,
+        accepts=_selection(devices, asked_for, port, every=every),
+        purpose=Purpose.ENGINEERING,
+        enter_bootloader=enter_bootloader,
+    )
 
 
 NONE_IN_DFU_MODE = (

@@ -47,14 +47,14 @@ EXIT_INTERRUPTED = 130
 class RunPrinter:
     """Prints finished runs in a thread of its own: a reader that is slow or gone must never hold up the line."""
 
-    def __init__(self, *, as_json: bool, after_each: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, *, as_json: bool, after_each: Callable[[], None] | None = None) -> None:
         """`after_each` is called for each run, in the thread that prints."""
         self._as_json = as_json
         self._queue: queue.Queue[RunRecord | None] = queue.Queue(MOST_UNPRINTED)
         self._unprinted = 0
         self._thread = threading.Thread(target=self._print_all, name="printer", daemon=True)
         self._after_each = after_each
-        self.any = False
+        self.has_runs = False
         """Whether there was a run."""
         self._not_passed: set[str] = set()
 
@@ -63,11 +63,12 @@ class RunPrinter:
 
         What is kept of it must not grow with the runs: a line works for months.
         """
-        self.any = True
+        self.has_runs = True
         unit = unit_key(run.serial, run.identified, run.run_id)
         if run.outcome is Outcome.PASS or run.code == "unit.already_passed":
             self._not_passed.discard(unit)
         else:
+            # A camera without an identity is another unit each time: for all of them one entry.
             self._not_passed.add(unit if run.identified else "")
         try:
             self._queue.put_nowait(run)
@@ -77,7 +78,8 @@ class RunPrinter:
     def _print_all(self) -> None:
         listening = True
         while (run := self._queue.get()) is not None:
-            self._after_each()
+            if self._after_each:
+                self._after_each()
             try:
                 if listening:
                     print_run(run, as_json=self._as_json)

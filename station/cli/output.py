@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sys
@@ -33,7 +32,7 @@ def say(line: str) -> None:
         sys.stderr.write(printable_lines(line) + "\n")
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     """One line for people on stdout; nothing in it steers the terminal."""
     print(printable_lines(line))
 
@@ -63,20 +62,27 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
 def refuse_unwritable(path: Path) -> None:
     """UsageError `usage.output` for a file that could not be written, before hours are spent on what would be in it."""
-    if path.is_dir():
-        raise UsageError("usage.output", f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    target = Path(os.path.realpath(path))
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        if target.is_dir():
+            raise IsADirectoryError
+        if not _is_special(target):
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
     except OSError as error:
-        raise UsageError("usage.output", f"cannot write {path}: {error.strerror or error}") from error
+        raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
+
+
+def _is_special(target: Path) -> bool:
+    """Whether it is there and no file: a rename would put a file in its place."""
+    return target.exists() and not target.is_file()
 
 
 @contextlib.contextmanager
 def text_output(path: Path | None) -> Iterator[TextIO]:
     """stdout, or a file that appears only when everything was written to it. UsageError where it cannot be written.
 
-    A link stays a link, and what is no file (/dev/null, a pipe) is written to: a rename would put a file in its place.
+    A link stays a link, and what is no file (/dev/null, a pipe) is written to.
     """
     if path is None or str(path) == "-":
         try:
@@ -87,18 +93,11 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
             raise UsageError("usage.output", f"cannot write to stdout: {reason(error)}") from error
         return
     target = Path(os.path.realpath(path))
-    is_special = target.exists() and not target.is_file()
     try:
-        with _special(target) if is_special else _whole(target) as file:
+        with open(target, "w", encoding="utf-8", newline="") if _is_special(target) else _whole(target) as file:
             yield file
     except OSError as error:
         raise UsageError("usage.output", f"cannot write {path}: {reason(error)}") from error
-
-
-@contextlib.contextmanager
-def _special(target: Path) -> Iterator[TextIO]:
-    with open(target, "w", encoding="utf-8", newline="") as file:
-        yield file
 
 
 @contextlib.contextmanager

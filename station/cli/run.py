@@ -129,7 +129,7 @@ def _run_line(
     require_files(settings, simulate)
     folder = settings.data_dir
     # The line of a dashboard writes what it says into a file.
-    tidy_up = partial(keep_small, talk_file(folder)) if attended else _nothing
+    tidy_up = partial(keep_small, talk_file(folder)) if attended else None
     printer = RunPrinter(as_json=as_json, after_each=tidy_up)
     with data_folder(folder), bench_for(simulate, sim) as bench:
         store, chosen = _bundle_to_flash(settings, simulated=simulate is not None)
@@ -139,10 +139,6 @@ def _run_line(
             say(f"virtual cameras: their log is in {folder}")
         with printer.printing():
             return run_line(settings, bench, setup, printer)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _bundle_to_flash(settings: Settings, *, simulated: bool) -> tuple[BundleStore, Bundle]:

@@ -64,7 +64,7 @@ def functional_test(
         interrupted = run_tests(settings, bench, store, held, choose, printer)
     if interrupted:
         return EXIT_INTERRUPTED
-    if not printer.any:
+    if not printer.has_runs:
         say(
             "no camera was tested: none of those asked for runs its application. station slots shows what is there; "
             "one that is held in its bootloader starts its application after it was unplugged and plugged in again."

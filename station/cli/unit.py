@@ -15,7 +15,7 @@ from station.cli.options import (
     new_app,
     use_station_clock,
 )
-from station.cli.output import local_time, print_json, tell
+from station.cli.output import local_time, print_json, print_line
 from station.local_time import zone_names
 from station.model.measurements import measurement_line
 from station.terminal_text import printable
@@ -43,16 +43,18 @@ def unit(
     if as_json:
         print_json(story.to_json())
         return
-    tell(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
+    print_line(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
     if story.application_serials:
-        tell(f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}")
+        print_line(
+            f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}"
+        )
     moments = [*(run.started_at for run in story.runs), *(release.released_at for release in story.releases)]
-    tell(f"times are {zone_names(moments)}")
+    print_line(f"times are {zone_names(moments)}")
     for run in story.runs:
         _print_run(run)
     for release in story.releases:
         where = f"batch {release.batch}" if release.batch else "every batch"
-        tell(printable(f"released for {where} at {local_time(release.released_at)} by {release.released_by}"))
+        print_line(printable(f"released for {where} at {local_time(release.released_at)} by {release.released_by}"))
 
 
 def _print_run(run: RunRecord) -> None:
@@ -60,11 +62,11 @@ def _print_run(run: RunRecord) -> None:
     took = "" if run.duration_s is None else f" after {run.duration_s:.1f} s"
     batch = f", batch {run.batch}" if run.batch else ""
     place = printable(f"slot {run.slot}, recipe {run.recipe}, {run.bundle}{batch}")
-    tell(f"\n{local_time(run.started_at)}  {ended}{took}  {place}")
+    print_line(f"\n{local_time(run.started_at)}  {ended}{took}  {place}")
     if run.message:
-        tell(f"  {printable(run.message)}")
+        print_line(f"  {printable(run.message)}")
     for line in (*_particulars(run), *run.notes):
-        tell(f"  {printable(line)}")
+        print_line(f"  {printable(line)}")
     for attempt in run.attempts:
         _print_attempt(attempt)
 
@@ -80,14 +82,16 @@ def _particulars(run: RunRecord) -> Iterator[str]:
 def _print_attempt(attempt: AttemptRecord) -> None:
     code = f" {attempt.code}" if attempt.code else ""
     mram = ", MRAM initialized" if attempt.mram_initialized else ""
-    tell(f"  attempt {attempt.number}: {attempt.outcome}{code} in {attempt.phase}, {attempt.duration_s:.1f} s{mram}")
+    print_line(
+        f"  attempt {attempt.number}: {attempt.outcome}{code} in {attempt.phase}, {attempt.duration_s:.1f} s{mram}"
+    )
     for note in attempt.notes:
-        tell(f"    {printable(note)}")
+        print_line(f"    {printable(note)}")
     for image in attempt.images:
         proof = "read back equal" if image.readback_sha256 == image.sha256 else "not proven"
-        tell(
+        print_line(
             f"    {image.partition:<7} {image.blocks_written:>5} of {image.blocks_total:>5} blocks written"
             f" in {image.write_s:.1f} s, {proof}"
         )
     for measurement in attempt.measurements:
-        tell(f"    {printable(measurement_line(measurement))}")
+        print_line(f"    {printable(measurement_line(measurement))}")

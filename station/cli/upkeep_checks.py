@@ -57,19 +57,19 @@ def _name(settings: Settings, reader: Reader) -> Iterator[Finding]:
 def _backup(data_dir: Path, reader: Reader) -> Finding:
     from station.ledger.backup_list import backups
 
-    made_at = next((backup.made_at for backup in backups(data_dir)), None)
-    unsaved_since = reader.first_run_after(made_at)
-    file = data_dir / "backups" / f"by-hand-{datetime.now(UTC):%Y-%m-%d}.sqlite3"
-    make = f"station db backup {shlex.quote(str(file))}"
-    found = f"none is known; make one with: {make}"
-    if made_at is not None:
-        age = datetime.now(UTC) - made_at
-        found = f"{backups(data_dir)[0].file}, {age.days} days and {age.seconds // 3600} hours old"
-    if unsaved_since is None or datetime.now(UTC) - unsaved_since < BACKUP_DUE:
-        return Finding("backup", True, found)
+    now = datetime.now(UTC)
+    newest = next(iter(backups(data_dir)), None)
+    unsaved_since = reader.first_run_after(newest.made_at if newest else None)
+    make = f"station db backup {shlex.quote(str(data_dir / 'backups' / f'by-hand-{now:%Y-%m-%d}.sqlite3'))}"
+    found = "none is known"
+    if newest is not None:
+        age = now - newest.made_at
+        found = f"{newest.file}, {age.days} days and {age.seconds // 3600} hours old"
+    if unsaved_since is None or now - unsaved_since < BACKUP_DUE:
+        return Finding("backup", True, found if newest else f"{found}; make one with: {make}")
     fix = f"{make}; every night by itself: sudo systemctl enable --now openmv-ae3-backup.timer"
-    said = f"runs of {(datetime.now(UTC) - unsaved_since).days} days are in no backup; the newest: {found}"
-    return Finding("backup", False, said.partition("; make one")[0], fix, LedgerError.exit_code)
+    said = f"runs of {(now - unsaved_since).days} days are in no backup; the newest: {found}"
+    return Finding("backup", False, said, fix, LedgerError.exit_code)
 
 
 def _clock(settings: Settings, root: Path, newest: datetime | None) -> Finding:

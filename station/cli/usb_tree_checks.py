@@ -5,15 +5,14 @@ All of it is read from sysfs and /proc; nothing is opened. `root` is where sys, 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from station.cli.finding import Finding, text_of
 from station.errors import UsbAccessError
+from station.process_facts import OpenedBy, processes_with
 
 ADDRESSES = 127
 """A device's address on its bus has 7 bits, and 0 is the one of a device that has none yet (USB 2.0, 9.4.6)."""
@@ -132,17 +131,15 @@ def _asleep(cameras: Sequence[UsbDevice], install_rule: str) -> Iterator[Finding
 
 def _held(root: Path, cameras: Sequence[UsbDevice]) -> Iterator[Finding]:
     """Other programs that have a camera open. Whose processes this user may not look into are not seen."""
-    wanted = {name: camera.port_path for camera in cameras for name in (camera.node, *camera.ttys)}
-    found: dict[tuple[int, str], set[str]] = {}
-    for file in (root / "proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            if (path := wanted.get(os.readlink(file))) is not None:
-                process = file.parents[1]
-                found.setdefault((int(process.name), text_of(process / "comm").strip()), set()).add(path)
-    others = {who: paths for who, paths in found.items() if not who[1].startswith(OWN_PROCESSES)}
-    for (pid, name), paths in sorted(others.items()):
-        said = f"{name} (process {pid}) has {_named('camera', sorted(paths))} open"
-        yield _usb("held by another program", said, f"Close {name}, or: sudo kill {pid}")
+    found: dict[OpenedBy, list[str]] = {}
+    for camera in cameras:
+        holders = {one for name in (camera.node, *camera.ttys) for one in processes_with(name, root)}
+        for one in holders:
+            if not one.program.startswith(OWN_PROCESSES):
+                found.setdefault(one, []).append(camera.port_path)
+    for one, paths in sorted(found.items(), key=lambda item: item[0].pid):
+        said = f"{one} has {_named('camera', paths)} open"
+        yield _usb("held by another program", said, f"Close {one.program}, or: sudo kill {one.pid}")
 
 
 def _named(what: str, paths: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from station.model.devices import DeviceMode
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome
 from station.model.verdicts import PASSED, Verdict, ended_by
-from station.problem import Sentence, sentence
+from station.problem import mistake_of_ours, sentence
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport
 
@@ -136,7 +136,7 @@ class CameraRun:
             if isinstance(error, OSError) and error.filename:
                 text = sentence("the image {file} could not be read: {error}", file=error.filename, error=error)
             return Ended(ended_by(Outcome.ERROR, "bundle.unreadable", text))
-        return Ended(ended_by(Outcome.ERROR, "station.internal", Sentence(f"{type(error).__name__}: {error}")))
+        return Ended(Verdict(Outcome.ERROR, mistake_of_ours(error)))
 
     def _ended_by_camera(self, error: CameraError, attempt: AnyAttempt | None, number: int) -> Ended:
         started_s = monotonic_s()

@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from station.flash.bootloader_entry import enter_bootloader
 from station.flash.messages import CyclePortPower, Errand, ErrandAnswer, not_done
 from station.flash.port_power import cycle_power
-from station.problem import Problem, sentence
+from station.problem import mistake_of_ours
 from station.process_facts import name_process
 from station.usb.access import UsbAccess
 
@@ -45,6 +45,4 @@ def _done(errand: Errand, access: UsbAccess) -> ErrandAnswer:
             return cycle_power(errand.template, errand.port_path)
         return enter_bootloader(access, errand.device)
     except Exception as error:
-        return not_done(
-            errand, Problem("station.internal", sentence("{error}", error=f"{type(error).__name__}: {error}"))
-        )
+        return not_done(errand, mistake_of_ours(error))

@@ -23,8 +23,8 @@ from station.flash.dfu_session import DfuSession
 from station.flash.messages import CameraHeld, CameraNotHeld, HoldCamera, HolderReady
 from station.model.devices import Device
 from station.model.runs import Outcome
-from station.model.verdicts import Verdict, ended_by
-from station.problem import Sentence
+from station.model.verdicts import Verdict
+from station.problem import mistake_of_ours
 from station.process_facts import name_process, step_forward
 from station.usb.access import UsbAccess
 from station.usb.transport import open_transport, prepare
@@ -86,9 +86,7 @@ def main(connection: Connection, access: UsbAccess, board: Board) -> None:
             answer = CameraNotHeld(device, Verdict(Outcome.ERROR, error.problem), gone=False)
         except Exception as error:
             # One camera's surprise must not end the holding of the others.
-            answer = CameraNotHeld(
-                device, ended_by(Outcome.ERROR, "station.internal", Sentence(repr(error))), gone=False
-            )
+            answer = CameraNotHeld(device, Verdict(Outcome.ERROR, mistake_of_ours(error)), gone=False)
         with lock:
             connection.send(answer)
 

@@ -9,8 +9,8 @@ Rungs from the cheapest to the dearest. What the camera's bootloader makes of ea
    end of the link was broken.
 3. RESET_PORT: a control endpoint that was given up may stay dead until a bus reset. A camera leaves its bootloader upon
    it, so this is for one that does not answer, and only where it is asked for (the kernel's own tries hold up the
-   controller's other ports): one that answers and refuses would lose its session, and with half an
-   image in it not come back.
+   controller's other ports): one that answers and refuses would lose its session, and with half an image in it not
+   come back.
 4. CATCH_WINDOW: a camera that left the bus comes back in its bootloader (one that cycles, every few seconds) and is
    held there; or its application comes, and is asked into the bootloader.
 5. CYCLE_POWER: one that hangs needs it. Where the hub can, by its command; else a hand does it: the run fails, and
@@ -101,12 +101,10 @@ def allowed(rung: Rung, limits: RecoveryLimits) -> int:
 
 
 def _fits(rung: Rung, failure: Failure) -> bool:
+    if failure.refused:
+        return False
     if rung is Rung.REPEAT_BLOCK:
-        return failure.on_bus and failure.in_block and not failure.silent and not failure.refused
-    if rung is Rung.REOPEN:
-        return failure.on_bus and not failure.refused
-    if rung is Rung.RESET_PORT:
-        return failure.on_bus and not failure.refused
+        return failure.on_bus and failure.in_block and not failure.silent
     if rung is Rung.CATCH_WINDOW:
         return not failure.on_bus
-    return not failure.refused
+    return failure.on_bus or rung is Rung.CYCLE_POWER

@@ -13,8 +13,8 @@ from station.flash.camera_run import CameraRun
 from station.flash.messages import GetReady, RunCamera, RunEnded
 from station.flash.pipe import Link, Orphaned
 from station.model.runs import Outcome
-from station.model.verdicts import ended_by
-from station.problem import Sentence
+from station.model.verdicts import Verdict
+from station.problem import mistake_of_ours
 from station.process_facts import name_process, step_back
 from station.usb.access import UsbAccess
 from station.usb.transport import prepare
@@ -54,5 +54,5 @@ def run_camera(request: RunCamera, link: Link, access: UsbAccess, board: Board) 
     except Orphaned:
         raise
     except Exception as error:
-        verdict = ended_by(Outcome.ERROR, "station.internal", Sentence(f"{type(error).__name__}: {error}"))
+        verdict = Verdict(Outcome.ERROR, mistake_of_ours(error))
         return RunEnded(verdict, verified=False, boot_confirmed=False, left_by_itself=False)

@@ -33,7 +33,7 @@ def is_large(log: Path) -> bool:
 
 def readers_of(log: Path) -> str:
     """The other programs that have the -wal open, as far as this user may see them; "none that can be seen"."""
-    named = ", ".join(f"{one.program} (process {one.pid})" for one in processes_with(str(_wal(log)))[:_MOST_NAMED])
+    named = ", ".join(map(str, processes_with(str(_wal(log)))[:_MOST_NAMED]))
     return named or "none that this user may see"
 
 

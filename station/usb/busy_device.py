@@ -14,7 +14,7 @@ def busy(node: str) -> UsbBusyError:
     found = processes_with(node)
     if not found:
         return UsbBusyError("usb.busy", sentence("another program is using the camera ({node})", node=node))
-    named = ", ".join(f"{one.program} (PID {one.pid})" for one in found[:_MOST_NAMED])
+    named = ", ".join(map(str, found[:_MOST_NAMED]))
     return UsbBusyError(
         "usb.busy", sentence("another program is using the camera ({node}): {programs}", node=node, programs=named)
     )

@@ -54,7 +54,7 @@ def test_what_is_kept_does_not_grow_with_the_runs(monkeypatch: pytest.MonkeyPatc
     finally:
         tracemalloc.stop()
     assert after - before < 2000 * 200
-    assert printer.any
+    assert printer.has_runs
     assert printer.all_passed
 
 

@@ -56,7 +56,7 @@ def test_a_serial_port_names_who_has_it(node: str) -> None:
     with another_program(node) as pid, pytest.raises(UsbBusyError) as caught:
         open_tty(node)
     assert caught.value.code == "usb.busy"
-    assert f"openmv-ide (PID {pid})" in caught.value.message
+    assert f"openmv-ide (process {pid})" in caught.value.message
     assert node in caught.value.message
 
 
