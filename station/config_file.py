@@ -36,7 +36,9 @@ def find_document(config: Path | None) -> tuple[Path | None, dict[str, Any]]:
 
 
 def usual_files() -> tuple[Path, ...]:
-    """Where a configuration is looked for when none is given, in this order."""
+    """Where a configuration is looked for when none is given, in this order; where `STATION_CONFIG` names one, there."""
+    if named := os.environ.get("STATION_CONFIG", ""):
+        return (Path(named),)
     home = os.environ.get("XDG_CONFIG_HOME", "")
     user = Path(home if os.path.isabs(home) else os.path.expanduser("~/.config"))
     return tuple(folder / "station.toml" for folder in (Path("config"), user / APPLICATION, Path("/etc") / APPLICATION))

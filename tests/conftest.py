@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 Report = pytest.TestReport | pytest.CollectReport
+
+
+def pytest_configure() -> None:
+    """Signals mean to the programs under test what they mean on a terminal: `nohup` and a shell's background jobs have
+    them ignored, and a child inherits that. A handler it does not inherit."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail_if_skipped(report: Report) -> None:

@@ -35,7 +35,7 @@ class LineFacts:
             self.figures.stale = True
             self.ring(fact["outcome"])
         elif name == "notice":
-            self.state.add(event_of_notice(fact, self.state.now()))
+            self.state.add(event_of_notice(fact))
         elif name == "refused":
             self.refuse(printable(str(fact["text"])))
         elif name == "ways" and (words := words_of(fact)):

@@ -103,20 +103,23 @@ def _cut_short(view: SlotView) -> SlotView:
 def event_of_run(run: Mapping[str, Any]) -> Event:
     """The line of the log screen for a finished run, as the line's socket tells it."""
     at = datetime.fromisoformat(run["finished_at"] or run["started_at"])
-    took = f"{run['duration_s']:.1f} s" if run["duration_s"] is not None else ""
-    text = " ".join(part for part in (took, run["code"] or "") if part)
+    text = _time_and_code(run["duration_s"], run["code"])
     message = restored(run["message"], run.get("message_form"), run.get("message_values"))
     return Event(at, run["outcome"], run["slot"], run["serial"], text, message, run["run_id"])
 
 
 def event_of_log(run: FinishedRun) -> Event:
     """The line of the log screen for a run that the log has."""
-    took = "" if run.duration_s is None else f"{run.duration_s:.1f} s"
-    text = " ".join(part for part in (took, run.code or "") if part)
+    text = _time_and_code(run.duration_s, run.code)
     return Event(run.finished_at, run.outcome, run.slot, run.serial, text, run.message, run.run_id)
 
 
-def event_of_notice(notice: Mapping[str, Any], at: datetime) -> Event:
-    """The line of the log screen for a device that is seen and not run, as the line's socket tells it; `at` is now."""
-    at = datetime.fromisoformat(notice["at"]) if "at" in notice else at
+def _time_and_code(duration_s: float | None, code: str | None) -> str:
+    took = "" if duration_s is None else f"{duration_s:.1f} s"
+    return f"{took} {code or ''}".strip()
+
+
+def event_of_notice(notice: Mapping[str, Any]) -> Event:
+    """The line of the log screen for a device that is seen and not run, as the line's socket tells it."""
+    at = datetime.fromisoformat(notice["at"])
     return Event(at, "NOTICE", str(notice["slot"]), "", str(notice["code"]), sentence_from_json(notice["message"]))

@@ -29,9 +29,9 @@ def slots_file(config: Path | None) -> Path:
     """
     if config is not None:
         return config
-    here, user, _ = usual_files()
-    found = next((file for file in usual_files() if file.exists()), None)
-    return found or (here if here.parent.is_dir() else user)
+    files = usual_files()
+    found = next((file for file in files if file.exists()), None)
+    return found or (files[0] if files[0].parent.is_dir() else files[min(1, len(files) - 1)])
 
 
 def name_problem(name: str, taken: Iterable[str]) -> str | None:

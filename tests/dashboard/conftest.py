@@ -6,11 +6,21 @@ from contextlib import ExitStack
 import pytest
 
 from station.control.client import is_served
+from station.local_time import use_zone
 from tests.dashboard.screenless import Screenless
 from tests.harness import Bench, wait_for
 from tests.integration.conftest import make_bench, release
 
 __all__ = ["make_bench", "release", "watch"]
+
+
+@pytest.fixture(autouse=True)
+def clock_in_utc() -> Iterator[None]:
+    """What the screen shows does not depend on where this machine stands."""
+    use_zone("UTC")
+    yield
+    use_zone("")
+
 
 Watch = Callable[[Bench], Screenless]
 

@@ -32,9 +32,7 @@ def test_line_screen(
     theme: str,
     count: int,
     status: LineStatus,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TZ", "UTC")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
     with scripted_line(tmp_path, EVERY_STATE[:count], status):
         assert snap_compare(app, terminal_size=size, run_before=settled(app, theme, count))
@@ -49,9 +47,7 @@ def test_line_screen_in_chinese(
     size: tuple[int, int],
     theme: str,
     state: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TZ", "UTC")
     count, status = STATES[state]
     app = Dashboard(tmp_path, RECORDS, language="zh_CN", now=lambda: NOON)
     with scripted_line(tmp_path, EVERY_STATE[:count], status):

@@ -99,13 +99,11 @@ async def test_typing_a_serial_is_not_taken_for_keys(make_bench: MakeBench) -> N
 def test_screen(
     snap_compare: Callable[..., bool],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
     theme: str,
     key: str,
     seen: str,
 ) -> None:
-    monkeypatch.setenv("TZ", "UTC")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
     async def settle(pilot: Pilot[None]) -> None:
@@ -138,7 +136,6 @@ REACHED = replace(LineStatus(), plan_reached=True)
 def test_dialog(
     snap_compare: Callable[..., bool],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
     theme: str,
     about: LineAbout,
@@ -146,7 +143,6 @@ def test_dialog(
     keys: tuple[str, ...],
     seen: str,
 ) -> None:
-    monkeypatch.setenv("TZ", "UTC")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
 
     async def settle(pilot: Pilot[Leaving]) -> None:

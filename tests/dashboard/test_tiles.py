@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from textual.widgets import Input
@@ -21,6 +20,7 @@ from station.dashboard.tiles.tile_content import Face, face_of
 from station.dashboard.tiles.tile_grid import SlotGrid
 from station.dashboard.widgets.status_lines import banner_of, figures, what_runs
 from station.errors import HINTS
+from station.local_time import use_zone
 from station.model.slots import Progress, RerunWay, SlotState, SlotView
 from station.problem import sentence
 from station.yields.counting import summarize
@@ -186,10 +186,8 @@ def test_the_bar_of_the_batch_is_as_long_as_there_is_room(room: int, bar: int) -
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
-async def test_the_clock_says_its_zone_and_is_never_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
-) -> None:
-    monkeypatch.setattr("station.local_time._zone", ZoneInfo("Asia/Shanghai"))
+async def test_the_clock_says_its_zone_and_is_never_cut(tmp_path: Path, width: int) -> None:
+    use_zone("Asia/Shanghai")
     app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
     about = replace(ABOUT, station_id="a-bench-with-a-long-name", operator="an operator with a long name")
     with scripted_line(tmp_path, EVERY_STATE, LineStatus(), about=about):

@@ -135,6 +135,7 @@ class Kiosk:
             stdout=theirs,
             stderr=theirs,
             env={**os.environ, **given, "TERM": "linux"},
+            cwd=folder,
         )
         os.close(theirs)
         self.shown = ""
@@ -181,8 +182,13 @@ def test_no_key_leads_behind_the_kiosk(tmp_path: Path, keys: bytes) -> None:
         shown.type(keys * 3)
         wait_for(lambda: shown.looked > looked, "the next look")
         assert shown.process.poll() is None
-    assert not (ROOT / "got-a-shell").exists()
     assert not (tmp_path / "got-a-shell").exists()
+
+
+def test_what_the_dashboard_draws_is_seen(tmp_path: Path) -> None:
+    """It draws on standard error."""
+    with kiosk(tmp_path, "echo DRAWN >&2; sleep 1") as shown:
+        wait_for(lambda: "DRAWN" in shown.shown, "the screen")
 
 
 def test_enter_asks_for_the_line(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_log_that_an_sql_browser_locks_is_waited_for(make_bench: MakeBench) ->
             wait_for(lambda: bench.held(serial(2)), "the next camera held")
             assert bench.blocks_written(serial(2)) == 0
             with pytest.raises(queue.Empty):
-                running.run(limit_s=12)
+                running.run(limit_s=0.01)
             other.rollback()
         found = {run["serial"]: run for run in running.runs(2)}
         assert running.end() == 0
@@ -205,7 +205,7 @@ def test_a_line_that_is_ended_while_the_log_is_locked_ends_and_keeps_its_result(
             other.execute("BEGIN EXCLUSIVE")
             wait_for(lambda: _is_kept(bench), "the result in the journal")
             running.interrupt()
-            run = running.run(limit_s=60)
+            run = running.run()
             other.rollback()
         code = running.end()
     assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
@@ -227,9 +227,9 @@ def test_a_camera_is_not_touched_before_its_run_is_in_the_log(make_bench: MakeBe
             bench.line.plug(serial(1))
             wait_for(lambda: any(LOCKED in line for line in running.talk), "a word of the lock")
             running.interrupt()
-            run = running.run(limit_s=60)
+            run = running.run()
             other.rollback()
-        running.end()
+        assert running.end() == 4
     assert (run["outcome"], run["code"]) == ("ERROR", "ledger.write_failed")
     assert bench.blocks_written(serial(1)) == 0
     bench.line.unplug(serial(1))

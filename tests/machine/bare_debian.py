@@ -47,10 +47,13 @@ def bare_root() -> Path:
         archive = CACHE / "root.tar"
         release = ["bookworm", str(archive), *([str(SOURCES)] if SOURCES.exists() else [])]
         subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *release], check=True)
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir()
-        subprocess.run(["tar", "-C", str(root), "-xf", str(archive)], check=True)
+        unfinished = CACHE / "root.unfinished"
+        for folder in (root, unfinished):
+            shutil.rmtree(folder, ignore_errors=True)
+        unfinished.mkdir()
+        subprocess.run(["tar", "-C", str(unfinished), "-xf", str(archive)], check=True)
         archive.unlink()
+        unfinished.rename(root)
     return root
 
 

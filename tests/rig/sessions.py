@@ -81,9 +81,10 @@ def hotplug(bench: Workbench) -> None:
         facts["announced_s"] = _spread(arrival.announced_s())
         held = {path: life for path, life in lives.items() if life["attached_s"]}
         facts["from_configuration_s"] = _spread([life["held_latency_s"] for life in held.values()])
+        assert not arrival.missed(), sorted(arrival.missed())
+        assert set(held) <= set(arrival.announced_at_s), sorted(set(held) - set(arrival.announced_at_s))
         from_event = [life["attached_s"] - arrival.announced_at_s[path] for path, life in held.items()]
         facts["from_udev_event_s"] = _spread(from_event)
-        assert not arrival.missed(), sorted(arrival.missed())
         assert percentile(from_event, 0.99) < HOLD_GOAL_S, facts
     with bench.case("the_application_is_back_on_the_same_port"):
         assert set(arrival.modes.values()) == {APPLICATION}, arrival.modes

@@ -364,6 +364,8 @@ def test_the_usual_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest
     assert load_settings().run.max_runs == 6
     Path("config/station.toml").write_text("run.max_runs = 0")
     assert refused_here().startswith("config/station.toml: run.max_runs: found 0; allowed:")
+    monkeypatch.setenv("STATION_CONFIG", str(tmp_path / "home/.config/openmv-ae3-station/station.toml"))
+    assert load_settings().run.max_runs == 8
 
 
 # ---- the environment and the command line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -82,10 +81,10 @@ def paragraph(text: str, width: int, indent: int = 0, tone: str = "") -> Iterato
 
 
 def columns(
-    heads: Sequence[str], rows: Sequence[Sequence[Part]], width: int, aligns: str = "", indent: int = 0
+    heads: Sequence[str], rows: Sequence[Sequence[Part]], width: int, aligns: str, indent: int = 0
 ) -> list[Line]:
-    """A table: its headings, and rows whose parts are one for each column. `aligns` has a "r" in the place of each
-    column that is aligned to the right. What does not fit into `width` is cut."""
+    """A table: its headings, and rows whose parts are one for each column. `aligns` has a letter for
+    each column: "r" where it is aligned to the right, else "l". What does not fit into `width` is cut."""
     table = [[Part(head, "heading" if head else "") for head in heads], *rows]
     widths = [max(cell_len(row[column].text) for row in table) for column in range(len(heads))]
     return [tuple(_aligned(row, widths, aligns, width, indent)) for row in table]
@@ -94,9 +93,7 @@ def columns(
 def _aligned(row: Sequence[Part], widths: Sequence[int], aligns: str, width: int, indent: int) -> Iterator[Part]:
     room = width - indent
     yield Part(" " * indent)
-    for part, wide, align in zip_longest(row, widths, aligns[: len(row)], fillvalue="l"):
-        assert isinstance(part, Part)
-        assert isinstance(wide, int)
+    for part, wide, align in zip(row, widths, aligns, strict=True):
         if room <= 0:
             return
         blank = " " * min(room, wide - cell_len(part.text))

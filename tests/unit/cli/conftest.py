@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from station.cli.dispatch import dispatch
+from station.local_time import use_zone
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def station(capsys: pytest.CaptureFixture[str], data_dir: Path) -> Station:
+def station(capsys: pytest.CaptureFixture[str], data_dir: Path) -> Iterator[Station]:
     """The command line, carried out in this process."""
 
     def carry_out(*words: object) -> Told:
@@ -47,4 +48,5 @@ def station(capsys: pytest.CaptureFixture[str], data_dir: Path) -> Station:
         captured = capsys.readouterr()
         return Told(exit_code, captured.out, captured.err)
 
-    return carry_out
+    yield carry_out
+    use_zone("")

@@ -4,6 +4,7 @@ left it; what writes says so."""
 from __future__ import annotations
 
 import ctypes
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -156,7 +157,7 @@ def test_every_run_is_read(station: Station, log: Path, leave: Callable[[Path], 
     leave(log)
     with _unwritable(log.parent):
         told = station("export")
-    assert told.out.count('"batch": "2026-47"') + told.out.count('"batch":"2026-47"') == _STATES[leave]
+    assert [json.loads(line)["batch"] for line in told.out.splitlines()] == ["2026-47"] * _STATES[leave]
 
 
 @pytest.mark.parametrize("leave", _STATES)

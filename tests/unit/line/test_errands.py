@@ -65,7 +65,8 @@ def test_one_that_takes_its_time_keeps_no_other_waiting(errands: Errands, answer
     heard(errands, lambda: len(answers) == 2)
     gate.write_text("now\n")
     heard(errands, lambda: len(answers) == 3)
-    assert [path for path, _ in answers] == ["9-1.2", "9-1.3", "9-1.1"]
+    assert {path for path, _ in answers[:2]} == {"9-1.2", "9-1.3"}
+    assert answers[2][0] == "9-1.1"
     found = dict(answers)
     assert found["9-1.1"] == PowerCycled("9-1.1")
     refused = found["9-1.3"]
@@ -79,9 +80,11 @@ def test_where_the_process_dies_those_under_way_are_answered_and_the_next_is_don
 ) -> None:
     told = tmp_path / "told"
     os.mkfifo(told)
-    errands.ask("9-1.1", power("9-1.1", f"echo $PPID > {told}; sleep 60"))
+    errands.ask("9-1.1", power("9-1.1", f"echo $PPID $$ > {told}; exec sleep 60"))
     errands.start_next()
-    os.kill(int(told.read_text()), signal.SIGKILL)
+    process, command = map(int, told.read_text().split())
+    os.kill(process, signal.SIGKILL)
+    os.kill(command, signal.SIGKILL)
     heard(errands, lambda: bool(answers))
     ((path, answer),) = answers
     assert (path, getattr(answer, "message", None)) == ("9-1.1", DIED)
