@@ -36,7 +36,7 @@ def find_document(config: Path | None) -> tuple[Path | None, dict[str, Any]]:
 
 
 def usual_files() -> tuple[Path, ...]:
-    """Where a configuration is looked for when none is given, in this order; where `STATION_CONFIG` names one, there."""
+    """Where a configuration is looked for when none is given, in this order; only there where `STATION_CONFIG` names one."""
     if named := os.environ.get("STATION_CONFIG", ""):
         return (Path(named),)
     home = os.environ.get("XDG_CONFIG_HOME", "")
