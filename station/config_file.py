@@ -36,7 +36,7 @@ def find_document(config: Path | None) -> tuple[Path | None, dict[str, Any]]:
 
 
 def usual_files() -> tuple[Path, ...]:
-    """Where a configuration is looked for when none is given, in this order; only there where `STATION_CONFIG` names one."""
+    """Where a configuration is looked for when none is given, in this order; only in `STATION_CONFIG` if it is set."""
     if named := os.environ.get("STATION_CONFIG", ""):
         return (Path(named),)
     home = os.environ.get("XDG_CONFIG_HOME", "")
