@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
+    "central": Command("station.cli.central", "the database of all stations: what waits to be sent, and sending it"),
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
 

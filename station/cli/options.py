@@ -125,6 +125,13 @@ def settings_for(config: Path | None, data_dir: Path | None, *, virtual: bool = 
     return settings
 
 
+def central_url_of(settings: Settings) -> str:
+    """The database of all stations; UsageError `central.not_set` where the configuration names none."""
+    if not settings.central_url:
+        raise UsageError("central.not_set", "the configuration names no central database")
+    return settings.central_url
+
+
 def use_station_clock(config: Path | None) -> None:
     """Read and print times in the station's zone, for a command that needs no other setting: none is looked at.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, or_, select, update
 
-from station.ledger import hourly_sums
+from station.ledger import changes, hourly_sums
 from station.ledger.hourly_sums import Cell
 from station.ledger.row_records import (
     Values,
@@ -80,6 +80,8 @@ def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cel
     query = select(ATTEMPTS.c.attempt_id).where(ATTEMPTS.c.run_id == run.run_id)
     stored = set(connection.scalars(query))
     _add_attempts(connection, run.run_id, [attempt for attempt in run.attempts if attempt.attempt_id not in stored])
+    if run.outcome is not None or changed:
+        changes.note(connection, changes.Kind.RUN, [run.run_id])
     return changed | _finished_cell(run)
 
 
@@ -96,6 +98,8 @@ def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> 
     if row is not None and _find(connection, ATTEMPTS, ATTEMPTS.c.attempt_id == attempt.attempt_id) is None:
         _add_attempts(connection, run_id, [attempt])
         hourly_sums.refresh(connection, _finished_cell(row))
+        if row.outcome is not None:
+            changes.note(connection, changes.Kind.RUN, [run_id])
 
 
 def close_open_runs(connection: Connection) -> int:
@@ -127,6 +131,7 @@ def close_open_runs(connection: Connection) -> int:
         }
         _update_run(connection, row.run_id, values)
     hourly_sums.refresh(connection, {hourly_sums.cell_of(row) for row in rows})
+    changes.note(connection, changes.Kind.RUN, [row.run_id for row in rows])
     return len(rows)
 
 
@@ -148,7 +153,7 @@ def _last_heard(
 
 def put_release(connection: Connection, release: Release) -> None:
     """The unit is released from being set aside in the batch."""
-    values = {
+    values: Values = {
         "release_id": new_id(),
         "serial": canonical_serial(release.serial),
         "batch": release.batch,
@@ -156,6 +161,7 @@ def put_release(connection: Connection, release: Release) -> None:
         "released_by": release.released_by,
     }
     connection.execute(insert(RELEASES), values)
+    changes.note(connection, changes.Kind.RELEASE, [values["release_id"]])
 
 
 def put_batch(connection: Connection, batch: Batch) -> None:
@@ -167,6 +173,7 @@ def put_batch(connection: Connection, batch: Batch) -> None:
     else:
         values["begun_at"] = row.begun_at
         connection.execute(update(BATCHES).where(BATCHES.c.batch_id == row.batch_id).values(values))
+    changes.note(connection, changes.Kind.BATCH, [batch.batch_id if row is None else row.batch_id])
 
 
 def _find(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Any:

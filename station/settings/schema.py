@@ -12,7 +12,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from station.board.board import Board
@@ -48,6 +57,7 @@ PREFIX = "STATION_"
 DELIMITER = "__"
 
 _PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
+_CENTRAL_URL = re.compile(r"postgresql(\+psycopg)?://\S*/[^/\s]+")
 _BUS = re.compile(r"[1-9][0-9]{0,4}")
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
@@ -290,6 +300,19 @@ class VerificationSection(_Section):
     require_verification: bool = Field(default=False, description="true or false")
 
 
+class CentralSection(_Section):
+    """`[central]`: the database of all stations. Its URL has a password in it, which no message shows."""
+
+    url: SecretStr = Field(default=SecretStr(""), description="the URL of a PostgreSQL database, or empty")
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_database(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not _CENTRAL_URL.fullmatch(url.get_secret_value()):
+            raise ValueError('a central database is "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"')
+        return url
+
+
 class DashboardSection(_Section):
     """`[dashboard]`: what its pages measure the line by."""
 
@@ -327,6 +350,7 @@ class Settings(BaseModel):
     line: LineSection = Field(default_factory=LineSection, description="a table")
     recovery: RecoverySection = Field(default_factory=RecoverySection, description="a table")
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
+    central: CentralSection = Field(default_factory=CentralSection, description="a table")
     dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
@@ -362,6 +386,11 @@ class Settings(BaseModel):
     def data_dir(self) -> Path:
         """The folder of the log, the bundles and the journal: absolute; it need not exist yet."""
         return self.station.data_dir
+
+    @property
+    def central_url(self) -> str:
+        """The database of all stations, with its password; empty where there is none."""
+        return self.central.url.get_secret_value()
 
     @property
     def run_options(self) -> RunOptions:
@@ -408,6 +437,10 @@ class Settings(BaseModel):
             message = f"there is no recipe {shown(name)}{suggestion(name, known)}; known: {', '.join(known)}"
             raise UsageError("usage.unknown_recipe", message)
         return Recipe(name, tuple(STEPS[step] for step in steps))
+
+
+SECRETS = frozenset({("central", "url")})
+"""Keys whose values no message shows."""
 
 
 def section_fields(name: str) -> Mapping[str, FieldInfo]:

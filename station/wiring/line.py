@@ -31,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
+from station.wiring.central import shipper_for
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -173,7 +174,11 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         if not bench.served:
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
+        # Closed after the log's recorder: what it writes at the very end is sent too.
+        shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened)
+        if shipper is not None:
+            shipper.start()
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)

@@ -12,7 +12,7 @@ import pytest
 from station.ledger import schema_version
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich"}
+HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich", "psycopg"}
 
 TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
