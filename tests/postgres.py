@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "max_connections=60")
+FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=60")
 """It need not outlive the machine's power."""
 PASSWORD = "se cret"
 

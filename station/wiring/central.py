@@ -1,15 +1,23 @@
-"""The database of all stations, beside a line: what it records is sent there."""
+"""The database of all stations, beside a line: what it records is sent there, and its interlock asks there too."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from station.model.events import UnitHistory
+from station.model.two_histories import of_both
+from station.problem import sentence
 from station.wiring.virtual_log import is_virtual
 
 if TYPE_CHECKING:
     from station.ledger.shipper import Pusher, Shipper
     from station.settings import Settings
+
+History = Callable[[str, str | None], UnitHistory]
+NOT_ASKED = sentence("the central log was not asked: it did not answer in time")
 
 
 def shipper_for(settings: Settings, opened: ExitStack) -> Shipper | None:
@@ -34,3 +42,21 @@ def pusher_for(settings: Settings, *, connect_s: int | None = None) -> Pusher:
     folder, url = settings.data_dir, settings.central_url
     virtual = is_virtual(folder)
     return Pusher(folder, settings.station_id, url, virtual=virtual, connect_s=connect_s or CONNECT_S)
+
+
+def asking_both(settings: Settings, own: History, opened: ExitStack) -> History:
+    """The history of a unit by the station's log and by the centre's, where the configuration names one."""
+    if not settings.central_url:
+        return own
+    from station.ledger.central_history import CentralHistory
+
+    centre = CentralHistory(settings.central_url)
+    centre.start()
+    opened.callback(centre.close)
+
+    def history(serial: str, batch: str | None) -> UnitHistory:
+        known = own(serial, batch)
+        found = centre.ask(serial, batch)
+        return replace(known, notes=(*known.notes, NOT_ASKED)) if found is None else of_both(known, found)
+
+    return history

@@ -31,7 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
-from station.wiring.central import shipper_for
+from station.wiring.central import asking_both, shipper_for
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -177,6 +177,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         # Closed after the log's recorder: what it writes at the very end is sent too.
         shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened)
+        log = replace(log, history=asking_both(settings, log.history, opened))
         if shipper is not None:
             shipper.start()
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import queue
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, OpeningCommitted, OpeningNotCommitted
 from tests.postgres import Postgres, binaries, running_postgres
+from tests.silent_server import BlackHole
 
 LIMIT_S = 30.0
 
@@ -107,3 +109,10 @@ def migrated_centre(postgres: Postgres) -> str:
 def centre(postgres: Postgres, migrated_centre: str) -> str:
     """The URL of a central database of this test's own."""
     return postgres.url(postgres.new_database(migrated_centre))
+
+
+@pytest.fixture
+def black_hole() -> Iterator[BlackHole]:
+    """A server that never answers."""
+    with closing(BlackHole()) as made:
+        yield made

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +32,9 @@ from station.model.ids import new_id
 from station.model.runs import Outcome, RunRecord
 from station.model.units import Release
 from tests.postgres import Postgres
+from tests.silent_server import BlackHole
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened
+from tests.unit.ledger.sending import another_log, asking, push, put, writing
 
 LIMIT_S = 60.0
 ORDER: dict[Table, tuple[str, ...]] = {
@@ -44,28 +45,6 @@ ORDER: dict[Table, tuple[str, ...]] = {
     RELEASES: ("release_id",),
     BATCHES: ("batch_id",),
 }
-
-
-@contextmanager
-def writing(data_dir: Path) -> Iterator[Connection]:
-    engine = open_writer(data_dir)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
-
-
-def put(data_dir: Path, *runs: RunRecord) -> None:
-    with writing(data_dir) as connection:
-        for run in runs:
-            transactions.put_run(connection, run)
-
-
-def push(data_dir: Path, url: str, station_id: str = "bench-1") -> int:
-    with closing(Pusher(data_dir, station_id, url)) as pusher:
-        total = 0
-        while sent := shipper.push(pusher):
-            total += sent
-        return total
 
 
 def rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
@@ -84,14 +63,6 @@ def in_log(data_dir: Path) -> dict[str, list[dict[str, Any]]]:
     engine.dispose()
     found["runs"] = [row for row in found["runs"] if row["outcome"] is not None]
     return found
-
-
-@contextmanager
-def asking(url: str) -> Iterator[Connection]:
-    engine = central.central_engine(url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def in_centre(url: str) -> dict[str, list[dict[str, Any]]]:
@@ -162,10 +133,7 @@ def sums(url: str) -> list[Any]:
 
 
 def test_stations_share_a_unit_and_keep_their_own_sums(data_dir: Path, centre: str, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    shutil.copy(data_dir / FILE_NAME, other)
-    new_identity(other)
+    other = another_log(data_dir, tmp_path / "other")
     put(data_dir, a_run(minute=0), a_run(minute=1, serial=OTHER_SERIAL))
     put(other, a_run(Outcome.FAIL, 2, station_id="bench-2"))
     assert (push(data_dir, centre), push(other, centre, "bench-2")) == (2, 1)
@@ -183,18 +151,10 @@ def test_stations_share_a_unit_and_keep_their_own_sums(data_dir: Path, centre: s
     assert sums(centre) == together
 
 
-def new_identity(data_dir: Path) -> None:
-    with writing(data_dir) as connection:
-        connection.exec_driver_sql("UPDATE log_identity SET log_id = ?", (new_id(),))
-
-
 def test_an_imported_copy_does_not_undo_what_its_own_station_corrected(
     data_dir: Path, centre: str, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    shutil.copy(data_dir / FILE_NAME, other)
-    new_identity(other)
+    other = another_log(data_dir, tmp_path / "other")
     run = a_run()
     import_runs(other, [run])
     put(data_dir, replace(run, notes=("corrected",)))
@@ -343,37 +303,6 @@ def test_virtual_and_real_cameras_never_meet(data_dir: Path, centre: str) -> Non
     with closing(Pusher(data_dir, "bench-2", centre, virtual=True)) as pusher, pytest.raises(LedgerError) as refused:
         pusher.push()
     assert refused.value.code == "central.other_cameras"
-
-
-class BlackHole:
-    """A server that takes every connection and never says a word."""
-
-    def __init__(self) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.taken: list[socket.socket] = []
-        threading.Thread(target=self._take, daemon=True).start()
-
-    def _take(self) -> None:
-        while True:
-            try:
-                self.taken.append(self._listening.accept()[0])
-            except OSError:
-                return
-
-    @property
-    def url(self) -> str:
-        return f"postgresql+psycopg://station:secret@127.0.0.1:{self._listening.getsockname()[1]}/central"
-
-    def close(self) -> None:
-        for connection in self.taken:
-            connection.close()
-        self._listening.close()
-
-
-@pytest.fixture
-def black_hole() -> Iterator[BlackHole]:
-    with closing(BlackHole()) as made:
-        yield made
 
 
 def test_a_centre_that_never_answers_holds_nobody_up(
