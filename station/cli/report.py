@@ -10,6 +10,7 @@ import typer
 from station.cli.options import (
     BatchOption,
     BundleSelection,
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -21,9 +22,9 @@ from station.cli.options import (
     SpreadsheetOption,
     StationSelection,
     UntilOption,
-    data_dir_for,
     new_app,
     purposes_of,
+    reader_for,
     time_range,
     use_station_clock,
 )
@@ -54,6 +55,7 @@ def report(
     explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
     spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -65,8 +67,6 @@ def report(
     use_station_clock(config)
     first, last = time_range(since, until)
     purposes = purposes_of(purpose)
-    folder = data_dir_for(config, data_dir)
-    from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.render import check_format, check_spreadsheet, render_report
 
@@ -75,7 +75,7 @@ def report(
         check_spreadsheet(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
     selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
-    with closing(Reader(folder)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(station=station, **places)
         text = render_report(reader.report(selection), report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:

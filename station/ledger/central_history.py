@@ -91,8 +91,6 @@ class CentralHistory:
 
         @event.listens_for(engine, "connect")
         def keep(connection: Any, _entry: object) -> None:
-            # Each question is one statement: it sees one moment, and leaves no transaction open.
-            connection.autocommit = True
             self._driver = connection
 
         return engine

@@ -71,6 +71,9 @@ class HistoryQuestion:
     def _fetch(self, prepared: _Prepared, values: dict[str, str | None]) -> Any:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
+            if self._engine.dialect.name != "sqlite":
+                driver: Any = self._connection.driver_connection
+                driver.autocommit = True
         try:
             # One statement outside any transaction: it sees one moment, and holds nothing when it is fetched.
             with closing(self._connection.cursor()) as cursor:
