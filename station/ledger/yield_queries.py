@@ -182,8 +182,8 @@ def _walk(connection: Connection, selection: RunFilter) -> _Walk:
 
 
 def _driver_rows(connection: Connection, query: Select[Any]) -> Any:
-    """The rows of a query. A file's are the driver's own: wrapping a million would take as long again as reading them. A
-    server sends all of them at once, unless they are asked for in parts."""
+    """The rows of a query. A file's are the driver's own: wrapping a million would take as long again as reading them.
+    A server sends all of them at once, unless they are asked for in parts."""
     if connection.dialect.name == "sqlite":
         return connection.execute(query).cursor
     result = connection.execute(query, execution_options={"yield_per": _STREAMED})
