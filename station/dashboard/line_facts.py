@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from station.control.wire import LineAbout
+from station.control.wire import CentralLag, LineAbout
 from station.dashboard.log_figures import Figures
 from station.dashboard.rerun_requests import words_of
 from station.dashboard.state import State, event_of_notice, event_of_run
@@ -36,6 +36,8 @@ class LineFacts:
             self.ring(fact["outcome"])
         elif name == "notice":
             self.state.add(event_of_notice(fact))
+        elif name == "central":
+            self.state.central = CentralLag.from_json(fact)
         elif name == "refused":
             self.refuse(printable(str(fact["text"])))
         elif name == "ways" and (words := words_of(fact)):

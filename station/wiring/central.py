@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from station.control.wire import CentralLag
 from station.model.events import UnitHistory
 from station.model.two_histories import of_both
 from station.problem import sentence
@@ -20,16 +21,17 @@ History = Callable[[str, str | None], UnitHistory]
 NOT_ASKED = sentence("the central log was not asked: it did not answer in time")
 
 
-def shipper_for(settings: Settings, opened: ExitStack) -> Shipper | None:
+def shipper_for(settings: Settings, opened: ExitStack, tell: Callable[[CentralLag], None]) -> Shipper | None:
     """What sends the log, to be started once the log is there; None where the configuration names no centre.
 
-    It is closed with `opened`: enter it before the log's recorder, so that what that writes last is sent too.
+    `tell` hears how far the centre is behind. It is closed with `opened`: enter it before the log's recorder, so that
+    what that writes last is sent too.
     """
     if not settings.central_url:
         return None
     from station.ledger.shipper import Shipper
 
-    shipper = Shipper(pusher_for(settings))
+    shipper = Shipper(pusher_for(settings), lambda state: tell(CentralLag(state.waiting, away=state.code is not None)))
     opened.callback(shipper.close)
     return shipper
 

@@ -175,7 +175,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         # Closed after the log's recorder: what it writes at the very end is sent too.
-        shipper = shipper_for(settings, opened)
+        shipper = shipper_for(settings, opened, service.post_central)
         log = open_log(settings.station.data_dir, setup, replies, opened)
         log = replace(log, history=asking_both(settings, log.history, opened))
         if shipper is not None:

@@ -69,7 +69,7 @@ class Desk(Screen[None]):
     def show_state(self) -> None:
         """Show the newest state of the line."""
         state = self._state
-        self.query_one(StatusLines).show(state.about, state.report, state.now())
+        self.query_one(StatusLines).show(state.about, state.report, state.now(), state.central)
         self.query_one(Banner).show(state.snapshot.status, state.about)
         self.page.show_state()
 

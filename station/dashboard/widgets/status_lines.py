@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rich.cells import cell_len
 
-from station.control.wire import LineAbout, LineStatus
+from station.control.wire import CentralLag, LineAbout, LineStatus
 from station.dashboard.language import tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
@@ -33,13 +33,15 @@ class StatusLines(Plain):
         super().__init__()
         self._shown = ""
 
-    def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime) -> None:
+    def show(
+        self, about: LineAbout | None, report: YieldReport | None, now: datetime, central: CentralLag | None = None
+    ) -> None:
         """Show the newest; nothing is drawn where nothing changed."""
         if not (width := self.size.width):
             return  # it has no place on the screen yet
         clock = f"{local(now):%H:%M:%S} {zone_names([now])}"
         room = width - cell_len(clock) - 2
-        first = _ends(cut(what_runs(about, report, now, room), room), clock, width)
+        first = _ends(cut(what_runs(about, report, now, room, central), room), clock, width)
         text = f"{first}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
@@ -53,9 +55,18 @@ def _no_batch(about: LineAbout) -> str:
     return tr("no batch: {name} is open under the id {station}").format(name=name, station=station_id)
 
 
-def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime, room: int) -> str:
-    """Station, batch with how many of its planned units have a result, operator, and the batch's progress, whose bar
-    is as long as `room` columns allow."""
+def _central(lag: CentralLag) -> str:
+    """Short: what waits is in this station's own log all the while."""
+    if lag.away:
+        return tr("central log away, {count} wait").format(count=lag.waiting)
+    return tr("{count} wait for the central log").format(count=lag.waiting) if lag.waiting else tr("central log ✓")
+
+
+def what_runs(
+    about: LineAbout | None, report: YieldReport | None, now: datetime, room: int, central: CentralLag | None = None
+) -> str:
+    """Station, batch with how many of its planned units have a result, operator, how far the database of all stations
+    is behind, and the batch's progress, whose bar is as long as `room` columns allow."""
     if about is None:
         return ""
     parts = [about.station_id]
@@ -64,6 +75,7 @@ def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime
     if report is not None and planned:
         parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)
     parts += [about.operator] if about.operator else []
+    parts += [] if central is None else [_central(central)]
     text = SEPARATOR.join(parts)
     if report is None or not planned:
         return text
