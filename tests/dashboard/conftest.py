@@ -25,7 +25,7 @@ def clock_in_utc() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def questions_do_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that took 2 s to answer on a busy machine would rest for 40 s, and a picture waits until all is answered."""
+    """A log that took 2 s to answer would rest for 40 s, and a picture waits until all is answered."""
     monkeypatch.setattr(log_queries, "RESTS", 1)
 
 
