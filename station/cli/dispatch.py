@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
     "verify-slots": Command(
         "station.cli.verify_slots", "show at the start of a shift that each slot tells good from bad"
     ),
-    "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
+    "bundle": Command("station.cli.bundle", "import, list, show, verify, choose and sign firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
     "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),

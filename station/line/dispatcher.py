@@ -15,6 +15,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -22,6 +23,7 @@ from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
+from station.line.bound_batches import batch_refusal
 from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
@@ -107,7 +109,8 @@ class Dispatcher:
         self._bell = Bell()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
-        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
+        refusal = partial(batch_refusal, setup)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
         self._lock_noted_s: float | None = None
