@@ -86,10 +86,10 @@ class BundleStore:
             _check_name(name)
         release = read_release(self.board, path, note, choices)
         images = tuple(_described(image) for image in release.images)
-        signed = release.signature and signature_file.decode(release.signature, f"{path}: {signature_file.FILE}")
+        signed = _decoded(path, release)
         with self._storing() as undo:
             bundle = self._named(name or (signed.bundle if signed else None), release, images)
-            self._take_signature(bundle, signed or None, release.signature, undo)
+            self._take_signature(bundle, signed, release.signature, undo)
             for image, found in zip(images, release.images, strict=True):
                 self._keep(image, found.content, undo)
             target = self._manifest_path(bundle.name)
@@ -293,6 +293,12 @@ def check_complete(bundle: Bundle, needed: Sequence[str]) -> None:
     """BundleError `bundle.incomplete` where a bundle has no image for one of these partitions."""
     if missing := bundle.missing(needed):
         raise BundleError("bundle.incomplete", f"bundle {bundle.name} has no image for {', '.join(missing)}")
+
+
+def _decoded(path: Path, release: Release) -> Signature | None:
+    """The signature that a release carries; BundleError `bundle.signature_invalid`."""
+    raw = release.signature
+    return None if raw is None else signature_file.decode(raw, f"{path}: {signature_file.FILE}")
 
 
 def _signed(key: Path, bundle: Bundle, binding: Binding) -> tuple[bytes, bytes]:

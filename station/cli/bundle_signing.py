@@ -63,6 +63,7 @@ def sign(
     The signature lies beside a release's images as bundle-signature.json and is imported with them. A release on disk
     is not imported for it: the file is written into its folder.
     """
+    store = _store(config, data_dir)
     if new_key is not None:
         _make_keys(new_key, as_json=as_json)
     if bundle is None and new_key is not None:
@@ -72,7 +73,6 @@ def sign(
         raise UsageError("usage.sign", "a bundle and a private key are needed to sign")
     from station.model.bundles import Binding
 
-    store = _store(config, data_dir)
     binding = Binding(_words("--part-number", part_numbers), _words("--batch", batches))
     known = {each.name for each in store.list()}
     if bundle not in known and Path(bundle).is_dir():

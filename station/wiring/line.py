@@ -161,7 +161,6 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
-    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -182,6 +181,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         _refuse_batch_at_start(setup, log.begun)
+        service = LineService(settings.station.data_dir, about, bench.hands)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
