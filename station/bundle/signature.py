@@ -20,6 +20,7 @@ from typing import Any
 
 from station.bundle import manifest
 from station.errors import BundleError
+from station.file_problems import reason
 from station.model.bundles import ANYWHERE, Binding, Bundle, Image
 
 FILE = "bundle-signature.json"
@@ -101,7 +102,9 @@ def decode(raw: bytes, where: str) -> Signature:
             raise ValueError("it is too long")
         return _signature(json.loads(raw, object_pairs_hook=manifest.distinct))
     except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
-        raise BundleError("bundle.signature_invalid", f"{where} is no signature, or a damaged one: {error}") from None
+        raise BundleError(
+            "bundle.signature_invalid", f"{where} is no signature, or a damaged one: {reason(error)}"
+        ) from None
 
 
 def _signature(found: object) -> Signature:

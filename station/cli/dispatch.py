@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 EXIT_OK = 0
-EXIT_INTERNAL = 1
+EXIT_INTERNAL = 70
+"""EX_SOFTWARE of sysexits(3). Not 1, which speaks of a unit: systemd restarts a line that ended with this."""
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -71,7 +72,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 130 interrupted.
+6 another station is at work, 70 the station made a mistake, 130 interrupted.
 """
 
 
