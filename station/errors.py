@@ -237,7 +237,7 @@ HINTS: dict[str, str] = {
     "ledger.schema_outdated": "Run: station db upgrade",
     "ledger.schema_unknown": "The log was written by a newer station. Install that version.",
     "ledger.corrupt": "Nothing reads or writes a damaged log. The command that is named keeps it aside and puts a backup in its place.",
-    "ledger.missing": "Check --data-dir; the log is made when the line runs for the first time.",
+    "ledger.missing": "Name its folder with --data-dir. The log is made when the line runs for the first time; to try: station demo.",
     "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",
     "bundle.not_found": "Check the path of the release.",
     "bundle.unreadable": "Check the file's permissions and its disk, then import again.",

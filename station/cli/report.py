@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from station.cli.next_commands import say_nothing_found
 from station.cli.options import (
     BatchOption,
     BundleSelection,
@@ -77,6 +78,9 @@ def report(
     selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(station=station, **places)
-        text = render_report(reader.report(selection), report_format, explain=explain, spreadsheet=spreadsheet)
+        found = reader.report(selection)
+    if not (found.units_begun or found.open_runs):
+        say_nothing_found(folder, "report")
+    text = render_report(found, report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:
         file.write(text)

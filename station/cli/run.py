@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from station.cli.next_commands import say_what_next
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
 from station.model.runs import Purpose
@@ -84,10 +85,11 @@ def run(
     folder. With it, --simulate refuses a folder that holds the log of other cameras.
     """
     attached = not (headless or as_json or serve) and on_terminal()
+    virtual = simulate is not None or bool(sim)
     settings = settings_for(
         config,
         data_dir,
-        virtual=simulate is not None or bool(sim),
+        virtual=virtual,
         run__bundle=bundle,
         run__batch=batch,
         run__operator=operator,
@@ -104,10 +106,13 @@ def run(
     if attached:
         from station.cli.line_and_dashboard import run_attached
 
-        return run_attached(settings.data_dir, sys.argv[1:], settings)
-    if stop_after is None and not serve:
-        stop_after = simulate
-    return _run_line(settings, simulate, sim, stop_after=stop_after, attended=serve, as_json=as_json)
+        code = run_attached(settings.data_dir, sys.argv[1:], settings)
+    else:
+        after = simulate if stop_after is None and not serve else stop_after
+        code = _run_line(settings, simulate, sim, stop_after=after, attended=serve, as_json=as_json)
+    if virtual and not serve:
+        say_what_next(settings.data_dir)
+    return code
 
 
 def _run_line(
