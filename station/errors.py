@@ -290,6 +290,8 @@ HINTS: dict[str, str] = {
     "usage.unknown_slot": "Check the spelling; station slots shows the slots. A slot is known once a camera ran in it.",
     "usage.unknown_operator": "Check the spelling: the name as it was given at the bench.",
     "usage.unknown_bundle": "Check the spelling: the bundle's name as it was when it was flashed.",
+    "usage.no_folder": "Change into a folder that exists (cd), then give the command again.",
+    "usage.two_benches": "Leave one of them out: --simulate makes its cameras, --sim takes those that are served.",
     "usage.no_sim": "Start the virtual cameras first: station sim serve DIR",
     "usage.no_camera": "Plug known-good cameras into the slots, then start it again; station slots shows what is there.",
     "usage.which_camera": "Name one with --serial or --port, or take --all.",

@@ -12,6 +12,7 @@ import typer
 from station.cli.next_commands import say_what_next
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
+from station.errors import UsageError
 from station.model.runs import Purpose
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def run(
     Without --data-dir the log of virtual cameras (--simulate, --sim) is in the folder `simulated` inside the usual data
     folder. With it, --simulate refuses a folder that holds the log of other cameras.
     """
+    if simulate is not None and sim:
+        raise UsageError("usage.two_benches", "--simulate and --sim are both given")
     attached = not (headless or as_json or serve) and on_terminal()
     virtual = simulate is not None or bool(sim)
     settings = settings_for(
