@@ -22,7 +22,7 @@ DEMO_BOOT_TIMEOUT_S = 8.0
 """The demo's failing camera never boots: shorter than on a bench, so that nobody waits for it."""
 
 
-@app.command(epilog="Examples: station demo; station demo --cameras 8 --headless")
+@app.command(epilog="Examples: station demo; station demo --cameras 4 --headless")
 def demo(
     cameras: Annotated[int, typer.Option("--cameras", metavar="N", min=1, max=120, help="How many cameras.")] = 8,
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,

@@ -22,7 +22,7 @@ from station.cli.output import print_json
 app = new_app("The units that are not done (failed, cut short, still running), and why: the list to run again.")
 
 
-@app.command(epilog="Example: station failed --batch 2026-47")
+@app.command(epilog="Examples: station failed; station failed --batch 2026-47")
 def failed(
     batch: BatchOption = None,
     station: StationSelection = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = new_app("Take runs that this or another station exported.")
 
 
-@app.command("import", epilog="Example: station import bench-2.jsonl")
+@app.command("import", epilog="Example: station import bench-2.jsonl   (there: station export --output bench-2.jsonl)")
 def import_file(
     file: Annotated[
         Path, typer.Argument(parser=a_path, metavar="FILE", help="What station export --format jsonl wrote.")

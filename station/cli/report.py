@@ -34,7 +34,9 @@ from station.errors import UsageError
 app = new_app("The yield report: yields, failures, slots, times and the units that are still open.")
 
 
-@app.command(epilog="Example: station report --batch 2026-47 --format csv --output yield.csv")
+@app.command(
+    epilog="Examples: station report --since today; station report --batch 2026-47 --format csv --output yield.csv"
+)
 def report(
     batch: BatchOption = None,
     since: SinceOption = None,

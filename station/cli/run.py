@@ -55,7 +55,7 @@ ServeOption = Annotated[
 
 
 @app.command(
-    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 8 --headless"
+    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 4 --headless"
 )
 def run(
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
