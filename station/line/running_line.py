@@ -87,19 +87,19 @@ class Line:
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
         """Runs that start from now on are of this batch and operator; a run under way keeps its own."""
-        self._dispatcher.post(partial(self._dispatcher.begin_batch, name, operator, planned))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.begin, name, operator, planned))
 
     def end_batch(self, name: str) -> None:
         """End the batch, if it is the one at the bench. The line is paused then."""
-        self._dispatcher.post(partial(self._dispatcher.end_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.end, name))
 
     def go_on_with_batch(self, name: str) -> None:
         """Let the batch have more units than planned, if it is the one at the bench."""
-        self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.go_on, name))
 
     def count_batch(self, name: str) -> None:
         """Count the batch's results anew, if it is the one at the bench."""
-        self._dispatcher.post(partial(self._dispatcher.count_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.count, name))
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""

@@ -15,8 +15,6 @@ from station.sim.faults import Fault
 from station.sim.partitions import TABLES, Medium, Partition, Table, alt_of
 from station.sim.profiles import PROFILES, TimeProfile
 
-ZERO_SERIAL = "0" * 24
-"""What an AE3 reports when its secure enclave does not answer."""
 DEFAULT_SERIAL = "0123456789ABCDEF"
 """The bootloader source's fallback: seen on sister boards only."""
 RELEASE_FILES = {
