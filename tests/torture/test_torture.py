@@ -59,6 +59,8 @@ def test_nothing_is_lost_and_nothing_is_false(tmp_path: Path, release: Path) -> 
         (GOOD, [], [], "7 blocks written, no run in the log"),
         (GOOD, [{**PASS, "outcome": None, "finished_at": None}], [], "is open"),
         (GOOD, [PASS, PASS], [], "is in the log 2 times"),
+        (GOOD, [PASS, {**PASS, "run_id": "r2"}], [], "is in the log under 2 keys"),
+        (GOOD, [PASS, {**PASS, "run_id": "r2", "started_at": "2026-11-28T12:00:02+00:00"}], [], None),
         (GOOD, [PASS], [PASS, PASS], "was printed 2 times"),
         (GOOD, [{**PASS, "outcome": "ERROR", "code": "station.interrupted"}], [PASS], "green before the log had it"),
     ],
