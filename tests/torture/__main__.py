@@ -8,17 +8,20 @@ where there is one. A seed repeats the choices; what they meet depends on the ma
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.releases import make_demo_release
 from tests.rig.guest import run_in_guest
+from tests.rig.small_disk import SmallDisk
 from tests.rig.workbench import install_rule
 from tests.torture.bench import Tortured
 from tests.torture.planted import DEFECTS, plant
-from tests.torture.small_disk import SmallDisk
 
 SIZES = {"hp_bytes": 41_003, "he_bytes": 20_480, "romfs1_bytes": 9_001, "romfs0_bytes": 400_000}
 SLOTS = 24
@@ -26,6 +29,7 @@ AFTERWARDS_S = 600.0
 """The account may take so long, and the start."""
 ACCOUNT_S = 300.0
 ACCOUNT_OF_A_DEFECT_S = 10.0
+RESULT = "torture.json"
 IN_THE_GUEST = "--in-the-guest"
 
 
@@ -71,6 +75,8 @@ def _run(given: argparse.Namespace) -> int:
         every_s = ACCOUNT_OF_A_DEFECT_S if given.plant else ACCOUNT_S
         result = tortured.run(given.seconds, every_s, until_found=bool(given.plant))
     print(result.text())
+    if shared := os.environ.get("STATION_RIG_SCRATCH"):
+        (Path(shared) / RESULT).write_text(json.dumps(asdict(result)))
     return 1 if result.violations else 0
 
 

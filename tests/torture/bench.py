@@ -24,8 +24,8 @@ from station.sim.vhci import kernel_port_path, spread
 from station.sim.virtual_line import VirtualLine
 from tests.harness import FILES, Station, wait_for
 from tests.harness import station as command
+from tests.rig.small_disk import SmallDisk
 from tests.torture.auditor import violations
-from tests.torture.small_disk import SmallDisk
 from tests.torture.tray import Tray
 
 LIMIT_S = 120.0

@@ -21,18 +21,19 @@ class SmallDisk:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM_MIB}m", "data", str(folder)], check=True)
 
-    def fill(self, seconds: float) -> None:
-        """No room for so long, or until `free`."""
+    def fill(self, seconds: float) -> bool:
+        """No room for so long, or until `free`. False where somebody wrote in that very moment."""
         with self._lock:
             if self._timer is not None:
-                return
+                return True
             found = os.statvfs(self._folder)
             used = (found.f_blocks - found.f_bfree) * found.f_frsize
             if not self._resize(f"{used >> 10}k"):
-                return  # somebody wrote meanwhile
+                return False
             self._timer = threading.Timer(seconds, self.free)
             self._timer.daemon = True
             self._timer.start()
+            return True
 
     def free(self) -> None:
         """There is room again."""
