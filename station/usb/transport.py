@@ -29,9 +29,8 @@ from station.usb.failures import (
     set_interface_reply,
     transfer_failure,
 )
-from station.usb.libusb import NodeHandle, libusb, node_of
+from station.usb.libusb import libusb, node_of
 from station.usb.usb_descriptors import DeviceDescriptor
-from station.usb.usbfs import NodeBackend
 
 INTERFACE = 0
 DESCRIPTOR_TIMEOUT_S = 5.0
@@ -222,8 +221,7 @@ def _open_real(device: Device) -> Transport:
     except OSError as error:
         bus.close(handle)
         raise claim_failure(error, node, device.port_path) from error
-    backend = NodeBackend(bus.backend, handle) if isinstance(handle, NodeHandle) else bus.backend
-    return Transport(backend, handle, bus.close)
+    return Transport(bus.backend, handle, bus.close)
 
 
 def _open_virtual(access: UsbAccess, device: Device) -> Transport:
