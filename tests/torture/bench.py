@@ -223,13 +223,12 @@ class Tortured:
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
                 self._printed.append(run)
-                port = waiting.get(run["serial"])
-                if port is not None and run["outcome"] == "PASS":
-                    waiting.pop(run["serial"])
-                elif port is not None:
+                if run["serial"] not in waiting:
+                    continue
+                port = waiting.pop(run["serial"])
+                if run["outcome"] != "PASS":
                     # A machine with other work may be slower than a camera's time: the next one shows it.
                     came_to[port] = f"{came_to.get(port, '')} {run['outcome']} {run['code'] or ''}"
-                    waiting.pop(run["serial"])
                     tray.next_camera(port, sound=True)
                     waiting[tray.there[port].spec.serial] = port
         self._end(signal.SIGTERM)
