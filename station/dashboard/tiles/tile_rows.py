@@ -55,10 +55,10 @@ def draw(
     narrower, lower = (width - least[0], height - least[1]) if least else (0, 0)
     inner, gap = max(1, width - 1), Segment(" ", ground)
     rows = height - 1
-    margin = 1 if rows >= MARGIN_FROM else 0
+    margin = _margin(rows)
     hints, facts = _foot(face, inner, colours)
-    kept = min(len(hints) + len(facts), max(1, int(FOOT_SHARE * rows)))
-    large, act_is_large = _large(face, inner, inner - 2 - narrower, rows - lower - kept - 2 * margin, colours)
+    room = _for_letters(rows - lower, len(hints) + len(facts))
+    large, act_is_large = _large(face, inner, inner - 2 - narrower, room, colours)
     title, has_serial = _title(face, inner, selected=selected, with_act=not act_is_large)
     if has_serial:
         hints, facts = _foot(replace(face, serial=""), inner, colours)
@@ -67,6 +67,16 @@ def draw(
     body = blank * margin + large + blank * (rows - margin - len(large) - len(foot)) + foot
     head = [Segment(title, colours.title + Style(underline=selected))]
     return [[*row, gap] for row in [head, *body][:height]]
+
+
+def _margin(rows: int) -> int:
+    return 1 if rows >= MARGIN_FROM else 0
+
+
+def _for_letters(rows: int, foot_rows: int) -> int:
+    """How many of the rows below the title the large letters may take."""
+    kept = min(foot_rows, max(1, int(FOOT_SHARE * rows)))
+    return rows - kept - 2 * _margin(rows)
 
 
 def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[str, bool]:
