@@ -1,7 +1,8 @@
 """The engineer's reference, made from the program: `python -m tests.reference` writes deploy/SETTINGS.md and CODES.md.
 
 What a setting means, and its default, is said in config/station.toml (a test compares it with the schema); what is
-allowed, by the schema; what to do for a code, by station/errors.py. A test fails while a file is not what this would write.
+allowed, by the schema; what to do for a code, by station/errors.py. A test fails while a file is not what this would
+write.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def _codes_lines() -> Iterator[str]:
         "change their meaning. The message beside a code says what happened; here is what to do now.",
     )
     for kind in dict.fromkeys(code.partition(".")[0] for code in HINTS):
-        yield from ("", f"## `{kind}.*`", "", f"{ABOUT[kind]}.", "")
+        yield from ("", f"## `{kind}.*`", "")
+        if kind in ABOUT:
+            yield from (f"{ABOUT[kind]}.", "")
         yield from ("| code | what to do |", "|---|---|")
         for code, hint in HINTS.items():
             if code.partition(".")[0] == kind:
