@@ -39,7 +39,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's nam
 
 @app.command(
     "import",
-    epilog="Examples: station bundle import firmware_v5.0.0.zip; station bundle import build/ --partial;"
+    epilog="Examples: station bundle import firmware_v5.0.0.zip --name v5.0.0; station bundle import build/ --partial;"
     " station bundle import build/ --map HP=out/hp.bin --mixed",
 )
 def import_(
@@ -72,7 +72,7 @@ def import_(
     choices = Choices(partial, mixed, parse_maps(BOARD, maps or ()))
     store = _checking_store(config, data_dir)
     bundle = store.import_path(path, name, choices=choices, note=_say)
-    _print(store, bundle, as_json=as_json)
+    _print(store, bundle, as_json=as_json, config=config)
     say(f"imported {bundle.name}; to flash it from now on: station bundle use {bundle.name}")
 
 
@@ -118,16 +118,16 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     print_table(("bundle", "", f"imported ({zone})", "version"), rows)
 
 
-@app.command(epilog="Example: station bundle show v4.8.1")
+@app.command(epilog="Example: station bundle show v5.0.0")
 def show(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """One bundle: its version label, and each image with its size and digest."""
     store = _store(config, data_dir)
-    _print(store, store.get(bundle), as_json=as_json)
+    _print(store, store.get(bundle), as_json=as_json, config=config)
 
 
-@app.command(epilog="Example: station bundle verify v4.8.1")
+@app.command(epilog="Example: station bundle verify v5.0.0")
 def verify(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
@@ -136,11 +136,11 @@ def verify(
     store = _checking_store(config, data_dir)
     found = store.get(bundle)
     store.verify(found)
-    _print(store, found, as_json=as_json)
+    _print(store, found, as_json=as_json, config=config)
     say(f"{found.name} is intact")
 
 
-@app.command(epilog="Example: station bundle use v4.8.1")
+@app.command(epilog="Example: station bundle use v5.0.0")
 def use(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
@@ -208,17 +208,18 @@ def _signed_json(store: BundleStore, bundle: Bundle) -> object:
     return signer and signer.to_json()
 
 
-def _print(store: BundleStore, bundle: Bundle, *, as_json: bool) -> None:
+def _print(store: BundleStore, bundle: Bundle, *, as_json: bool, config: Path | None) -> None:
     if as_json:
         print_json(bundle_json(store, bundle))
         return
     signer = store.signatures.look(bundle)
+    use_station_clock(config)
     print_line(f"bundle    {bundle.name}")
     print_line(f"version   {bundle.version}")
     if bundle.mixed:
         print_line(f"mixed     {_mixed(bundle)}")
     print_line(f"sha256    {bundle.sha256}")
-    print_line(f"imported  {local_time(bundle.imported_at)}")
+    print_line(f"imported  {local_time(bundle.imported_at)} {zone_names([bundle.imported_at])}")
     for line in signer_lines(signer):
         print_line(line)
     rows = [(image.partition, image.alt, image.size_bytes, image.sha256, image.file) for image in bundle.images]

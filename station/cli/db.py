@@ -58,7 +58,7 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 
 
-@app.command(epilog="Example: station db backup /mnt/usb/station-2026-11-22.sqlite3")
+@app.command(epilog="Example: station db backup station-backup.sqlite3")
 def backup(
     file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The copy to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
@@ -76,7 +76,7 @@ def backup(
     say(f"copied the log to {file}")
 
 
-@app.command(epilog="Example: station db restore /mnt/usb/station-2026-11-22.sqlite3")
+@app.command(epilog="Example: station db restore station-backup.sqlite3")
 def restore(
     file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The backup to put in the log's place.")],
     config: ConfigOption = None,

@@ -91,8 +91,20 @@ def dispatch(words: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return _no_descriptors(error)
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            gone = UsageError("usage.no_folder", "the folder in which this command was given is not there any more")
+            return _refuse(gone.code, gone.message, gone.hint, gone.exit_code)
         return _no_room() if _is_full(error) else _internal(error, words)
     return code
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed: then no path that is given from there means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _is_full(error: Exception) -> bool:
@@ -148,6 +160,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _carry_out(name: str, rest: Sequence[str]) -> int:
+    _refuse_empty(name, rest)
     if name in LINE_COMMANDS and _runs_line_here(rest):
         # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
         from station.flash.child_processes import start_fork_server
@@ -171,6 +184,16 @@ def _carry_out(name: str, rest: Sequence[str]) -> int:
     if isinstance(result, int):
         return result
     return EXIT_OK
+
+
+def _refuse_empty(name: str, rest: Sequence[str]) -> None:
+    """UsageError usage.empty: a batch, operator or file that is named by nothing is none, and no default either."""
+    for before, word in zip(("", *rest), rest, strict=False):
+        option, equals, value = word.partition("=")
+        is_empty = not value.strip() if equals and option.startswith("--") else not word.strip()
+        if is_empty and before != "--prefix" and option != "--prefix":
+            named = option if equals else before if before.startswith("--") else "a name"
+            raise UsageError("usage.empty", f"station {name}: {named} is an empty text")
 
 
 def _runs_line_here(rest: Sequence[str]) -> bool:

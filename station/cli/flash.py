@@ -27,7 +27,7 @@ app = new_app(
 )
 
 
-@app.command(epilog="Example: station flash v4.8.1 --port 1-1.4 --json")
+@app.command(epilog="Example: station flash v5.0.0 --port 1-1.4 --json")
 def flash(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="The bundle's name, or a release on disk.")],
     serial: Annotated[

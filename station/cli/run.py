@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from station.cli.next_commands import say_what_next
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
+from station.errors import UsageError
 from station.model.runs import Purpose
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ ServeOption = Annotated[
 
 
 @app.command(
-    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 8 --headless"
+    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 4 --headless"
 )
 def run(
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
@@ -87,11 +89,14 @@ def run(
     Without --data-dir the log of virtual cameras (--simulate, --sim) is in the folder `simulated` inside the usual data
     folder. With it, --simulate refuses a folder that holds the log of other cameras.
     """
+    if simulate is not None and sim:
+        raise UsageError("usage.two_benches", "--simulate and --sim are both given")
     attached = not (headless or as_json or serve) and on_terminal()
+    virtual = simulate is not None or bool(sim)
     settings = settings_for(
         config,
         data_dir,
-        virtual=simulate is not None or bool(sim),
+        virtual=virtual,
         run__bundle=bundle,
         run__batch=batch,
         run__operator=operator,
@@ -109,10 +114,13 @@ def run(
     if attached:
         from station.cli.line_and_dashboard import run_attached
 
-        return run_attached(settings.data_dir, sys.argv[1:], settings)
-    if stop_after is None and not serve:
-        stop_after = simulate
-    return _run_line(settings, simulate, sim, stop_after=stop_after, attended=serve, as_json=as_json)
+        code = run_attached(settings.data_dir, sys.argv[1:], settings)
+    else:
+        after = simulate if stop_after is None and not serve else stop_after
+        code = _run_line(settings, simulate, sim, stop_after=after, attended=serve, as_json=as_json)
+    if virtual and not serve:
+        say_what_next(settings.data_dir)
+    return code
 
 
 def _run_line(

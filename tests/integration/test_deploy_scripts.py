@@ -242,7 +242,7 @@ def kiosk(folder: Path, dashboard: str) -> Iterator[Kiosk]:
         yield shown
     finally:
         shown.process.kill()
-        shown.process.wait(10)
+        shown.process.wait(60)
         os.close(shown.terminal)
 
 

@@ -229,3 +229,11 @@ def test_what_finds_no_room_on_stdout_is_said(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -m station --help > /dev/full"
     result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.output")
+
+
+def test_a_current_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m station report --data-dir rel"
+    result = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.no_folder")
