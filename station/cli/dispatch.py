@@ -54,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
+    "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
