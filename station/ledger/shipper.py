@@ -183,23 +183,25 @@ class Pusher:
 
 
 class Shipper:
-    """A line's thread that pushes. `on_state` is called in it, after every attempt, and must be quick."""
+    """A line's thread that pushes."""
 
-    def __init__(self, pusher: Pusher, on_state: Callable[[ShippingState], None] | None = None) -> None:
+    def __init__(self, pusher: Pusher) -> None:
         self._pusher = pusher
-        self._on_state = on_state
+        self._on_state: Callable[[ShippingState], None] | None = None
         self._ending = threading.Event()
         self._is_away = threading.Event()
         self._thread = threading.Thread(target=self._work, name="shipper", daemon=True)
 
-    def start(self) -> None:
-        """Begin; returns at once."""
+    def start(self, on_state: Callable[[ShippingState], None] | None = None) -> None:
+        """Begin; returns at once. `on_state` is called in the thread, after every attempt, and must be quick."""
+        self._on_state = on_state
         self._thread.start()
 
     def close(self, limit_s: float = CLOSE_S) -> None:
         """End once all is sent, at the latest after `limit_s` seconds; at once where the centre is away."""
         self._ending.set()
-        self._thread.join(0 if self._is_away.is_set() else limit_s)
+        if self._thread.is_alive():
+            self._thread.join(0 if self._is_away.is_set() else limit_s)
 
     def _work(self) -> None:
         pause_s = FIRST_PAUSE_S

@@ -15,25 +15,30 @@ from station.wiring.virtual_log import is_virtual
 
 if TYPE_CHECKING:
     from station.ledger.shipper import Pusher, Shipper
+    from station.ledger.shipping_state import ShippingState
     from station.settings import Settings
 
 History = Callable[[str, str | None], UnitHistory]
 NOT_ASKED = sentence("the central log was not asked: it did not answer in time")
 
 
-def shipper_for(settings: Settings, opened: ExitStack, tell: Callable[[CentralLag], None]) -> Shipper | None:
+def shipper_for(settings: Settings, opened: ExitStack) -> Shipper | None:
     """What sends the log, to be started once the log is there; None where the configuration names no centre.
 
-    `tell` hears how far the centre is behind. It is closed with `opened`: enter it before the log's recorder, so that
-    what that writes last is sent too.
+    It is closed with `opened`: enter it before the log's recorder, so that what that writes last is sent too.
     """
     if not settings.central_url:
         return None
     from station.ledger.shipper import Shipper
 
-    shipper = Shipper(pusher_for(settings), lambda state: tell(CentralLag(state.waiting, away=state.code is not None)))
+    shipper = Shipper(pusher_for(settings))
     opened.callback(shipper.close)
     return shipper
+
+
+def lag_of(state: ShippingState) -> CentralLag:
+    """How far the centre is behind, as screens show it."""
+    return CentralLag(state.waiting, away=state.code is not None)
 
 
 def pusher_for(settings: Settings, *, connect_s: int | None = None) -> Pusher:

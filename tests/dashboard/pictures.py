@@ -31,7 +31,7 @@ from tests.dashboard.settling import until_begun, until_still
 from tests.harness import Bench, wait_for
 from tests.releases import make_demo_release
 
-SIZES = ((80, 24), (160, 45))
+SIZES = ((80, 24), (160, 45), (240, 67))
 SLOTS = 8
 ROUNDS = 4
 PLANNED = 40
@@ -199,7 +199,7 @@ async def screens(shift: Shift) -> None:
     shift.take("units")
     for key, seen, name in (
         ("f3", "boot.timeout", "failures"),
-        ("f4", "dfu.err_write", "yield"),
+        ("f4", "95 % interval", "yield"),
         ("f5", "SKIPPED", "log"),
         ("f6", "KEYS", "help"),
     ):
