@@ -1,8 +1,8 @@
 """The interlock's question to the database of all stations. No camera waits for it longer than `ASK_S`.
 
 1. A thread of its own has the one connection, asks, and connects again. Whoever asks waits for its answer, or goes on.
-2. Where an answer does not come in time, nothing is asked any more until the thread has a connection that answers: a
-   centre that is away costs one camera 50 ms, and the others nothing.
+2. Where an answer does not come in time, nothing is asked any more until it has come, or another connection answers: a
+   centre that is away costs one camera 50 ms, and the others nothing. After `LATE_S` its connection is shut.
 3. Many cameras that come at once may spend `BUDGET_S` together, and that much more every second.
 4. Between questions the thread asks for nothing every few seconds, so that a connection that broke is noticed by it.
 """
@@ -28,6 +28,7 @@ ASK_S = 0.05
 BUDGET_S = 0.3
 START_S = 1.0
 """How long the start of a line waits for the first connection: before any camera is there."""
+LATE_S = 2.0
 _LOOK_S = 5.0
 _STATEMENT_S = 1.0
 _CONNECT_S = 2
@@ -62,7 +63,7 @@ class CentralHistory:
         """End; nobody waits for the server."""
         self._ending.set()
         self._questions.put(None)
-        self._give_up()
+        central.shut_down(self._driver)
 
     def ask(self, serial: str, batch: str | None) -> UnitHistory | None:
         """The history of a unit, as the bootloader spells it; None where the centre is away or too slow."""
@@ -76,15 +77,10 @@ class CentralHistory:
         try:
             return answer.result(ASK_S)
         except Exception:  # too late, or whatever the server said
-            self._give_up()
+            self._ready.clear()
             return None
         finally:
             self._spent_s += time.monotonic() - now_s
-
-    def _give_up(self) -> None:
-        """The connection is no good: the thread, which may wait on it, gets an error and makes another."""
-        self._ready.clear()
-        central.shut_down(self._driver)
 
     def _new_engine(self) -> Engine:
         engine = central.central_engine(self._url, statement_s=_STATEMENT_S, connect_s=_CONNECT_S, size=1)
@@ -116,11 +112,11 @@ class CentralHistory:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _connect(self, question: HistoryQuestion) -> None:
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, central.limited(connection, LATE_S):
             central.require_current(connection, self._url)
         # Once in vain: what is slow only the first time is not slow for a camera.
         for batch in ("", None):
-            question.ask("", batch)
+            self._found(question, "", batch)
         while not self._questions.empty():
             self._questions.get_nowait()  # of those who have gone on
         self._ready.set()
@@ -129,12 +125,28 @@ class CentralHistory:
     def _answer_all(self, question: HistoryQuestion) -> None:
         while not self._ending.is_set():
             try:
-                asked = self._questions.get(timeout=_LOOK_S)
+                asked = self._questions.get(timeout=_LOOK_S if self._ready.is_set() else _FIRST_PAUSE_S)
             except queue.Empty:
-                question.ask("", None)
-                continue
+                asked = ("", None, Future())
             if asked is not None:
                 serial, batch, answer = asked
-                found = question.ask(serial, batch)
-                with suppress(InvalidStateError):
-                    answer.set_result(found)
+                self._answer(answer, question, serial, batch)
+                self._ready.set()
+
+    def _answer(self, answer: Future[UnitHistory], question: HistoryQuestion, serial: str, batch: str | None) -> None:
+        with suppress(InvalidStateError):
+            try:
+                answer.set_result(self._found(question, serial, batch))
+            except Exception as error:  # who asked need not wait to the end of his time
+                answer.set_exception(error)
+                raise
+
+    def _found(self, question: HistoryQuestion, serial: str, batch: str | None) -> UnitHistory:
+        """An answer, at the latest after `LATE_S`; else an error."""
+        late = threading.Timer(LATE_S, lambda: central.shut_down(self._driver))
+        late.daemon = True
+        late.start()
+        try:
+            return question.ask(serial, batch)
+        finally:
+            late.cancel()

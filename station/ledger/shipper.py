@@ -74,7 +74,7 @@ class Pusher:
 
     def has_more(self) -> bool:
         """Whether the log has changes that the centre is not known to have. The centre is not asked where not."""
-        with translated(self._data_dir), self._log.connect() as connection:
+        with self._reading() as connection:
             newest = changes.newest(connection)
         return self.state.sent_number is None or not self._current or newest != self.state.sent_number
 
@@ -120,7 +120,7 @@ class Pusher:
 
     def ask(self) -> None:
         """Ask the centre how far it has the log; nothing is sent."""
-        with translated(self._data_dir), self._log.connect() as log:
+        with self._reading() as log:
             sender = Sender(self._station_id, changes.log_id(log), self._virtual)
         with self._transaction(CLOSE_S) as connection:
             self._require_usable(connection)
@@ -130,7 +130,7 @@ class Pusher:
 
     def push_all_again(self) -> None:
         """The next push begins with the first change of the log."""
-        with translated(self._data_dir), self._log.connect() as connection:
+        with self._reading() as connection:
             sender = Sender(self._station_id, changes.log_id(connection), self._virtual)
         with self._transaction() as connection:
             self._require_usable(connection)
@@ -159,15 +159,22 @@ class Pusher:
 
     def _next(self, connection: Connection, limit: int = BATCH) -> tuple[Sender, Shipment | None]:
         """What is to be sent, by what the centre has."""
-        with translated(self._data_dir), self._log.connect() as log:
+        with self._reading() as log:
             sender = Sender(self._station_id, changes.log_id(log), self._virtual)
-            sent = shipment.sent_number(connection, sender)
-            if sent > changes.newest(log):
-                # An older state of this log is in its place: all of it is sent, which changes what differs.
-                shipment.forget_sent(connection, sender)
-                sent = 0
-            self.state = replace(self.state, sent_number=sent)
+            newest = changes.newest(log)
+        sent = shipment.sent_number(connection, sender)
+        if sent > newest:
+            # An older state of this log is in its place: all of it is sent, which changes what differs.
+            shipment.forget_sent(connection, sender)
+            sent = 0
+        self.state = replace(self.state, sent_number=sent)
+        with self._reading() as log:
             return sender, shipment.taken(log, sent, limit)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(self._data_dir), self._log.connect() as connection:
+            yield connection
 
     def _sent(self, upto: int | None, refused: int = 0) -> None:
         state = replace(self.state, code=None, message="", refused=self.state.refused + refused)
@@ -176,7 +183,7 @@ class Pusher:
         self._keep(state)
 
     def _keep(self, state: ShippingState) -> None:
-        with translated(self._data_dir), self._log.connect() as connection:
+        with self._reading() as connection:
             count, since = changes.waiting(connection, state.sent_number or 0)
         self.state = replace(state, waiting=count, waiting_since=since)
         shipping_state.write(self._data_dir, self.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -139,6 +140,7 @@ def test_a_server_that_falls_silent_costs_one_camera_its_limit(centre: str, monk
         asked.start()
         assert asked.ask(SERIAL, BATCH) == UnitHistory()
         monkeypatch.setattr(central_history, "ASK_S", 0.05)
+        monkeypatch.setattr(central_history, "LATE_S", 1.0)
         asked_for: list[str] = []
 
         def hang(_question: HistoryQuestion, serial: str, _batch: str | None) -> UnitHistory:
@@ -153,6 +155,29 @@ def test_a_server_that_falls_silent_costs_one_camera_its_limit(centre: str, monk
         assert asked_for.count(SERIAL) <= 1
         monkeypatch.setattr(central_history, "ASK_S", 20.0)
         wait_for(lambda: asked.ask(SERIAL, BATCH) == UnitHistory(), "the centre to answer again")
+
+
+def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is slow once is not taken for one that is away."""
+    with closing(CentralHistory(centre)) as asked:
+        asked.start()
+        answering = threading.Event()
+        connections = asked._driver.info.backend_pid
+
+        def wait(_question: HistoryQuestion, serial: str, _batch: str | None) -> UnitHistory:
+            if serial:
+                answering.wait(30)
+            return UnitHistory()
+
+        monkeypatch.setattr(HistoryQuestion, "ask", wait)
+        monkeypatch.setattr(central_history, "LATE_S", 60.0)
+        monkeypatch.setattr(central_history, "ASK_S", 0.05)
+        assert asked.ask(SERIAL, BATCH) is None
+        monkeypatch.setattr(central_history, "ASK_S", 20.0)
+        assert asked.ask(SERIAL, BATCH) is None, "the way is closed"
+        answering.set()
+        wait_for(lambda: asked.ask(SERIAL, BATCH) == UnitHistory(), "the late answer")
+        assert asked._driver.info.backend_pid == connections
 
 
 def test_many_cameras_at_once_share_a_budget(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:

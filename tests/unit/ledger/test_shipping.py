@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,7 @@ def test_the_server_is_stopped_between_and_within(data_dir: Path, centre: str, p
     with closing(Pusher(data_dir, "bench-1", centre)) as pusher:
         postgres.stop(signal.SIGQUIT)
         try:
-            with pytest.raises(LedgerError, match=r"\*\*\*|cannot be used") as refused:
+            with pytest.raises(LedgerError, match=r"the central database .* cannot be used") as refused:
                 pusher.push()
         finally:
             postgres.start()
@@ -295,6 +295,19 @@ def test_a_centre_without_tables_or_of_another_version_is_refused(data_dir: Path
     with pytest.raises(LedgerError) as newer:
         push(data_dir, postgres.url(name))
     assert newer.value.code == "central.schema_unknown"
+
+
+def test_a_centre_in_parts_of_a_month_takes_the_same(data_dir: Path, postgres: Postgres) -> None:
+    name = postgres.new_database()
+    central.upgrade(postgres.url(name))
+    with postgres.connect(name) as connection:
+        connection.execute((Path(__file__).parents[3] / "deploy/central/by_month.sql").read_bytes())
+    put(data_dir, *some_runs())
+    push(data_dir, postgres.url(name))
+    assert in_centre(postgres.url(name)) == in_log(data_dir)
+    with postgres.connect(name) as connection:
+        found = connection.execute(b"SELECT DISTINCT tableoid::regclass::text FROM images").fetchall()
+    assert [table for (table,) in found] == [f"images_{datetime.now(UTC):%Y_%m}"]
 
 
 def test_virtual_and_real_cameras_never_meet(data_dir: Path, centre: str) -> None:
