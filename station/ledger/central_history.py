@@ -1,9 +1,9 @@
-"""The interlock's question to the database of all stations. No camera waits for it longer than `ASK_S`.
+"""The interlock's question to the database of all stations. No camera waits for it longer than that may take.
 
 1. A thread of its own has the one connection, asks, and connects again. Whoever asks waits for its answer, or goes on.
 2. Where an answer does not come in time, nothing is asked any more until it has come, or another connection answers: a
    centre that is away costs one camera 50 ms, and the others nothing. After `LATE_S` its connection is shut.
-3. Many cameras that come at once may spend `BUDGET_S` together, and that much more every second.
+3. Many cameras that come at once may spend six times that together, and as much more every second.
 4. Between questions the thread asks for nothing every few seconds, so that a connection that broke is noticed by it.
 """
 
@@ -25,7 +25,8 @@ from station.ledger.history import HistoryQuestion
 from station.model.events import UnitHistory
 
 ASK_S = 0.05
-BUDGET_S = 0.3
+BUDGET_SHARE = 6
+"""Cameras that come at once may spend so many questions' time together, and that much more every second."""
 START_S = 1.0
 """How long the start of a line waits for the first connection: before any camera is there."""
 LATE_S = 2.0
@@ -42,8 +43,10 @@ _Question = tuple[str, str | None, "Future[UnitHistory]"]
 class CentralHistory:
     """Asks the centre for units' histories; None where it does not answer in time. `ask` is for one thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ask_s: float = ASK_S) -> None:
+        """`ask_s`: how long one question may take, in seconds."""
         self._url = url
+        self._ask_s = ask_s
         self._driver: Any = None
         self._engine = self._new_engine()
         self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
@@ -54,10 +57,11 @@ class CentralHistory:
         self._asked_at_s = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="central-history", daemon=True)
 
-    def start(self, wait_s: float = START_S) -> None:
-        """Connect; returns when that came out well or not, or after `wait_s` seconds."""
+    def start(self) -> None:
+        """Connect; returns when that came out well or not, or after `START_S` seconds (more where questions may take
+        long)."""
         self._thread.start()
-        self._tried.wait(wait_s)
+        self._tried.wait(max(START_S, 10 * self._ask_s))
 
     def close(self) -> None:
         """End; nobody waits for the server."""
@@ -68,14 +72,15 @@ class CentralHistory:
     def ask(self, serial: str, batch: str | None) -> UnitHistory | None:
         """The history of a unit, as the bootloader spells it; None where the centre is away or too slow."""
         now_s = time.monotonic()
-        self._spent_s = max(0.0, self._spent_s - BUDGET_S * (now_s - self._asked_at_s))
+        budget_s = BUDGET_SHARE * self._ask_s
+        self._spent_s = max(0.0, self._spent_s - budget_s * (now_s - self._asked_at_s))
         self._asked_at_s = now_s
-        if not self._ready.is_set() or self._spent_s >= BUDGET_S:
+        if not self._ready.is_set() or self._spent_s >= budget_s:
             return None
         answer: Future[UnitHistory] = Future()
         self._questions.put((serial, batch, answer))
         try:
-            return answer.result(ASK_S)
+            return answer.result(self._ask_s)
         except Exception:  # too late, or whatever the server said
             self._ready.clear()
             return None

@@ -312,6 +312,8 @@ class CentralSection(_Section):
 
     url: SecretStr = Field(default=SecretStr(""), description="the URL of a PostgreSQL database, or empty")
 
+    ask_s: float = Field(default=0.05, ge=0, le=2, description="seconds, 0 (never ask) to 2")
+
     @field_validator("url")
     @classmethod
     def _names_a_database(cls, url: SecretStr) -> SecretStr:

@@ -53,11 +53,11 @@ def pusher_for(settings: Settings, *, connect_s: int | None = None) -> Pusher:
 
 def asking_both(settings: Settings, own: History, opened: ExitStack) -> History:
     """The history of a unit by the station's log and by the centre's, where the configuration names one."""
-    if not settings.central_url:
+    if not settings.central_url or not settings.central.ask_s:
         return own
     from station.ledger.central_history import CentralHistory
 
-    centre = CentralHistory(settings.central_url)
+    centre = CentralHistory(settings.central_url, settings.central.ask_s)
     centre.start()
     opened.callback(centre.close)
 

@@ -30,15 +30,14 @@ from tests.unit.ledger.builders import SERIAL, START, a_run, sha256
 from tests.unit.ledger.sending import another_log, push, put
 
 BATCH = "2026-47"
+LONG_S = 20.0
 Ask = Callable[[], UnitHistory]
 
 
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a question takes is measured elsewhere: here it must not fail because of this machine's load."""
-    monkeypatch.setattr(central_history, "ASK_S", 20.0)
     monkeypatch.setattr(central_history, "START_S", 30.0)
-    monkeypatch.setattr(central_history, "BUDGET_S", 1000.0)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def elsewhere(data_dir: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def ask(data_dir: Path, centre: str) -> Iterator[Ask]:
     """The history of the unit as a line of this station asks for it."""
-    settings: Any = SimpleNamespace(central_url=centre)
+    settings: Any = SimpleNamespace(central_url=centre, central=SimpleNamespace(ask_s=LONG_S))
     with ExitStack() as opened:
         reader = opened.enter_context(closing(Reader(data_dir)))
         both = asking_both(settings, reader.history, opened)
@@ -136,10 +135,10 @@ def test_a_silent_server_is_not_waited_for(
 def test_a_server_that_falls_silent_costs_one_camera_its_limit(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question that is not answered closes the way for the others, until the server answers again."""
     monkeypatch.setattr(central_history, "_STATEMENT_S", 0.0)
-    with closing(CentralHistory(centre)) as asked:
+    with closing(CentralHistory(centre, LONG_S)) as asked:
         asked.start()
         assert asked.ask(SERIAL, BATCH) == UnitHistory()
-        monkeypatch.setattr(central_history, "ASK_S", 0.05)
+        asked._ask_s = 0.05
         monkeypatch.setattr(central_history, "LATE_S", 1.0)
         asked_for: list[str] = []
 
@@ -153,13 +152,13 @@ def test_a_server_that_falls_silent_costs_one_camera_its_limit(centre: str, monk
             stuck.setattr(HistoryQuestion, "ask", hang)
             assert [asked.ask(SERIAL, BATCH) for _ in range(50)] == [None] * 50
         assert asked_for.count(SERIAL) <= 1
-        monkeypatch.setattr(central_history, "ASK_S", 20.0)
+        asked._ask_s = LONG_S
         wait_for(lambda: asked.ask(SERIAL, BATCH) == UnitHistory(), "the centre to answer again")
 
 
 def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is slow once is not taken for one that is away."""
-    with closing(CentralHistory(centre)) as asked:
+    with closing(CentralHistory(centre, LONG_S)) as asked:
         asked.start()
         answering = threading.Event()
         connections = asked._driver.info.backend_pid
@@ -171,9 +170,9 @@ def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.Monk
 
         monkeypatch.setattr(HistoryQuestion, "ask", wait)
         monkeypatch.setattr(central_history, "LATE_S", 60.0)
-        monkeypatch.setattr(central_history, "ASK_S", 0.05)
+        asked._ask_s = 0.05
         assert asked.ask(SERIAL, BATCH) is None
-        monkeypatch.setattr(central_history, "ASK_S", 20.0)
+        asked._ask_s = LONG_S
         assert asked.ask(SERIAL, BATCH) is None, "the way is closed"
         answering.set()
         wait_for(lambda: asked.ask(SERIAL, BATCH) == UnitHistory(), "the late answer")
@@ -181,8 +180,8 @@ def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.Monk
 
 
 def test_many_cameras_at_once_share_a_budget(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(CentralHistory(centre)) as asked:
+    with closing(CentralHistory(centre, LONG_S)) as asked:
         asked.start()
         assert asked.ask(SERIAL, BATCH) is not None
-        monkeypatch.setattr(central_history, "BUDGET_S", 0.0)
+        monkeypatch.setattr(central_history, "BUDGET_SHARE", 0)
         assert asked.ask(SERIAL, BATCH) is None
