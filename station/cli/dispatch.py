@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 EXIT_OK = 0
-EXIT_INTERNAL = 1
+EXIT_INTERNAL = 70
+"""EX_SOFTWARE of sysexits(3). Not 1, which speaks of a unit: systemd restarts a line that ended with this."""
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -45,7 +46,7 @@ COMMANDS: dict[str, Command] = {
     "verify-slots": Command(
         "station.cli.verify_slots", "show at the start of a shift that each slot tells good from bad"
     ),
-    "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
+    "bundle": Command("station.cli.bundle", "import, list, show, verify, choose and sign firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
     "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),
@@ -53,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
+    "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
@@ -71,7 +73,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 130 interrupted.
+6 another station is at work, 70 the station itself failed, 130 interrupted.
 """
 
 

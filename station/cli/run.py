@@ -31,6 +31,9 @@ NewBatch = Annotated[
     bool, typer.Option("--new-batch", help="The batch is a new one, though its name is nearly that of another.")
 ]
 OperatorChoice = Annotated[str | None, typer.Option("--operator", metavar="O", help="Who is at the bench.")]
+PartChoice = Annotated[
+    str | None, typer.Option("--part-number", metavar="P", help="The part number of the cameras, in every record.")
+]
 RecipeChoice = Annotated[str | None, typer.Option("--recipe", metavar="R", help="Which steps to take. Default: full.")]
 
 PurposeChoice = Annotated[
@@ -66,6 +69,7 @@ def run(
     batch: BatchChoice = None,
     new_batch: NewBatch = False,
     operator: OperatorChoice = None,
+    part_number: PartChoice = None,
     recipe: RecipeChoice = None,
     purpose: PurposeChoice = None,
     simulate: Annotated[
@@ -96,6 +100,7 @@ def run(
         run__bundle=bundle,
         run__batch=batch,
         run__operator=operator,
+        run__part_number=part_number,
         run__recipe=recipe,
         run__purpose=purpose,
     )
@@ -157,7 +162,7 @@ def _bundle_to_flash(settings: Settings, *, simulated: bool) -> tuple[BundleStor
     from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
     from station.wiring.virtual_log import claim
 
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    store = store_of(settings, usual_data_dir(), settings.run.bundle)
     if not simulated or settings.run.bundle is not None or store.used() is not None:
         return store, chosen_bundle(store, settings.run.bundle)
     claim(settings.data_dir, virtual=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -22,6 +23,7 @@ from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
 from station.line.batch_requests import BatchRequests
+from station.line.bound_batches import batch_refusal
 from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
@@ -106,7 +108,8 @@ class Dispatcher:
         self._bell = Bell()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
-        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
+        refusal = partial(batch_refusal, setup)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
         self._log_locks = LogLocks()

@@ -23,7 +23,7 @@ from station.dashboard.tiles.tile_content import BAR_STEPS, Face
 
 Row = list[Segment]
 """One row of the terminal through one tile. Making a `Strip` of each would take longer than drawing it."""
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+EIGHTHS = " ▏▎▍▌▋▊▉"
 FOOT_SHARE = 0.4
 """Of the rows below the title, what the foot may take from the large letters."""
 NAME_COLUMNS = 7
@@ -188,7 +188,7 @@ def _bar(filled: int, width: int, colours: Colours) -> Row:
     room = max(1, width - 2 - len(percent) - 1)
     eighths = room * 8 * min(filled, BAR_STEPS) // BAR_STEPS
     whole, part = divmod(eighths, 8)
-    solid = "█" * whole + (_EIGHTHS[part] if part else "")
+    solid = "█" * whole + (EIGHTHS[part] if part else "")
     rest = "─" * (room - len(solid))
     return [
         Segment(" ", colours.body),
