@@ -41,7 +41,7 @@ class StatusLines(Plain):
         text = f"{first}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
-            self.say(text)
+            self.say(text, rows_change=False)  # two rows, always: the clock is no reason to lay the screen out
 
 
 def _no_batch(about: LineAbout) -> str:
