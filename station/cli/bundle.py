@@ -138,17 +138,35 @@ def verify(
 
 @app.command(epilog="Example: station bundle use v4.8.1")
 def use(
-    bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+    bundle: NameArgument,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who chooses it. Default: you.")] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Flash this bundle from now on, unless --bundle or the configuration names another one.
 
     One that has no image for a partition that the configured recipe writes is refused.
     """
     store = _store(config, data_dir)
+    _allow(store, bundle, config, data_dir, by)
     used = store.use(bundle, _needed(store.get(bundle), config, data_dir))
     if as_json:
         print_json(used.to_json())
     say(f"{used.name} is in use")
+
+
+def _allow(store: BundleStore, name: str, config: Path | None, data_dir: Path | None, by: str | None) -> None:
+    """Choosing another bundle is an engineer's act; a bundle that cannot be used is refused before it is one."""
+    from station.cli.engineer import done_by_engineer
+    from station.roles.guarded_acts import Act
+
+    chosen, before = store.get(name), store.used()
+    store.verify(chosen)
+    if chosen.name != before:
+        details = {"before": before, "sha256": chosen.sha256, "version": chosen.version}
+        what = f"to flash {chosen.name} from now on"
+        done_by_engineer(config, data_dir_for(config, data_dir), Act.BUNDLE_USED, what, chosen.name, by, details)
 
 
 def _store(config: Path | None, data_dir: Path | None) -> BundleStore:

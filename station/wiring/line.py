@@ -29,8 +29,10 @@ from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
+from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
+from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -143,10 +145,13 @@ def slots_of(bench: Bench, settings: Settings) -> SlotMap:
 
 
 @contextmanager
-def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
+def running_line(
+    settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners, prove: Prove = refuse
+) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
-    The log is opened first, once a shift: no camera is taken that could not be recorded.
+    The log is opened first, once a shift: no camera is taken that could not be recorded. `prove` asks for the
+    engineer's PIN, where what the line starts with needs it.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
     if settings.verification.require_verification:
@@ -154,7 +159,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
-    service = LineService(settings.station.data_dir, about, bench.hands)
+    authority = LineAuthority(settings.data_dir, settings.station_id, settings.roles.engineer_minutes * 60.0)
+    service = LineService(settings.station.data_dir, about, bench.hands, authority)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -174,6 +180,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
+        note_start(settings, setup, prove)
+        opened.enter_context(authority.noting())
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)

@@ -40,6 +40,7 @@ class Line:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.short = False
 
     def status(self) -> LineStatus:
         return LineStatus()
@@ -74,6 +75,9 @@ class Line:
 
     def count_batch(self, name: str) -> None:
         self.asked.append(("count_batch", name))
+
+    def cuts_short(self, name: str | None, planned: int | None) -> bool:
+        return self.short and name != "L1"
 
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
