@@ -311,6 +311,7 @@ HINTS: dict[str, str] = {
     "role.wrong_pin": "Type it again; after a few wrong ones each try waits longer. An engineer sets another: station pin set",
     "role.too_many_tries": "Wait, then type it again. A lost PIN: whoever owns the data folder removes pins.json there.",
     "role.pins_unreadable": "Let the station's user read that file, or restore it; whoever owns the data folder may remove it.",
+    "role.no_pin": "An engineer sets one: station pin set",
     "role.pin_form": "Choose another PIN: station pin set",
     "usage.role": "Choose one of the roles that are named.",
     "usage.act": "Choose one of the acts that are named.",

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from station.errors import LedgerError, UsageError
+from station.problem import sentence
 from station.roles import pin_file
 from station.roles.guarded_acts import OPERATOR, Act, Done, Who
 from station.roles.wrong_pins import begins_or_doubles
@@ -43,6 +44,8 @@ class LineAuthority:
 
     def prove(self, pin: str, name: str) -> None:
         """UsageError where it is not the engineer's PIN; the first of a series is a row of the audit."""
+        if not self.is_guarded():
+            raise UsageError("role.no_pin", sentence("no engineer's PIN is set: everybody may do everything"))
         try:
             pin_file.holder_of(self._data_dir, pin)
         except pin_file.WrongPinError as error:

@@ -24,6 +24,7 @@ from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
+from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
 from station.problem import sentence
@@ -80,7 +81,7 @@ def line_setup(
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
-        notes=(mixed_release(store.board),) if bundle.mixed else (),
+        notes=((mixed_release(store.board),) if bundle.mixed else ()) + proof_notes(settings.run_options),
         attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
@@ -122,6 +123,7 @@ def about_line(setup: LineSetup) -> LineAbout:
         operator=setup.operator,
         started_at=datetime.now(UTC),
         images=tuple((image.partition, image.size_bytes) for image in setup.images),
+        unproven=unproven(setup.options),
     )
 
 
