@@ -34,9 +34,7 @@ RoleOption = Annotated[
 ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does it. Default: who you are.")]
 
 
-@app.command(
-    "set", epilog="Examples: station pin set; printf '2580\\n' | station pin set; station pin set --role operator"
-)
+@app.command("set", epilog="Examples: station pin set; station pin set --role operator")
 def set_(
     role: RoleOption = "engineer", by: ByOption = None, config: ConfigOption = None, data_dir: DataDirOption = None
 ) -> None:
@@ -102,9 +100,11 @@ def approve(
     """
     settings = settings_for(config, data_dir, run__bundle=bundle, run__recipe=recipe, run__purpose=purpose)
     from station.cli.engineer import somebody
+    from station.ledger.schema_version import require_current
     from station.wiring.authority import record
     from station.wiring.configuration_rows import changes_text, row_of, start_of
 
+    require_current(settings.data_dir)
     start = start_of(settings, _setup(settings))
     if not start.changed:
         say("nothing to approve: it is as it was when the line started last")

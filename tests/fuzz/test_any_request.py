@@ -54,6 +54,7 @@ def test_any_lines(lines: list[bytes]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         client, service = _Client(ours, Unguarded()), LineService(Path(), ABOUT)
+        service._bell.close()
         service._answer(client, b'{"role": "steer"}', Line())
         for line in lines:
             answer = service._answer(client, line, Line())

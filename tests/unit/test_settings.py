@@ -182,8 +182,8 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, verification, dashboard, web, scanner, slots, controllers, "
-        "recipes",
+        "allowed: station, run, test, line, recovery, verification, dashboard, roles, web, scanner, slots, "
+        "controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -198,8 +198,8 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, test, line, recovery, verification, dashboard, web, scanner, "
-        "slots, controllers, recipes",
+        "verify: unknown key; allowed: station, run, test, line, recovery, verification, dashboard, roles, web, "
+        "scanner, slots, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -436,7 +436,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, DASHBOARD, WEB, SCANNER, "
+            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, DASHBOARD, ROLES, WEB, SCANNER, "
             "SLOTS, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
