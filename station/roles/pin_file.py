@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 FILE_NAME = "pins.json"
-TRIES_NAME = "wrong-pins.json"
+TRIES_NAME, WEB_TRIES_NAME = "wrong-pins.json", "wrong-web-pins.json"
 LOCK_NAME = "wrong-pins.lock"
 LOOKER = "look"
 """Who may only look, in a browser."""
@@ -84,14 +84,14 @@ def usable(pin: str) -> str:
     return pin
 
 
-def holder_of(data_dir: Path, pin: str, wanted: tuple[str, ...] = (ENGINEER,)) -> str:
+def holder_of(data_dir: Path, pin: str, wanted: tuple[str, ...] = (ENGINEER,), *, tries_name: str = TRIES_NAME) -> str:
     """Whose PIN it is, of the roles that are wanted. Takes a part of a second, on purpose.
 
     WrongPinError `role.wrong_pin`, and `role.too_many_tries` with the seconds to wait; UsageError
     `role.pins_unreadable`.
     """
     hashes = _hashes(data_dir)
-    file = data_dir / TRIES_NAME
+    file = data_dir / tries_name
     try:
         # Held all the while: tries at the same moment come one after the other.
         with locked(data_dir / LOCK_NAME, LOCK_WAIT_S):

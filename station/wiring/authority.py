@@ -97,6 +97,17 @@ def prove(data_dir: Path, station_id: str, pin: str, name: str) -> None:
         raise
 
 
+def holder_at_web(data_dir: Path, station_id: str, pin: str, wanted: tuple[str, ...]) -> str:
+    """Whose PIN somebody typed in a browser. Wrong ones there keep nobody waiting at the bench. UsageError."""
+    try:
+        return pin_file.holder_of(data_dir, pin, wanted, tries_name=pin_file.WEB_TRIES_NAME)
+    except pin_file.WrongPinError as error:
+        if (refused := refused_series(error, "", "station web")) is not None:
+            with suppress(LedgerError):
+                record(data_dir, station_id, refused)
+        raise
+
+
 def record(data_dir: Path, station_id: str, done: Done) -> None:
     """Put an act into the audit, now. LedgerError where a PIN is set and it cannot be put there."""
     from station.ledger import audit, schema_version

@@ -436,8 +436,8 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, DASHBOARD, ROLES, WEB, SCANNER, "
-            "SLOTS, CONTROLLERS, RECIPES",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, VERIFICATION, DASHBOARD, ROLES, WEB, "
+            "SCANNER, SLOTS, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),
