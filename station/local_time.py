@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 _zone: tzinfo | None = None
@@ -60,6 +60,15 @@ def time_text(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A moment by the station's clock, as `strftime` has it."""
     text = local(moment).strftime(pattern)
     return f"{text} {_zone_name(moment)}" if is_shown_twice(moment) else text
+
+
+def span_text(span: timedelta) -> str:
+    """How long something lasts, roughly: "40 s", "12 min", "5 h", "3 days"."""
+    seconds = span.total_seconds()
+    for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
 
 
 def zone_names(moments: Iterable[datetime | None]) -> str:

@@ -53,6 +53,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
+    "outbox": Command("station.cli.outbox", "what is still to be delivered to the factory's systems, and why"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),

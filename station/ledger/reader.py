@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from station.errors import UsageError
-from station.ledger import names, schema_version, unit_lists, yield_queries
+from station.ledger import names, outbox_rows, schema_version, unit_lists, yield_queries
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
@@ -22,6 +22,7 @@ from station.model.events import UnitHistory
 from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
+from station.model.sinks import Backlog
 from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
@@ -210,6 +211,11 @@ class Reader:
         """How fast the runs of a selection were (`serial` is not asked)."""
         with translated(self._data_dir), self._engine.connect() as connection:
             return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
+
+    def backlogs(self) -> list[Backlog]:
+        """What the factory's systems have not taken yet, by system."""
+        with translated(self._data_dir), self._engine.connect() as connection:
+            return outbox_rows.backlogs(connection)
 
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""

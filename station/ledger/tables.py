@@ -7,6 +7,7 @@
     measurements  one row per value that a test of an attempt measured
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
+    outbox    one row per finished run and system of the factory that has not taken it yet
 
 Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
@@ -221,6 +222,28 @@ BATCHES = Table(
     UniqueConstraint("station_id", "name"),
 )
 """Batches that were begun at a bench; `ended_at` is null while one is open. A run may name one that has no row."""
+
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("sink", Words, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.run_id"), primary_key=True),
+    Column("unit_id", Key, nullable=False),
+    Column("ordered_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("tried_at", UtcTime),
+    Column("code", Words),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("dropped_at", UtcTime),
+    Column("dropped_by", Words),
+    Column("dropped_reason", Words),
+    Index(None, "sink", "next_at"),
+    Index(None, "sink", "unit_id", "ordered_at", "run_id"),
+)
+"""Runs that wait for a sink; `unit_id` and `ordered_at` are the run's, and say which of a unit's runs goes first."""
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

@@ -26,9 +26,11 @@ from station.model.functional_tests import FunctionalTests
 from station.model.recipes import Recipe, Step
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
+from station.model.sinks import Sink
 from station.model.slots import SlotMap
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
+from station.settings.outbox_section import SinkSection
 from station.settings.recovery_section import RecoverySection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
@@ -41,6 +43,7 @@ ENTRIES: Mapping[str, str] = {
     "slots": 'a port path, for example "1-1.4.2"',
     "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
+    "outbox": "a table with at least kind and to",
 }
 """What a name in a table without fixed keys may be set to."""
 
@@ -92,9 +95,9 @@ def _place(value: str) -> str:
     return value
 
 
-def _recipe_name(value: str) -> str:
+def _entry_name(value: str) -> str:
     if not _RECIPE_NAME.fullmatch(value):
-        raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
+        raise ValueError("a name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
     return value
 
 
@@ -333,10 +336,13 @@ class Settings(BaseModel):
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
+    outbox: dict[Annotated[str, AfterValidator(_entry_name)], SinkSection] = Field(
+        default_factory=dict, description="a table of NAME = a table"
+    )
     controllers: dict[Annotated[str, AfterValidator(_bus_number)], Annotated[str, AfterValidator(_place)]] = Field(
         default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
-    recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
+    recipes: dict[Annotated[str, AfterValidator(_entry_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
 
@@ -391,6 +397,11 @@ class Settings(BaseModel):
         )
 
     @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """The factory's systems that hear of finished runs."""
+        return tuple(section.sink(name) for name, section in self.outbox.items())
+
+    @property
     def slot_map(self) -> SlotMap:
         """The slots of the bench; empty when every port is a slot."""
         return SlotMap(tuple((port_path, name) for name, port_path in self.slots.items()))
@@ -408,6 +419,11 @@ class Settings(BaseModel):
             message = f"there is no recipe {shown(name)}{suggestion(name, known)}; known: {', '.join(known)}"
             raise UsageError("usage.unknown_recipe", message)
         return Recipe(name, tuple(STEPS[step] for step in steps))
+
+
+def entry_fields(name: str) -> Mapping[str, FieldInfo]:
+    """The keys of each entry of a table of tables; none for any other section."""
+    return SinkSection.model_fields if name == "outbox" else {}
 
 
 def section_fields(name: str) -> Mapping[str, FieldInfo]:

@@ -30,10 +30,12 @@ from station.model.events import LedgerReply, RunCommitted, RunFinished, RunNotC
 from station.model.ids import new_id
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, ImagePlan, Outcome, Purpose, RunPlan, RunRecord
+from station.model.sinks import Sink
 from station.model.verdicts import ended_by
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
+from station.wiring.delivering import delivering
 from station.wiring.line import flashed_application
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ Choose = Callable[[Sequence[Device]], Sequence[Device]]
 class Log:
     """What the tests use of the log: whose application a camera is, and a place for the result."""
 
-    def __init__(self, data_dir: Path, opened: ExitStack) -> None:
+    def __init__(self, data_dir: Path, opened: ExitStack, sinks: Sequence[Sink] = ()) -> None:
         from contextlib import closing
 
         from station.ledger import schema_version
@@ -60,7 +62,7 @@ class Log:
 
         schema_version.create_or_check(data_dir)
         self._replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
-        recorder = Recorder(data_dir, self._replies.put)
+        recorder = Recorder(data_dir, self._replies.put, sinks=sinks)
         opened.callback(recorder.close, LOG_CLOSE_S)
         recorder.close_interrupted()
         reader = opened.enter_context(closing(Reader(data_dir)))
@@ -179,7 +181,8 @@ def run_tests(
     bench.check()
     ports = _Ports()
     with ExitStack() as opened:
-        log = Log(settings.data_dir, opened)
+        opened.enter_context(delivering(settings.data_dir, settings.sinks))
+        log = Log(settings.data_dir, opened, settings.sinks)
         bench.watcher.start(ports)
         opened.callback(bench.watcher.stop)
         bench.ready()

@@ -31,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
+from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -173,7 +174,9 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         if not bench.served:
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
-        log = open_log(settings.station.data_dir, setup, replies, opened)
+        # Before the log, so that it ends behind it: the last results are delivered too.
+        opened.enter_context(delivering(settings.station.data_dir, settings.sinks))
+        log = open_log(settings.station.data_dir, setup, replies, opened, settings.sinks)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)

@@ -1,0 +1,43 @@
+"""Finished runs that wait for the factory's systems.
+
+Revision 0009. Runs of an older log wait for nobody: there is nothing to fill in.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+KEY = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("sink", sa.String(), nullable=False),
+        sa.Column("run_id", KEY, nullable=False),
+        sa.Column("unit_id", KEY, nullable=False),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("message", sa.String(), nullable=False, server_default=""),
+        sa.Column("dropped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dropped_by", sa.String(), nullable=True),
+        sa.Column("dropped_reason", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_outbox_run_id_runs"),
+        sa.PrimaryKeyConstraint("sink", "run_id", name="pk_outbox"),
+    )
+    op.create_index("ix_outbox_sink_next_at", "outbox", ["sink", "next_at"])
+    op.create_index("ix_outbox_sink_unit_id_ordered_at_run_id", "outbox", ["sink", "unit_id", "ordered_at", "run_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("outbox")
