@@ -307,6 +307,7 @@ HINTS: dict[str, str] = {
     "usage.no_line": "Start one with station run, or name its data folder with --data-dir.",
     "usage.port": "Choose another one with --port and --host, or end the program that has it.",
     "usage.no_terminal": "Run it in a terminal, or use the line without a screen: station run --headless.",
+    "mes.refused": "Take the camera out, and ask the factory's system why it refuses it. Nothing was written to the camera.",
     "outbox.unreachable": "Check the system and the way to it. What waits is delivered when it answers: nothing is lost.",
     "outbox.no_answer": "Check the system: it takes too long. What waits is delivered when it answers: nothing is lost.",
     "outbox.refused": "Ask the system's people what is wrong with this record; then: station outbox retry, or station outbox drop.",

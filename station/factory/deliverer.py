@@ -26,7 +26,6 @@ from station.factory.delivery_error import DeliveryError
 from station.factory.record_sinks import RecordSink, record_sink
 from station.model.sinks import DueRun, Sink, Tried
 from station.problem import mistake_of_ours
-from station.process_facts import name_process
 
 POLL_S = 0.25
 """How often a sink that has nothing to do looks for new runs."""
@@ -161,7 +160,6 @@ class Deliverer:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, sink: Sink) -> None:
-        name_process(f"outbox {sink.name}")
         delivery = SinkDelivery(sink, self._rows, record_sink(sink))
         while not self._stopping.is_set():
             draining = self._draining.is_set()

@@ -30,6 +30,7 @@ from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
+from station.line.permission_questions import PermissionQuestions
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
 from station.line.run_rules import LOG_LOCKED
@@ -39,11 +40,13 @@ from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
     AskApplication,
+    AskFactory,
     AskLog,
     BatchChanged,
     CancelAsked,
     CyclePower,
     Effect,
+    FactoryAnswered,
     FindUnit,
     FoundTwin,
     FreeWorker,
@@ -78,6 +81,7 @@ from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft
 from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
+from station.model.permission import Permission
 from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
@@ -112,6 +116,7 @@ class Dispatcher:
         self._hub_losses = HubLosses()
         self._lock_noted_s: float | None = None
         self._questions = LogQuestions(log, self._log_answered, self._unit_found)
+        self._permissions = PermissionQuestions(self._factory_answered)
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
 
@@ -164,7 +169,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase in TICKED:
+            if slot.phase in TICKED or slot.phase is Phase.PERMISSION:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -204,6 +209,8 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             at_once = self._slots[path].phase is Phase.ASKING
             self._questions.ask(effect.device, self._terms, at_once=at_once)
+        elif isinstance(effect, AskFactory):
+            self._permissions.ask(path, effect, self._setup.permission)
         elif isinstance(effect, FindUnit):
             self._questions.find_unit(effect.device, self._terms)
         elif isinstance(effect, AskApplication):
@@ -290,6 +297,10 @@ class Dispatcher:
     def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
         self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
+
+    def _factory_answered(self, path: str, ticket: str, permission: Permission) -> None:
+        """Called in another thread."""
+        self.post(lambda: self._feed_known(path, FactoryAnswered(ticket, permission)))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""

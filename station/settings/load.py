@@ -116,5 +116,5 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for name, table in above.items():
         old = merged.get(name)
-        merged[name] = {**old, **table} if isinstance(old, dict) and isinstance(table, dict) else table
+        merged[name] = _merged(old, table) if isinstance(old, dict) and isinstance(table, dict) else table
     return merged

@@ -28,6 +28,7 @@ from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
 from station.model.sinks import Sink
 from station.model.slots import SlotMap
+from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
 from station.settings.outbox_section import SinkSection
@@ -336,6 +337,7 @@ class Settings(BaseModel):
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
+    ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[Annotated[str, AfterValidator(_entry_name)], SinkSection] = Field(
         default_factory=dict, description="a table of NAME = a table"
     )

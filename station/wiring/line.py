@@ -19,7 +19,7 @@ from station.flash import child_processes
 from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
-from station.line.setup import LineSetup
+from station.line.setup import LineSetup, PermissionTerms
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
@@ -88,8 +88,20 @@ def line_setup(
         bootloader_timeout_s=settings.run.bootloader_timeout_s,
         power_cycle=settings.line.power_cycle,
         recovery=settings.recovery_limits,
+        permission=permission_terms(settings),
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+def permission_terms(settings: Settings) -> PermissionTerms | None:
+    """Who is asked before a camera is written to; None for nobody."""
+    ask = settings.ask
+    if ask.kind == "off":
+        return None
+    from station.factory.permission_ways import AskedSystem, asking
+
+    asked = asking(AskedSystem(ask.kind, ask.to, ask.timeout_s, ask.secret_file))
+    return PermissionTerms(asked, ask.silent, ask.timeout_s, ask.again_s)
 
 
 class _Application(TypedDict):

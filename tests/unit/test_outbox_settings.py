@@ -45,7 +45,10 @@ def test_a_sink_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch
         ('kind = "folder"\nto = "mes"', "to is an absolute folder"),
         ('kind = "hook"\nto = "say \'hello"', "No closing quotation"),
         ('kind = "http"\nto = "http://ada:secret@mes/"', "name a secret_file"),
-        ('kind = "http"\nto = "http://mes/"\ntimout_s = 3', 'unknown key, did you mean "timeout_s"?; allowed: kind, to'),
+        (
+            'kind = "http"\nto = "http://mes/"\ntimout_s = 3',
+            'unknown key, did you mean "timeout_s"?; allowed: kind, to',
+        ),
         ('kind = "http"\nto = "http://mes/"\ntimeout_s = "3"', "allowed: seconds, more than 0 and at most 300"),
         ('kind = "http"\nto = "http://mes/"\nsecret_file = "key"', "a file in the configuration is absolute"),
         ('kind = "http"\nto = "http://mes/"\noutcomes = ["GOOD"]', "allowed: a list of PASS"),
