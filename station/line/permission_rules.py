@@ -28,8 +28,12 @@ LATE_S = 2.0
 
 
 def may_start(slot: Slot, now: Moment, terms: Terms) -> Stepped:
-    """The run may begin as far as the station is concerned: it is queued, or the factory's system asked first."""
-    if terms.setup.permission is None:
+    """The run may begin as far as the station is concerned: it is queued, or the factory's system asked first.
+
+    Not about a camera that is only read, or that measures the bench.
+    """
+    setup = terms.setup
+    if setup.permission is None or setup.read_only or setup.qualifies:
         return slot.enters(Phase.QUEUED), ()
     return _ask(slot, ASKED, now)
 
