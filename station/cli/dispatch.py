@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 EXIT_OK = 0
-EXIT_INTERNAL = 1
+EXIT_INTERNAL = 70
+"""EX_SOFTWARE of sysexits(3). Not 1, which speaks of a unit: systemd restarts a line that ended with this."""
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -45,7 +46,7 @@ COMMANDS: dict[str, Command] = {
     "verify-slots": Command(
         "station.cli.verify_slots", "show at the start of a shift that each slot tells good from bad"
     ),
-    "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
+    "bundle": Command("station.cli.bundle", "import, list, show, verify, choose and sign firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
     "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),
@@ -72,7 +73,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 130 interrupted.
+6 another station is at work, 70 the station made a mistake, 130 interrupted.
 """
 
 
@@ -90,8 +91,20 @@ def dispatch(words: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return _no_descriptors(error)
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            gone = UsageError("usage.no_folder", "the folder in which this command was given is not there any more")
+            return _refuse(gone.code, gone.message, gone.hint, gone.exit_code)
         return _no_room() if _is_full(error) else _internal(error, words)
     return code
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed: then no path that is given from there means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _is_full(error: Exception) -> bool:
@@ -147,6 +160,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _carry_out(name: str, rest: Sequence[str]) -> int:
+    _refuse_empty(name, rest)
     if name in LINE_COMMANDS and _runs_line_here(rest):
         # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
         from station.flash.child_processes import start_fork_server
@@ -170,6 +184,16 @@ def _carry_out(name: str, rest: Sequence[str]) -> int:
     if isinstance(result, int):
         return result
     return EXIT_OK
+
+
+def _refuse_empty(name: str, rest: Sequence[str]) -> None:
+    """UsageError usage.empty: a batch, operator or file that is named by nothing is none, and no default either."""
+    for before, word in zip(("", *rest), rest, strict=False):
+        option, equals, value = word.partition("=")
+        is_empty = not value.strip() if equals and option.startswith("--") else not word.strip()
+        if is_empty and before != "--prefix" and option != "--prefix":
+            named = option if equals else before if before.startswith("--") else "a name"
+            raise UsageError("usage.empty", f"station {name}: {named} is an empty text")
 
 
 def _runs_line_here(rest: Sequence[str]) -> bool:

@@ -64,8 +64,9 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
     return line.wait(END_LIMIT_S)
 
 
-def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Leaving:
-    """Show the dashboard of the line that works in this data folder until the operator leaves it."""
+def attach(data_dir: Path, settings: Settings, *, read_only: bool = False, kiosk: bool = False) -> Leaving:
+    """Show the dashboard of the line that works in this data folder until the operator leaves it; a `kiosk`'s ends with
+    the line."""
     from station.dashboard.input.barcode import Scanner
     from station.dashboard.start import show
     from station.wiring.log import open_records
@@ -76,4 +77,12 @@ def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Le
     with open_records(data_dir) as records:
         language = settings.station.language
         target = settings.dashboard.yield_target / 100 or None
-        return show(data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=target)
+        return show(
+            data_dir,
+            records,
+            language=language,
+            read_only=read_only,
+            scanner=scanner,
+            yield_target=target,
+            kiosk=kiosk,
+        )

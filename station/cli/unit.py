@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = new_app("One camera's whole history.")
 
 
-@app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
+@app.command(epilog="Examples: station unit 2233; station unit 3A0F5C77B1D2E49600112233")
 def unit(
     serial: SerialArgument,
     config: ConfigOption = None,

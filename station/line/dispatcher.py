@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -22,12 +22,15 @@ from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
+from station.line.batch_requests import BatchRequests
+from station.line.bound_batches import batch_refusal
 from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
+from station.line.log_locks import LogLocks
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
 from station.line.permission_questions import PermissionQuestions
@@ -90,8 +93,6 @@ from station.problem import sentence
 TICK_S = 0.25
 TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 """What a slot waits for here ends also by time alone."""
-LOCK_OVER_S = 5.0
-"""So long after the last word of it a lock of the log is over, and the next one is told again."""
 ASKING_TICK_S = 0.05
 """How often to look while a slot waits so: a camera is held first where the log is slow."""
 
@@ -111,12 +112,16 @@ class Dispatcher:
         self._bell = Bell()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
-        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
+        refusal = partial(batch_refusal, setup)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
-        self._lock_noted_s: float | None = None
-        self._questions = LogQuestions(log, self._log_answered, self._unit_found)
+        self._log_locks = LogLocks()
+        self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
         self._permissions = PermissionQuestions(self._factory_answered)
+        self.batch_requests = BatchRequests(
+            self.batching, self._gate, self.stopping, self._questions, self._batch_changed
+        )
         for path, name in setup.slots.names:
             self._slots[path] = Slot(path, name)
 
@@ -302,6 +307,10 @@ class Dispatcher:
         """Called in another thread."""
         self.post(lambda: self._feed_known(path, FactoryAnswered(ticket, permission)))
 
+    def _units_counted(self, batch: str, units: Collection[str]) -> None:
+        """Called in another thread."""
+        self.post(lambda: self.batch_requests.counted(batch, units))
+
     def ledger_replied(self, reply: LedgerReply) -> None:
         """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
         if isinstance(reply, BatchNotCommitted):
@@ -311,9 +320,8 @@ class Dispatcher:
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
         elif isinstance(reply, LogLocked):
             self._feed_all(reply)
-            if self._lock_noted_s is None or monotonic_s() - self._lock_noted_s > LOCK_OVER_S:
+            if self._log_locks.is_new(monotonic_s()):
                 self._listeners.on_notice(Notice("", "", "notice.log_locked", LOG_LOCKED))
-            self._lock_noted_s = monotonic_s()
         else:
             self._feed(reply.run.port_path, reply)
 
@@ -385,34 +393,6 @@ class Dispatcher:
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
         self._gate.pause(paused=paused)
-
-    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
-        """Runs that start from now on are of this batch and operator; one that was ended is paused no longer."""
-        try:
-            if self.batching.begin(name, operator, planned):
-                self.pause(paused=False)
-        except StationError as error:
-            self.stopping.stop_because(error)
-        self._batch_changed()
-
-    def end_batch(self, name: str) -> None:
-        """Runs that start from now on are of no batch. The line is paused: the next camera may be of the next batch."""
-        if self.batching.is_at_the_bench(name):
-            self.batching.end()
-            self.pause(paused=True)
-            self._batch_changed()
-
-    def go_on_with_batch(self, name: str) -> None:
-        """The batch goes on although every planned unit has its result."""
-        if self.batching.is_at_the_bench(name):
-            self.batching.go_on()
-
-    def count_batch(self, name: str) -> None:
-        """Results of the batch came into the log that are no runs of this line."""
-        if self.batching.is_at_the_bench(name):
-            with suppress(StationError):  # a log that cannot be read is noticed at the next run
-                self.batching.recount()
-            self._batch_changed()
 
     def _batch_changed(self) -> None:
         self._setup = self.batching.applied_to(self._setup)

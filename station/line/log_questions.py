@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
 from station.errors import StationError
@@ -18,18 +19,21 @@ from station.model.serials import is_identity
 
 OnAnswer = Callable[[Device, Decision, StationError | None], None]
 OnUnit = Callable[[Device, str, bool], None]
+OnCount = Callable[[str, Collection[str]], None]
 
 
 class LogQuestions:
     """Asks one question after the other; what follows for a camera is answered once, also where the log is broken."""
 
-    def __init__(self, log: OpenLog, on_answer: OnAnswer, on_unit: OnUnit) -> None:
-        """Both are called in this thread: `on_answer` with the device, what follows, and what is wrong with the log;
+    def __init__(self, log: OpenLog, on_answer: OnAnswer, on_unit: OnUnit, on_count: OnCount) -> None:
+        """All are called in this thread: `on_answer` with the device, what follows, and what is wrong with the log;
         `on_unit` with an application's device, the serial of its unit ("" where the log does not know it), and whether
-        that is not to be taken out of its application by itself."""
+        that is not to be taken out of its application by itself; `on_count` with a batch and its units that have a
+        result."""
         self._log = log
         self._on_answer = on_answer
         self._on_unit = on_unit
+        self._on_count = on_count
         self._waiting: deque[Callable[[], None]] = deque()
         self._questions: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._answer_all, name="log-questions", daemon=True)
@@ -54,6 +58,10 @@ class LogQuestions:
     def find_unit(self, device: Device, terms: Terms) -> None:
         """Ask whose application this is; returns at once."""
         self._questions.put(partial(self._find, device, terms))
+
+    def count_units(self, station_id: str, batch: str) -> None:
+        """Ask which units of a batch have a result; returns at once."""
+        self._questions.put(partial(self._count, station_id, batch))
 
     def close(self) -> None:
         """Answer what was asked, and end."""
@@ -86,3 +94,7 @@ class LogQuestions:
         except StationError:  # a log that cannot be read is noticed elsewhere; until then no camera is disturbed
             serial, left = "", True
         self._on_unit(device, serial, left)
+
+    def _count(self, station_id: str, batch: str) -> None:
+        with suppress(StationError):  # a log that cannot be read is noticed at the next run
+            self._on_count(batch, self._log.counted_units(station_id, batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from station.clock import now
@@ -20,7 +21,7 @@ class Batching:
     def __init__(self, setup: LineSetup, log: OpenLog) -> None:
         """A batch that the log has open goes on."""
         self._log = log
-        self._station_id = setup.station_id
+        self.station_id = setup.station_id
         self.operator = setup.operator
         self.batch = None if setup.batch is None else self._new(setup.batch, None)
         if log.begun is not None:
@@ -28,13 +29,13 @@ class Batching:
         self._done = self._counted_units()
 
     def _new(self, name: str, planned: int | None) -> Batch:
-        return Batch(new_id(), self._station_id, name, planned, self.operator, now())
+        return Batch(new_id(), self.station_id, name, planned, self.operator, now())
 
     def _counted_units(self) -> set[str]:
         """What a quantity is counted from: asked of the log once, kept up from then on."""
         if self.batch is None or self.batch.planned is None:
             return set()
-        return set(self._log.counted_units(self._station_id, self.batch.name))
+        return set(self._log.counted_units(self.station_id, self.batch.name))
 
     @property
     def asks(self) -> bool:
@@ -75,9 +76,9 @@ class Batching:
         if self.batch is not None:
             self._log.submit(BatchNoted(self.batch))
 
-    def recount(self) -> None:
-        """Somebody else wrote a result into the log: a camera was scrapped."""
-        self._done = self._counted_units()
+    def also_done(self, units: Collection[str]) -> None:
+        """These units of the batch have their result in the log, perhaps by somebody else: a camera was scrapped."""
+        self._done.update(units)
 
     def count(self, run: RunRecord) -> None:
         """A run is in the log."""

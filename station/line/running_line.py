@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from station.control.wire import LineStatus
-from station.errors import StationError
+from station.errors import StationError, UsageError
+from station.line.bound_batches import batch_refusal
 from station.line.dispatcher import Dispatcher
 from station.line.listeners import Listeners
 from station.line.pool import Pool, Programs
@@ -28,6 +29,7 @@ class Line:
         has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
+        self._setup = setup
         self._pool = Pool(programs, setup.workers_spare)
         self._dispatcher = Dispatcher(setup, log, self._pool, listeners)
 
@@ -86,20 +88,25 @@ class Line:
         self._dispatcher.post(partial(self._dispatcher.pause, paused=False))
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
-        """Runs that start from now on are of this batch and operator; a run under way keeps its own."""
-        self._dispatcher.post(partial(self._dispatcher.begin_batch, name, operator, planned))
+        """Runs that start from now on are of this batch and operator; a run under way keeps its own.
+
+        UsageError `bundle.not_for_this_batch` where the line's bundle is bound to others.
+        """
+        if refusal := batch_refusal(self._setup, name):
+            raise UsageError(refusal.code, refusal.message)
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.begin, name, operator, planned))
 
     def end_batch(self, name: str) -> None:
         """End the batch, if it is the one at the bench. The line is paused then."""
-        self._dispatcher.post(partial(self._dispatcher.end_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.end, name))
 
     def go_on_with_batch(self, name: str) -> None:
         """Let the batch have more units than planned, if it is the one at the bench."""
-        self._dispatcher.post(partial(self._dispatcher.go_on_with_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.go_on, name))
 
     def count_batch(self, name: str) -> None:
         """Count the batch's results anew, if it is the one at the bench."""
-        self._dispatcher.post(partial(self._dispatcher.count_batch, name))
+        self._dispatcher.post(partial(self._dispatcher.batch_requests.count, name))
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from station.errors import StationError
 from station.model.batches import Batch
+from station.model.bundles import ANYWHERE, Binding
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.functional_tests import FunctionalTests
@@ -95,6 +96,9 @@ class LineSetup:
     slots: SlotMap = field(default_factory=SlotMap)
     batch: str | None = None
     operator: str | None = None
+    part_number: str | None = None
+    binding: Binding = ANYWHERE
+    """The part numbers and batches that the bundle is for."""
     outside_batches: bool = False
     """The runs belong to no batch, also where one was begun at the bench."""
     errors_in_a_row: int = 5

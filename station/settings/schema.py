@@ -226,10 +226,11 @@ class RunSection(_Section):
     )
     batch: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     operator: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
+    part_number: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 
-    @field_validator("batch", "operator", "bundle")
+    @field_validator("batch", "operator", "part_number", "bundle")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
@@ -287,6 +288,12 @@ class LineSection(_Section):
     )
 
 
+class BundlesSection(_Section):
+    """`[bundles]`: which releases may be flashed."""
+
+    require_signature: bool = Field(default=False, description="true or false")
+
+
 class VerificationSection(_Section):
     """`[verification]`: how long a slot that was verified stays so, and whether production needs it."""
 
@@ -330,6 +337,7 @@ class Settings(BaseModel):
     test: FunctionalTestSection = Field(default_factory=FunctionalTestSection, description="a table")
     line: LineSection = Field(default_factory=LineSection, description="a table")
     recovery: RecoverySection = Field(default_factory=RecoverySection, description="a table")
+    bundles: BundlesSection = Field(default_factory=BundlesSection, description="a table")
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
     dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")

@@ -31,6 +31,7 @@ from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
+from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
 from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
@@ -57,6 +58,10 @@ def line_setup(
 
     recipe = settings.recipe(settings.run.recipe)
     check_complete(bundle, recipe.partitions)
+    binding = store.signatures.binding(bundle)
+    refuse_other_part(bundle, binding, settings.run.part_number)
+    if settings.run.batch is not None:
+        refuse_other_batch(bundle.name, binding, settings.run.batch)
     by_partition = {image.partition: image for image in bundle.images}
     images = tuple(
         ImagePlan(image.partition, image.alt, str(store.image_path(image)), image.size_bytes, image.sha256)
@@ -76,6 +81,8 @@ def line_setup(
         slots=settings.slot_map,
         batch=settings.run.batch,
         operator=settings.run.operator,
+        part_number=settings.run.part_number,
+        binding=binding,
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
@@ -167,7 +174,6 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
-    service = LineService(settings.station.data_dir, about, bench.hands)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -189,6 +195,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         # Before the log, so that it ends behind it: the last results are delivered too.
         opened.enter_context(delivering(settings.station.data_dir, settings.sinks))
         log = open_log(settings.station.data_dir, setup, replies, opened, settings.sinks)
+        _refuse_batch_at_start(setup, log.begun)
+        service = LineService(settings.station.data_dir, about, bench.hands)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)
@@ -201,6 +209,12 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         line.start()
         opened.enter_context(service.serving(line))
         yield line
+
+
+def _refuse_batch_at_start(setup: LineSetup, begun: Batch | None) -> None:
+    """BundleError where the bundle is bound to other batches. At a screen another can be begun: cameras wait."""
+    if not setup.attended and not setup.outside_batches:
+        refuse_other_batch(setup.bundle, setup.binding, begun.name if begun else setup.batch)
 
 
 def taught(board: Board, settings: Settings) -> Board:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from station.control.client import is_served
+from station.dashboard import log_queries
 from station.local_time import use_zone
 from tests.dashboard.screenless import Screenless
 from tests.harness import Bench, wait_for
@@ -20,6 +21,12 @@ def clock_in_utc() -> Iterator[None]:
     use_zone("UTC")
     yield
     use_zone("")
+
+
+@pytest.fixture(autouse=True)
+def questions_do_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that took 2 s to answer would rest for 40 s, and a picture waits until all is answered."""
+    monkeypatch.setattr(log_queries, "RESTS", 1)
 
 
 Watch = Callable[[Bench], Screenless]

@@ -31,7 +31,7 @@ from tests.dashboard.settling import until_begun, until_still
 from tests.harness import Bench, wait_for
 from tests.releases import make_demo_release
 
-SIZES = ((80, 24), (160, 45))
+SIZES = ((80, 24), (160, 45), (240, 67))
 SLOTS = 8
 ROUNDS = 4
 PLANNED = 40

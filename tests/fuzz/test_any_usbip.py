@@ -15,7 +15,6 @@ from station.usb.usbip import usbip_link
 from station.usb.usbip.usbip_protocol import DEVICE, HEADER_BYTES, OP_REP_DEVLIST, OP_REP_IMPORT, OPERATION, VERSION
 from tests.fuzz.mutations import broken_bytes, fuzzed
 
-ENTRY = bytes(range(1, 256))[: DEVICE.size].ljust(DEVICE.size, b"\1")
 entries = st.binary(min_size=DEVICE.size, max_size=DEVICE.size) | broken_bytes(
     (b"/sys/1".ljust(256, b"\0") + b"1-1".ljust(32, b"\0")).ljust(DEVICE.size, b"\0")
 )

@@ -162,7 +162,7 @@ def test_every_run_is_read(station: Station, log: Path, leave: Callable[[Path], 
 
 @pytest.mark.parametrize("leave", _STATES)
 def test_a_backup_of_a_folder_that_cannot_be_written(
-    station: Station, log: Path, leave: Callable[[Path], None], tmp_path: Path
+    station: Station, log: Path, leave: Callable[[Path], None]
 ) -> None:
     leave(log)
     with tempfile.TemporaryDirectory() as target:
@@ -175,7 +175,7 @@ def test_a_backup_of_a_folder_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("leave", [_copied_without_shm, _half_rolled_back])
-def test_restoring_from_a_medium(station: Station, log: Path, leave: Callable[[Path], None], tmp_path: Path) -> None:
+def test_restoring_from_a_medium(station: Station, log: Path, leave: Callable[[Path], None]) -> None:
     leave(log)
     with tempfile.TemporaryDirectory() as target:
         Path(target).chmod(0o777)

@@ -24,7 +24,7 @@ from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
 from station.line.run_rules import HUB_DECISION_S
-from station.line.setup import LineSetup, PermissionTerms
+from station.line.setup import PermissionTerms
 from station.line.slot import WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
@@ -73,15 +73,14 @@ from station.model.events import (
 )
 from station.model.permission import Answer as Said
 from station.model.permission import Permission
-from station.model.recipes import Recipe
-from station.model.runs import AttemptRecord, Outcome, RunOptions, RunRecord
+from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState
 from station.model.verdicts import Verdict, ended_by
 from station.problem import Problem, Sentence
+from tests.unit.line.quiet_line import SETUP
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
-SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
 SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 UHUBCTL = "uhubctl -l {hub} -p {port} -a cycle"
 HELD_WHILE_SILENT = PermissionTerms(lambda question: Permission(Said.YES), "hold")

@@ -35,7 +35,8 @@ from station.model.runs import Outcome
 from station.model.slots import RerunWay, SlotState
 from station.model.verdicts import ended_by
 from station.problem import Problem, Sentence
-from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, UHUBCTL, World, forward
+from tests.unit.line.quiet_line import SETUP
+from tests.unit.line.slot_world import PASSED, SERIALS, SOUND, UHUBCTL, World, forward
 
 APPLICATION = replace(SOUND, address=6, product_id=0x16E3, serial="9fab9ab381000000", mode=DeviceMode.APPLICATION)
 BACK = replace(SOUND, address=9)

@@ -13,7 +13,8 @@ from station.line.slot_events import Hold
 from station.line.transitions import step
 from station.model.runs import RunRecord
 from tests.unit.ledger.builders import a_run, opened
-from tests.unit.line.slot_world import SETUP, SOUND
+from tests.unit.line.quiet_line import SETUP
+from tests.unit.line.slot_world import SOUND
 
 NOW = Moment(1.0, datetime(2026, 11, 25, tzinfo=UTC), "r1", "a1")
 RUN: RunRecord = opened(a_run(serial=SOUND.serial))

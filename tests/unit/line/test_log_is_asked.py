@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import Literal
 
 import pytest
@@ -15,23 +13,18 @@ from station.flash.messages import CameraHeld
 from station.line import holds
 from station.line.dispatcher import Dispatcher
 from station.line.listeners import Listeners
-from station.line.pool import Pool, Programs
-from station.line.setup import LineSetup, OpenLog
+from station.line.pool import Pool
+from station.line.setup import OpenLog
 from station.model.devices import Device, DeviceArrived, DeviceMode
 from station.model.events import UnitHistory
-from station.model.recipes import Recipe
 from station.model.runs import RunOptions
 from tests.harness import wait_for
+from tests.unit.line.quiet_line import PROGRAMS, SETUP
 from tests.unit.line.slot_world import SERIALS, SOUND
 
-SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
 NAMELESS = replace(SOUND, serial="0" * 24)
 OTHER = replace(SOUND, port_path="1-2", serial=SERIALS[1])
 APPLICATION = replace(SOUND, port_path="1-3", product_id=0x16E3, serial="9fab9ab381000000", mode=DeviceMode.APPLICATION)
-
-
-def no_child(connection: Connection) -> None:
-    raise AssertionError("nothing is forked in these tests")
 
 
 @dataclass
@@ -41,7 +34,7 @@ class HandHeld(Pool):
     held: list[Device] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(Programs(get_context("forkserver"), no_child, no_child, no_child), 0)
+        super().__init__(PROGRAMS, 0)
 
     def hold(self, device: Device) -> None:
         self.held.append(device)

@@ -24,7 +24,8 @@ from station.line.slot_events import (
 from station.model.permission import Answer, Permission
 from station.model.runs import Outcome
 from station.model.slots import SlotState
-from tests.unit.line.slot_world import ALLOWED_WHERE_SILENT, HELD_WHILE_SILENT, SERIALS, SETUP, SOUND, World, forward
+from tests.unit.line.quiet_line import SETUP
+from tests.unit.line.slot_world import ALLOWED_WHERE_SILENT, HELD_WHILE_SILENT, SERIALS, SOUND, World, forward
 from tests.unit.line.test_slot import finished
 
 NO = Permission(Answer.NO, "unknown order")

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 
 from station.line.dispatcher import Dispatcher
 from station.line.listeners import Listeners
-from station.line.pool import Pool, Programs
-from station.line.setup import LineSetup, OpenLog
+from station.line.pool import Pool
 from station.model.batches import Batch
-from station.model.events import BatchNotCommitted, UnitHistory
-from station.model.recipes import Recipe
-from station.model.runs import RunOptions
+from station.model.events import BatchNotCommitted
+from tests.unit.line.quiet_line import NO_LOG, PROGRAMS, SETUP
 
-
-def no_child(connection: Connection) -> None:
-    raise AssertionError("no camera comes in these tests")
-
-
-PROGRAMS = Programs(get_context("forkserver"), no_child, no_child, no_child)
-SETUP = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
 BATCH = Batch("b1", "s1", "L42", 5, "ann", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_batch_that_is_not_in_the_log_stops_the_line_and_every_screen_says_why() -> None:
-    log = OpenLog(submit=lambda fact: None, history=lambda serial, batch: UnitHistory())
-    dispatcher = Dispatcher(SETUP, log, Pool(PROGRAMS, 0), Listeners(lambda run: None))
+    dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
     try:
         dispatcher.ledger_replied(BatchNotCommitted(BATCH, "database is locked"))
         status = dispatcher.status()

@@ -44,7 +44,8 @@ from station.model.runs import Outcome, RunOptions
 from station.model.slots import SlotState
 from station.model.verdicts import ended_by
 from station.problem import Problem, Sentence
-from tests.unit.line.slot_world import PASSED, SERIALS, SETUP, SOUND, World, forward
+from tests.unit.line.quiet_line import SETUP
+from tests.unit.line.slot_world import PASSED, SERIALS, SOUND, World, forward
 
 OTHER = replace(SOUND, address=7, serial=SERIALS[1])
 APPLICATION = replace(SOUND, address=6, product_id=0x16E3, serial="9fab9ab381000000", mode=DeviceMode.APPLICATION)

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import threading
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 
 from station.errors import StationError
 from station.line.dispatcher import Dispatcher
 from station.line.listeners import Listeners
-from station.line.pool import Pool, Programs
-from station.line.setup import LineSetup, OpenLog
-from station.model.events import UnitHistory
-from station.model.recipes import Recipe
-from station.model.runs import RunOptions
-
-
-def no_child(connection: Connection) -> None:
-    raise AssertionError("no camera comes in these tests")
+from station.line.pool import Pool
+from tests.unit.line.quiet_line import NO_LOG, PROGRAMS, SETUP
 
 
 def test_a_loop_that_hangs_does_not_say_that_it_turns() -> None:
-    programs = Programs(get_context("forkserver"), no_child, no_child, no_child)
-    setup = LineSetup("s1", Recipe("full", ()), "b", "b1", (), RunOptions())
-    log = OpenLog(submit=lambda fact: None, history=lambda serial, batch: UnitHistory())
-    dispatcher = Dispatcher(setup, log, Pool(programs, 0), Listeners(lambda run: None))
+    dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
     said_by: list[int] = []
     hangs, goes_on = threading.Event(), threading.Event()
 
