@@ -89,6 +89,7 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             failed=lambda batch, since: reader.failed(batch, since=since),
             batch_summary=reader.batch_summary,
             near_batches=reader.near_batches,
+            backlogs=reader.backlogs,
         )
 
 
