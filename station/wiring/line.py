@@ -169,6 +169,10 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
     The log is opened first, once a shift: no camera is taken that could not be recorded.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
+    sinks = settings.sinks
+    if bench.access.kind == "usbip" and not bench.served:
+        # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
+        setup, sinks = replace(setup, permission=None), ()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -193,8 +197,8 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
         # Before the log, so that it ends behind it: the last results are delivered too.
-        opened.enter_context(delivering(settings.station.data_dir, settings.sinks))
-        log = open_log(settings.station.data_dir, setup, replies, opened, settings.sinks)
+        opened.enter_context(delivering(settings.station.data_dir, sinks))
+        log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
         _refuse_batch_at_start(setup, log.begun)
         service = LineService(settings.station.data_dir, about, bench.hands)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

@@ -73,6 +73,17 @@ def test_every_kind_of_system_is_told_of_every_run(make_bench: MakeBench, tmp_pa
     assert backlog(bench, config)["waiting"] == []
 
 
+def test_the_factory_hears_nothing_of_cameras_that_the_station_made_up(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    config = configured(tmp_path, folder=f"folder {tmp_path / 'folder'}")
+    config.write_text(config.read_text() + '[ask]\nkind = "hook"\nto = "false"\n')
+    done = station(
+        "demo", "--cameras", "2", "--headless", "--json", "--config", config, "--data-dir", tmp_path / "data"
+    )
+    assert {json.loads(line)["outcome"] for line in done.stdout.splitlines()} == {"PASS", "FAIL"}
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
 def test_a_line_ends_although_its_system_is_dead_and_says_what_waits(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench([camera(1)])
     port = free_port()
