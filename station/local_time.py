@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 _zone: tzinfo | None = None
@@ -28,6 +30,15 @@ def zone_of(name: str) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(_no_such_zone(name)) from None
+
+
+def machine_zone(root: Path = Path("/")) -> str | None:
+    """The IANA name of the machine's zone, as /etc/localtime leads to it; None where it does not say."""
+    try:
+        _, found, name = os.readlink(root / "etc/localtime").rpartition("zoneinfo/")
+    except OSError:
+        return None
+    return name if found and name else None
 
 
 def use_zone(name: str) -> None:

@@ -1,6 +1,7 @@
-"""Finished runs that wait for the factory's systems.
+"""Finished runs that wait for the factory's systems; what cameras are and where the station stands.
 
-Revision 0009. Runs of an older log wait for nobody: there is nothing to fill in.
+Revision 0009. Runs of an older log wait for nobody, and nobody wrote down where they were made: there is nothing to
+fill in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ depends_on = None
 KEY = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
 
 
+RUN_COLUMNS = ("hardware_revision", "location", "time_zone")
+
+
 def upgrade() -> None:
+    for name in RUN_COLUMNS:
+        op.add_column("runs", sa.Column(name, sa.String(), nullable=True))
     op.create_table(
         "outbox",
         sa.Column("sink", sa.String(), nullable=False),
@@ -41,3 +47,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("outbox")
+    for name in reversed(RUN_COLUMNS):
+        op.drop_column("runs", name)

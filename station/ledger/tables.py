@@ -121,6 +121,9 @@ RUNS = Table(
     Column("application_serial", Words),
     Column("product_serial", Words),
     Column("part_number", Words),
+    Column("hardware_revision", Words),
+    Column("location", Words),
+    Column("time_zone", Words),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.

@@ -97,6 +97,9 @@ class LineSetup:
     batch: str | None = None
     operator: str | None = None
     part_number: str | None = None
+    hardware_revision: str | None = None
+    location: str | None = None
+    time_zone: str | None = None
     binding: Binding = ANYWHERE
     """The part numbers and batches that the bundle is for."""
     outside_batches: bool = False

@@ -181,7 +181,13 @@ class StationSection(_Section):
     time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
         default="", description="the IANA name of a time zone, or empty"
     )
+    location: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     clock: Literal["synchronized", "by hand"] = Field(default="synchronized", description='"synchronized" or "by hand"')
+
+    @field_validator("location")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("id")
     @classmethod
@@ -227,10 +233,11 @@ class RunSection(_Section):
     batch: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     operator: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     part_number: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
+    hardware_revision: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 
-    @field_validator("batch", "operator", "part_number", "bundle")
+    @field_validator("batch", "operator", "part_number", "hardware_revision", "bundle")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None

@@ -24,6 +24,7 @@ from station.clock import monotonic_s, now
 from station.flash.messages import AttemptEnded, CancelRun, PortChanged, RunCamera, RunEnded
 from station.flash.pipe import Link, Orphaned
 from station.flash.worker import run_camera
+from station.local_time import machine_zone
 from station.model.bundles import Bundle
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceMode
 from station.model.events import LedgerReply, RunCommitted, RunFinished, RunNotCommitted
@@ -257,6 +258,10 @@ def _begun(settings: Settings, plan: RunPlan, device: Device, log: Log) -> _Test
         started_at=now(),
         station_version=__version__,
         application_serial=device.serial or None,
+        part_number=settings.run.part_number,
+        hardware_revision=settings.run.hardware_revision,
+        location=settings.station.location,
+        time_zone=settings.station.time_zone or machine_zone(),
         purpose=Purpose.ENGINEERING,
     )
     ours, theirs = Pipe()

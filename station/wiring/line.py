@@ -20,6 +20,7 @@ from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
 from station.line.setup import LineSetup, PermissionTerms
+from station.local_time import machine_zone
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
@@ -82,6 +83,9 @@ def line_setup(
         batch=settings.run.batch,
         operator=settings.run.operator,
         part_number=settings.run.part_number,
+        hardware_revision=settings.run.hardware_revision,
+        location=settings.station.location,
+        time_zone=settings.station.time_zone or machine_zone(),
         binding=binding,
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,

@@ -68,6 +68,13 @@ def test_the_question_names_what_is_to_be_done_to_whom() -> None:
     }
 
 
+def test_a_run_says_what_the_camera_is_and_where_it_was_run() -> None:
+    place = {"part_number": "AE3-1", "hardware_revision": "C", "location": "hall 3", "time_zone": "Asia/Shanghai"}
+    run = asked_world(HELD_WHILE_SILENT, **place).slot.run
+    assert run is not None
+    assert {name: run.to_json()[name] for name in place} == place
+
+
 def test_yes_lets_it_run() -> None:
     world = asked_world()
     assert world.feed(WorkerGiven()) == ()
