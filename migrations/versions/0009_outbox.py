@@ -24,6 +24,18 @@ def upgrade() -> None:
     for name in RUN_COLUMNS:
         op.add_column("runs", sa.Column(name, sa.String(), nullable=True))
     op.create_table(
+        "product_serials",
+        sa.Column("binding_id", KEY, nullable=False),
+        sa.Column("product_serial", sa.String(), nullable=False),
+        sa.Column("serial", sa.String(), nullable=False),
+        sa.Column("station_id", sa.String(), nullable=False),
+        sa.Column("bound_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("bound_by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("binding_id", name="pk_product_serials"),
+        sa.UniqueConstraint("product_serial", name="uq_product_serials_product_serial"),
+        sa.UniqueConstraint("serial", name="uq_product_serials_serial"),
+    )
+    op.create_table(
         "outbox",
         sa.Column("sink", sa.String(), nullable=False),
         sa.Column("run_id", KEY, nullable=False),
@@ -47,5 +59,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("outbox")
+    op.drop_table("product_serials")
     for name in reversed(RUN_COLUMNS):
         op.drop_column("runs", name)

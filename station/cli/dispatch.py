@@ -49,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "bundle": Command("station.cli.bundle", "import, list, show, verify, choose and sign firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
+    "bind": Command("station.cli.bind", "the product serial on a camera's label, bound to the chip inside"),
     "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),
     "release": Command("station.cli.release", "let a unit that was set aside run again"),
     "report": Command("station.cli.report", "the yield report"),

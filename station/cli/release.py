@@ -45,7 +45,7 @@ def release(
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(batch=batch)
         story = reader.unit(reader.unit_named(serial))
-    released = Release(story.serial, batch, datetime.now(UTC), by or _who())
+    released = Release(story.serial, batch, datetime.now(UTC), by or who())
     release_unit(folder, released)
     if as_json:
         print_json(released.to_json())
@@ -53,7 +53,8 @@ def release(
         say(f"released {story.serial} for {f'batch {batch}' if batch else 'every batch'} by {released.released_by}")
 
 
-def _who() -> str:
+def who() -> str:
+    """Who runs the command, as the machine knows them."""
     import getpass
 
     try:

@@ -7,6 +7,7 @@
     measurements  one row per value that a test of an attempt measured
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
+    product_serials  one row per unit whose product serial is known
     outbox    one row per finished run and system of the factory that has not taken it yet
 
 Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
@@ -247,6 +248,21 @@ OUTBOX = Table(
     Index(None, "sink", "unit_id", "ordered_at", "run_id"),
 )
 """Runs that wait for a sink; `unit_id` and `ordered_at` are the run's, and say which of a unit's runs goes first."""
+
+
+PRODUCT_SERIALS = Table(
+    "product_serials",
+    METADATA,
+    Column("binding_id", Key, primary_key=True),
+    Column("product_serial", Words, nullable=False),
+    Column("serial", Words, nullable=False),
+    Column("station_id", Words, nullable=False),
+    Column("bound_at", UtcTime, nullable=False),
+    Column("bound_by", Words, nullable=False),
+    UniqueConstraint("product_serial"),
+    UniqueConstraint("serial"),
+)
+"""Which unit, by its bootloader's canonical serial, carries which serial on its label; also before its first run."""
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

@@ -8,6 +8,7 @@ is put after that one. An import, which may come in any order, keeps the times t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exi
 from station.clock import now
 from station.ledger import hourly_sums, outbox_rows
 from station.ledger.hourly_sums import Cell
+from station.ledger.product_serial_rows import product_serial_of
 from station.ledger.row_records import (
     Values,
     attempt_values,
@@ -71,6 +73,9 @@ def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
 def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cell]:
     """Store the run; returns the hours whose sums it changes. A run still open changes none."""
     changed: set[Cell] = set()
+    if run.product_serial is None and run.identified:
+        # Bound while the run was under way, or by somebody whom the line has not heard of.
+        run = replace(run, product_serial=product_serial_of(connection, run.serial))
     row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None:
         unit_id = _unit_id(connection, run)

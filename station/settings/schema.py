@@ -23,6 +23,7 @@ from station.errors import UsageError
 from station.local_time import zone_of
 from station.model.batches import NAME_LIMIT
 from station.model.functional_tests import FunctionalTests
+from station.model.product_serials import ProductSerialRule
 from station.model.recipes import Recipe, Step
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
@@ -32,6 +33,7 @@ from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
 from station.settings.outbox_section import SinkSection
+from station.settings.product_serial_section import ProductSerialSection
 from station.settings.recovery_section import RecoverySection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
@@ -352,6 +354,7 @@ class Settings(BaseModel):
     slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
+    product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
     ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[Annotated[str, AfterValidator(_entry_name)], SinkSection] = Field(
         default_factory=dict, description="a table of NAME = a table"
@@ -412,6 +415,11 @@ class Settings(BaseModel):
             bootloader_timeout_s=self.run.bootloader_timeout_s,
             power_cycle=self.line.power_cycle,
         )
+
+    @property
+    def product_serial_rule(self) -> ProductSerialRule:
+        """What a product serial looks like here."""
+        return ProductSerialRule(self.product_serial.pattern, self.product_serial.check_digit)
 
     @property
     def sinks(self) -> tuple[Sink, ...]:

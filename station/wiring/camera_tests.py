@@ -69,6 +69,7 @@ class Log:
         reader = opened.enter_context(closing(Reader(data_dir)))
         self._submit = recorder.submit
         self.unit_of_application = reader.unit_of_application
+        self.history = reader.history
 
     def kept(self, run: RunRecord) -> RunRecord:
         """The run once it is in the log; an ERROR where the log does not take it."""
@@ -258,6 +259,7 @@ def _begun(settings: Settings, plan: RunPlan, device: Device, log: Log) -> _Test
         started_at=now(),
         station_version=__version__,
         application_serial=device.serial or None,
+        product_serial=log.history(unit, None).product_serial if unit else None,
         part_number=settings.run.part_number,
         hardware_revision=settings.run.hardware_revision,
         location=settings.station.location,

@@ -182,8 +182,8 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, bundles, verification, dashboard, web, scanner, slots, ask, "
-        "outbox, controllers, recipes",
+        "allowed: station, run, test, line, recovery, bundles, verification, dashboard, web, scanner, slots, "
+        "product_serial, ask, outbox, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -199,7 +199,7 @@ REFUSED = {
     "key outside a table": (
         "verify = true",
         "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, dashboard, web, "
-        "scanner, slots, ask, outbox, controllers, recipes",
+        "scanner, slots, product_serial, ask, outbox, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -437,7 +437,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
             "RNU__VERIFY",
             "true",
             "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, DASHBOARD, WEB, "
-            "SCANNER, SLOTS, ASK, OUTBOX, CONTROLLERS, RECIPES",
+            "SCANNER, SLOTS, PRODUCT_SERIAL, ASK, OUTBOX, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),
