@@ -311,6 +311,7 @@ HINTS: dict[str, str] = {
     "usage.output": "Choose a file in a folder that exists and that you may write.",
     "usage.file_exists": "Give another file name, or remove the file first.",
     "usage.purpose": "Choose one of the purposes that are named.",
+    "usage.language": "Choose one of the languages that are named.",
     "usage.format": "Choose one of the formats that --help lists.",
     "usage.unknown_recipe": "Name one of the recipes listed, or add it to [recipes] in the configuration.",
     "station.attachable": "Look at it with station dashboard, or stop it there first.",

@@ -113,7 +113,7 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         return
     use_station_clock(config)
     in_use = store.used()
-    rows = [(b.name, _remarks(b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
+    rows = [(b.name, _remarks(store, b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
     zone = zone_names(bundle.imported_at for bundle in bundles)
     print_table(("bundle", "", f"imported ({zone})", "version"), rows)
 
@@ -189,10 +189,21 @@ def _partial(bundle: Bundle) -> bool:
     return bool(bundle.missing(BOARD.image_order))
 
 
-def _remarks(bundle: Bundle, in_use: bool) -> str:
+def _remarks(store: BundleStore, bundle: Bundle, in_use: bool) -> str:
     there = "+".join(image.partition for image in bundle.images)
-    remarks = ("in use" if in_use else "", f"only {there}" if _partial(bundle) else "", _mixed(bundle))
+    only = f"only {there}" if _partial(bundle) else ""
+    remarks = ("in use" if in_use else "", only, _mixed(bundle), _signed(store, bundle))
     return ", ".join(remark for remark in remarks if remark)
+
+
+def _signed(store: BundleStore, bundle: Bundle) -> str:
+    try:
+        signer = store.signatures.look(bundle)
+    except BundleError as error:
+        return error.code
+    return (
+        "" if signer is None else f"signed by {signer.name}" if signer.name else "signed with a key that is not trusted"
+    )
 
 
 def _mixed(bundle: Bundle) -> str:

@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
     "outbox": Command("station.cli.outbox", "what is still to be delivered to the factory's systems, and why"),
+    "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
@@ -74,7 +75,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 70 the station made a mistake, 130 interrupted.
+6 another station is at work, 70 the station itself failed, 130 interrupted.
 """
 
 

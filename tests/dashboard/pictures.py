@@ -199,7 +199,7 @@ async def screens(shift: Shift) -> None:
     shift.take("units")
     for key, seen, name in (
         ("f3", "boot.timeout", "failures"),
-        ("f4", "dfu.err_write", "yield"),
+        ("f4", "95 % interval", "yield"),
         ("f5", "SKIPPED", "log"),
         ("f6", "KEYS", "help"),
     ):

@@ -50,7 +50,10 @@ def line_at_work(folder: Path) -> Iterator[Bench]:
     config = folder / "station.toml"
     config.write_text(CONFIG + "".join(f'A{slot} = "1-1.{slot}"\n' for slot in range(1, SLOTS + 1)))
     bad = {3: [BLOCK_REFUSED], 4: [NEVER_BOOTS]}
-    specs = [camera(slot, slot, SLOW if slot > 5 else 0.2, bad.get(slot, ())) for slot in range(1, SLOTS)]
+    specs = [
+        camera(slot, slot, SLOW if slot > 5 else 0.2, bad.get(slot, ())).with_(plugged=False)
+        for slot in range(1, SLOTS)
+    ]
     with VirtualLine(specs, shards=1) as line:
         bench = Bench(line, folder / "data", release)
         with bench.station("--config", config, "--batch", "L42", "--operator", "ann") as running:
@@ -74,6 +77,9 @@ async def show(folder: Path) -> None:
                 await until(lambda: page.value("!!document.querySelector('body.-first-byte')"), "the dashboard")
                 for size in (DESK, PHONE):
                     await take(page, size, folder / f"web-{size[0]}x{size[1]}.png")
+                await page.type("l")
+                for size in (DESK, PHONE):
+                    await take(page, size, folder / f"web-zh-{size[0]}x{size[1]}.png")
                 await page.open(report.as_uri())
                 for size in (DESK, PHONE, (PHONE[0], 6000)):
                     await take(page, size, folder / f"report-{size[0]}x{size[1]}.png")

@@ -83,6 +83,27 @@ def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "theirs").iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("bun", {"bundle"}),
+        ("oper", {"operators-page"}),
+        ("bundle s", {"show", "sign"}),
+        ("run --ba", {"--batch"}),
+        ("run --json --ba", {"--batch"}),
+        ("bundle sign v5 --k", {"--key"}),
+    ],
+)
+def test_a_shell_completes_the_station_s_words(typed: str, offered: set[str]) -> None:
+    words = ["station", *typed.split(" ")]
+    script = (
+        f"source {DEPLOY / 'station.bash'}; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; "
+        'COMPREPLY=(); _station; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = run("bash", "-c", script, PATH=f"{STATION.parent}:{os.environ['PATH']}")
+    assert set(done.stdout.split()) == offered, done.stderr
+
+
 def of_installer(names: str, call: str, **variables: object) -> subprocess.CompletedProcess[str]:
     """Some functions of deploy/install, by their names, and then a call."""
     text = (DEPLOY / "install").read_text()

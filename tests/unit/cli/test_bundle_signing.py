@@ -47,7 +47,9 @@ def test_signed_here(station: Station, release: Path, key: Path) -> None:
     assert (signature["signed_by"], signature["trusted"]) == (None, False)
     assert (signature["part_numbers"], signature["batches"]) == (["P2"], ["2026-*", "T*"])
     assert "not trusted here" in station("bundle", "show", "v5").out
+    assert "signed with a key that is not trusted" in station("bundle", "list").out
     station("bundle", "trust", f"{key}.pub", "--name", "factory")
+    assert "signed by factory" in station("bundle", "list").out
     for command in ("show", "verify"):
         said = station("bundle", command, "v5").out
         assert "signed    by factory" in said
@@ -76,6 +78,18 @@ def test_what_is_missing_to_sign(station: Station, release: Path, key: Path) -> 
     refused(station, "bundle.key_invalid", "bundle", "sign", release, "--key", f"{key}.pub")
     refused(station, "bundle.key_invalid", "bundle", "trust", key)
     assert not (release / FILE).exists()
+
+
+def test_a_list_goes_on_past_a_signature_that_does_not_fit(
+    station: Station, release: Path, key: Path, data_dir: Path
+) -> None:
+    station("bundle", "import", release, "--name", "v5")
+    station("bundle", "sign", "v5", "--key", key)
+    (data_dir / "bundles/signatures/v5.json").write_text("{")
+    told = station("bundle", "list")
+    assert told.exit_code == 0
+    assert "bundle.signature_invalid" in told.out
+    assert station("bundle", "list", "--json").json[0]["signature"] == {"code": "bundle.signature_invalid"}
 
 
 @pytest.mark.usefixtures("strict")
