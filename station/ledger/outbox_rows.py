@@ -64,8 +64,8 @@ def note(connection: Connection, tried: Sequence[Tried]) -> None:
             why = {"code": one.failure.code, "message": one.failure.message}
             connection.execute(update(OUTBOX).where(mine).values(failed | why))
         unit = select(RUNS.c.unit_id).where(RUNS.c.run_id == one.run_id).scalar_subquery()
-        same_unit = and_(OUTBOX.c.sink == one.sink, OUTBOX.c.unit_id == unit)
-        connection.execute(update(OUTBOX).where(same_unit).values(next_at=one.again_at or one.at))
+        same_unit = or_(OUTBOX.c.unit_id == unit, OUTBOX.c.run_id == one.run_id)
+        connection.execute(update(OUTBOX).where(OUTBOX.c.sink == one.sink, same_unit).values(next_at=one.again_at or one.at))
 
 
 def try_now(connection: Connection, sink: str | None, at: datetime) -> int:
