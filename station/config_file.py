@@ -6,6 +6,7 @@ Apart from there, because a command that needs one key is not to load what check
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -17,6 +18,9 @@ APPLICATION = "openmv-ae3-station"
 """The folder name of this program under the XDG base folders and /etc."""
 
 _LIMIT_BYTES = 1 << 20
+_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+_TOML_END = "(at end of document)"
+_TOML_TWICE = ("twice", "overwrite", "Duplicate")
 
 
 def find_document(config: Path | None) -> tuple[Path | None, dict[str, Any]]:
@@ -67,4 +71,11 @@ def _parsed(file: Path, raw: bytes) -> dict[str, Any]:
         line = raw.count(b"\n", 0, error.start) + 1
         raise SettingsError("settings.invalid", f"{file}: line {line}: not UTF-8 text") from None
     except (ValueError, RecursionError) as error:  # tomllib lets both through besides its own error
-        raise SettingsError("settings.invalid", f"{file}: not TOML: {error}") from None
+        raise SettingsError("settings.invalid", f"{file}: not TOML{_toml_fault(str(error))}") from None
+
+
+def _toml_fault(said: str) -> str:
+    """Where the text stops being TOML, and what is known of why; the parser's own words are for programmers."""
+    place = _TOML_PLACE.search(said)
+    where = f" at line {place[1]}, character {place[2]}" if place else " at its end" if _TOML_END in said else ""
+    return where + (": a name is there twice" if any(word in said for word in _TOML_TWICE) else "")

@@ -47,12 +47,13 @@ def decode(board: Board, raw: bytes, name: str) -> Bundle:
     try:
         if len(raw) > LIMIT_BYTES:
             raise ValueError("it is too long")
-        return _bundle(board, json.loads(raw, object_pairs_hook=_distinct), name)
+        return _bundle(board, json.loads(raw, object_pairs_hook=distinct), name)
     except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
         raise BundleError("bundle.manifest_invalid", f"the manifest of bundle {name}: {error}") from None
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys stand there once each; ValueError."""
     table = dict(pairs)
     if len(table) != len(pairs):
         raise ValueError("a key stands there twice")

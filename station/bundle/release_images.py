@@ -18,6 +18,8 @@ from station.bundle.files import NotRegularError, read_regular
 from station.bundle.folder import ReleaseFolder
 from station.bundle.release_layout import FileNames, Layout, find_layout, listed
 from station.bundle.romfs import declared_bytes, is_cut_off, is_romfs
+from station.bundle.signature import FILE as SIGNATURE_FILE
+from station.bundle.signature import LIMIT_BYTES as SIGNATURE_LIMIT_BYTES
 from station.bundle.suffix import SUFFIX_BYTES, without_suffix
 from station.errors import BundleError
 
@@ -76,6 +78,8 @@ class Release:
     version: str
     images: tuple[FoundImage, ...]
     mixed: bool = False
+    signature: bytes | None = None
+    """The file of its signature, not looked into; None where there is none."""
 
 
 def read_release(board: Board, path: Path, note: Note, choices: Choices = NO_CHOICES) -> Release:
@@ -86,6 +90,7 @@ def read_release(board: Board, path: Path, note: Note, choices: Choices = NO_CHO
         layout = find_layout(path, files.names(), known, wanted)
         _check_missing(board, path, files, layout, choices)
         images = tuple(_images(board, path, files, layout, choices, note))
+        signature = _signature(files, layout)
         _note_aside(path, files, layout, images, note)
     labels = _labels(board, images)
     mixed = len(set(labels.values())) > 1
@@ -95,7 +100,14 @@ def read_release(board: Board, path: Path, note: Note, choices: Choices = NO_CHO
         if not choices.mixed:
             raise BundleError("bundle.mixed_release", message)
         note(message)
-    return Release(next(iter(labels.values()), UNKNOWN_VERSION), images, mixed)
+    return Release(next(iter(labels.values()), UNKNOWN_VERSION), images, mixed, signature)
+
+
+def _signature(files: _Files, layout: Layout) -> bytes | None:
+    """The file of a signature beside the images, or else at the top."""
+    beside = f"{layout.folder}/{SIGNATURE_FILE}" if layout.folder else SIGNATURE_FILE
+    name = next((name for name in (beside, SIGNATURE_FILE) if files.has(name)), None)
+    return None if name is None else files.read(name, SIGNATURE_LIMIT_BYTES)
 
 
 def _labels(board: Board, images: Iterable[FoundImage]) -> dict[str, str]:
@@ -176,6 +188,7 @@ def _note_aside(path: Path, files: _Files, layout: Layout, images: Iterable[Foun
         return
     taken = {name for names in layout.images.values() for name in names} | {*layout.aside}
     taken |= {image.name for image in images}
+    taken |= {name for name in files.names() if name.rpartition("/")[2] == SIGNATURE_FILE}
     inner = f"{layout.folder}/" if layout.folder else ""
     others = [name.removeprefix(inner).partition("/") for name in files.names() if name not in taken]
     if others:

@@ -2,6 +2,8 @@
 
     bundles/objects/<SHA-256>        the images; two releases with one image share it
     bundles/manifests/<name>.json    one a bundle, written last: what has a manifest is whole
+    bundles/signatures/<name>.json   one a signed bundle
+    bundles/trusted/<name>.pem       the public keys whose signatures are accepted
     bundles/used                     the name of the bundle that is flashed when none is named
 
 Each file is written beside its place, synced and renamed, so a power cut leaves the old state or the new one.
@@ -21,11 +23,15 @@ from pathlib import Path
 from station.atomic_write import INCOMING, write_durably
 from station.board.board import Board
 from station.bundle import manifest
+from station.bundle import signature as signature_file
 from station.bundle.files import make_folder, open_regular, read_regular
 from station.bundle.release_images import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
+from station.bundle.signature import Signature, signed_bytes
+from station.bundle.stored_signatures import StoredSignatures
+from station.bundle.trusted_keys import TrustedKeys
 from station.errors import BundleError, BusyError
 from station.file_lock import locked
-from station.model.bundles import Bundle, Image
+from station.model.bundles import Binding, Bundle, Image
 
 _MANIFEST_ENDING = ".json"
 _OBJECT_MODE = 0o444
@@ -54,12 +60,16 @@ class BundleStore:
         *,
         now: Callable[[], datetime] = _now,
         lock_timeout_s: float = _LOCK_TIMEOUT_S,
+        require_signature: bool = False,
     ) -> None:
+        """`require_signature`: a bundle is imported, verified and used only with the signature of a trusted key."""
         self.board = board
         self._folder = data_dir / "bundles"
         self._objects = self._folder / "objects"
         self._manifests = self._folder / "manifests"
         self._used = self._folder / "used"
+        self.keys = TrustedKeys(self._folder / "trusted")
+        self.signatures = StoredSignatures(self._folder / "signatures", self.keys, required=require_signature)
         self._now = now
         self._lock_timeout_s = lock_timeout_s
 
@@ -72,13 +82,14 @@ class BundleStore:
         name it becomes a second bundle on the same images. `note` takes a line for what was ignored or is odd. Raises
         BundleError, with a code that says why, and then leaves nothing behind.
         """
-        if name is not None and not manifest.NAME.fullmatch(name):
-            message = f"{name!r} cannot be a bundle's name: use 1 to 64 letters, digits, '.', '_' and '-'"
-            raise BundleError("bundle.name_invalid", message)
+        if name is not None:
+            _check_name(name)
         release = read_release(self.board, path, note, choices)
         images = tuple(_described(image) for image in release.images)
+        signed = _decoded(path, release)
         with self._storing() as undo:
-            bundle = self._named(name, release, images)
+            bundle = self._named(name or (signed.bundle if signed else None), release, images)
+            self._take_signature(bundle, signed, release.signature, undo)
             for image, found in zip(images, release.images, strict=True):
                 self._keep(image, found.content, undo)
             target = self._manifest_path(bundle.name)
@@ -110,8 +121,30 @@ class BundleStore:
         what = f"{name!r} fits several bundles" if fitting else f"there is no bundle {name!r}"
         raise BundleError("bundle.unknown", f"{what}; known: {names}")
 
+    def sign(self, bundle: Bundle, key: Path, binding: Binding) -> bytes:
+        """Sign a bundle with the private key in a file and keep the signature, whose file's bytes are returned."""
+        public_key, signature = _signed(key, bundle, binding)
+        raw = signature_file.encode(bundle, binding, public_key, signature)
+        with self._reporting():
+            self.signatures.put(bundle.name, raw)
+        return raw
+
+    def sign_release(self, path: Path, name: str | None, key: Path, binding: Binding) -> bytes:
+        """The file of a signature for a release on disk as it would be imported, all four images; nothing is kept."""
+        release = read_release(self.board, path, _unheard)
+        images = tuple(_described(image) for image in release.images)
+        sha256 = manifest.bundle_sha256(images)
+        called = name or _default_name(release.version, sha256)
+        _check_name(called)
+        bundle = Bundle(called, sha256, release.version, self._now(), images, release.mixed)
+        return signature_file.encode(bundle, binding, *_signed(key, bundle, binding))
+
     def verify(self, bundle: Bundle) -> None:
-        """Hash every image again; BundleError `bundle.corrupt` names the file that is not what was imported."""
+        """Check the signature, as far as one is there or required, and hash every image again.
+
+        BundleError `bundle.corrupt` names the file that is not what was imported; those of `StoredSignatures.check`.
+        """
+        self.signatures.check(bundle)
         for image in bundle.images:
             if problem := self._damage(image):
                 message = f"bundle {bundle.name}: {image.file} ({self.image_path(image)}) {problem}"
@@ -185,6 +218,18 @@ class BundleStore:
             raise BundleError("bundle.name_taken", message)
         return Bundle(chosen, sha256, release.version, self._now(), images, release.mixed)
 
+    def _take_signature(self, bundle: Bundle, given: Signature | None, raw: bytes | None, undo: ExitStack) -> None:
+        """Check and keep the signature that came with a release; without one, that which the bundle has may serve."""
+        if given is None or raw is None:
+            self.signatures.check(bundle)
+            return
+        self.signatures.check_given(bundle, given)
+        path = self.signatures.path(bundle.name)
+        if not path.exists():
+            make_folder(path.parent, undo)
+            undo.callback(path.unlink, missing_ok=True)
+        self.signatures.put(bundle.name, raw)
+
     def _keep(self, image: Image, content: bytes, undo: ExitStack) -> None:
         """Put an image's bytes in place unless they are there already, undamaged."""
         target = self.image_path(image)
@@ -231,17 +276,35 @@ class BundleStore:
         """Remove what an import left that was killed: half files, and images that no manifest names."""
         sound, broken = self._read_all()
         named = {image.sha256 for bundle in sound for image in bundle.images}
-        for folder in (self._folder, self._objects, self._manifests):
-            for path in folder.iterdir():
+        for folder in (self._folder, self._objects, self._manifests, self.signatures.folder):
+            for path in folder.iterdir() if folder.is_dir() else ():
                 orphan = folder == self._objects and path.name not in named and not broken
                 if path.name.startswith(INCOMING) or orphan:
                     path.unlink()
+
+
+def _check_name(name: str) -> None:
+    if not manifest.NAME.fullmatch(name):
+        message = f"{name!r} cannot be a bundle's name: use 1 to 64 letters, digits, '.', '_' and '-'"
+        raise BundleError("bundle.name_invalid", message)
 
 
 def check_complete(bundle: Bundle, needed: Sequence[str]) -> None:
     """BundleError `bundle.incomplete` where a bundle has no image for one of these partitions."""
     if missing := bundle.missing(needed):
         raise BundleError("bundle.incomplete", f"bundle {bundle.name} has no image for {', '.join(missing)}")
+
+
+def _decoded(path: Path, release: Release) -> Signature | None:
+    """The signature that a release carries; BundleError `bundle.signature_invalid`."""
+    raw = release.signature
+    return None if raw is None else signature_file.decode(raw, f"{path}: {signature_file.FILE}")
+
+
+def _signed(key: Path, bundle: Bundle, binding: Binding) -> tuple[bytes, bytes]:
+    from station.bundle.signing_keys import sign
+
+    return sign(key, signed_bytes(bundle, binding))
 
 
 def _described(image: FoundImage) -> Image:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from station.cli.bundle_signing import SIGN_EPILOG, TRUST_EPILOG, bundle_json, sign, signer_lines, trust
 from station.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -20,7 +20,7 @@ from station.cli.options import (
 )
 from station.cli.output import local_time, print_json, print_line, print_table, say
 from station.cli.own_name import own_command
-from station.errors import UsageError
+from station.errors import BundleError, UsageError
 from station.file_problems import reason
 from station.local_time import zone_names
 from station.terminal_text import printable
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from station.model.bundles import Bundle
 
 app = new_app(
-    "Import, list, show, verify and choose firmware releases.\n\nExample: station bundle import firmware_OPENMV_AE3.zip"
+    "Import, list, show, verify, choose and sign firmware releases.\n\n"
+    "Example: station bundle import firmware_OPENMV_AE3.zip"
 )
 
 NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's name.")]
@@ -38,7 +39,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="B", help="The bundle's nam
 
 @app.command(
     "import",
-    epilog="Examples: station bundle import firmware_v5.0.0.zip; station bundle import build/ --partial;"
+    epilog="Examples: station bundle import firmware_v5.0.0.zip --name v5.0.0; station bundle import build/ --partial;"
     " station bundle import build/ --map HP=out/hp.bin --mixed",
 )
 def import_(
@@ -69,8 +70,9 @@ def import_(
     from station.bundle.release_images import Choices
 
     choices = Choices(partial, mixed, parse_maps(BOARD, maps or ()))
-    bundle = _store(config, data_dir).import_path(path, name, choices=choices, note=_say)
-    _print(bundle, as_json=as_json)
+    store = _checking_store(config, data_dir)
+    bundle = store.import_path(path, name, choices=choices, note=_say)
+    _print(store, bundle, as_json=as_json, config=config)
     say(f"imported {bundle.name}; to flash it from now on: station bundle use {bundle.name}")
 
 
@@ -104,39 +106,41 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     for problem in store.broken():
         say(f"{problem.code}: {printable(problem.message)}")
     if as_json:
-        print_json([bundle.to_json() for bundle in bundles])
+        print_json([{**bundle.to_json(), "signature": _signed_json(store, bundle)} for bundle in bundles])
         return
     if not bundles:
         say("no bundle was imported yet: station bundle import PATH")
         return
     use_station_clock(config)
     in_use = store.used()
-    rows = [(b.name, _remarks(b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
+    rows = [(b.name, _remarks(store, b, b.name == in_use), local_time(b.imported_at), b.version) for b in bundles]
     zone = zone_names(bundle.imported_at for bundle in bundles)
     print_table(("bundle", "", f"imported ({zone})", "version"), rows)
 
 
-@app.command(epilog="Example: station bundle show v4.8.1")
+@app.command(epilog="Example: station bundle show v5.0.0")
 def show(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """One bundle: its version label, and each image with its size and digest."""
-    _print(_store(config, data_dir).get(bundle), as_json=as_json)
+    store = _store(config, data_dir)
+    _print(store, store.get(bundle), as_json=as_json, config=config)
 
 
-@app.command(epilog="Example: station bundle verify v4.8.1")
+@app.command(epilog="Example: station bundle verify v5.0.0")
 def verify(
     bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
-    """Hash a bundle's files again and compare them with its manifest. Exit code 3 if they differ."""
-    store = _store(config, data_dir)
+    """Hash a bundle's files again and compare them with its manifest, and check its signature. Exit code 3 if they
+    differ, or if signatures are required and a trusted key's is missing."""
+    store = _checking_store(config, data_dir)
     found = store.get(bundle)
     store.verify(found)
-    _print(found, as_json=as_json)
+    _print(store, found, as_json=as_json, config=config)
     say(f"{found.name} is intact")
 
 
-@app.command(epilog="Example: station bundle use v4.8.1")
+@app.command(epilog="Example: station bundle use v5.0.0")
 def use(
     bundle: NameArgument,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who chooses it. Default: you.")] = None,
@@ -148,12 +152,22 @@ def use(
 
     One that has no image for a partition that the configured recipe writes is refused.
     """
-    store = _store(config, data_dir)
+    from station.wiring.bundle_choice import bundles_of, refuse_other_part
+
+    settings = settings_for(config, data_dir)
+    store = bundles_of(settings)
+    found = store.get(bundle)
+    if settings.run.part_number is not None:
+        refuse_other_part(found, store.signatures.binding(found), settings.run.part_number)
     _allow(store, bundle, config, data_dir, by)
-    used = store.use(bundle, _needed(store.get(bundle), config, data_dir))
+    used = store.use(bundle, settings.recipe(settings.run.recipe).partitions if _partial(found) else ())
     if as_json:
-        print_json(used.to_json())
+        print_json(bundle_json(store, used))
     say(f"{used.name} is in use")
+
+
+app.command(epilog=SIGN_EPILOG)(sign)
+app.command(epilog=TRUST_EPILOG)(trust)
 
 
 def _allow(store: BundleStore, name: str, config: Path | None, data_dir: Path | None, by: str | None) -> None:
@@ -176,16 +190,15 @@ def _store(config: Path | None, data_dir: Path | None) -> BundleStore:
     return BundleStore(data_dir_for(config, data_dir), BOARD)
 
 
+def _checking_store(config: Path | None, data_dir: Path | None) -> BundleStore:
+    """The bundles, with the signatures that the configuration asks for."""
+    from station.wiring.bundle_choice import bundles_of
+
+    return bundles_of(settings_for(config, data_dir))
+
+
 def _say(line: str) -> None:
     say(printable(line))
-
-
-def _needed(bundle: Bundle, config: Path | None, data_dir: Path | None) -> Sequence[str]:
-    """The partitions that the configured recipe writes; the configuration is not read for a whole release."""
-    if not _partial(bundle):
-        return ()
-    settings = settings_for(config, data_dir)
-    return settings.recipe(settings.run.recipe).partitions
 
 
 def _partial(bundle: Bundle) -> bool:
@@ -194,25 +207,49 @@ def _partial(bundle: Bundle) -> bool:
     return bool(bundle.missing(BOARD.image_order))
 
 
-def _remarks(bundle: Bundle, in_use: bool) -> str:
+def _remarks(store: BundleStore, bundle: Bundle, in_use: bool) -> str:
     there = "+".join(image.partition for image in bundle.images)
-    remarks = ("in use" if in_use else "", f"only {there}" if _partial(bundle) else "", _mixed(bundle))
+    only = f"only {there}" if _partial(bundle) else ""
+    remarks = ("in use" if in_use else "", only, _mixed(bundle), _signed(store, bundle))
     return ", ".join(remark for remark in remarks if remark)
+
+
+def _signed(store: BundleStore, bundle: Bundle) -> str:
+    try:
+        signer = store.signatures.look(bundle)
+    except BundleError as error:
+        return error.code
+    return (
+        "" if signer is None else f"signed by {signer.name}" if signer.name else "signed with a key that is not trusted"
+    )
 
 
 def _mixed(bundle: Bundle) -> str:
     return "HP and HE are of two releases" if bundle.mixed else ""
 
 
-def _print(bundle: Bundle, *, as_json: bool) -> None:
+def _signed_json(store: BundleStore, bundle: Bundle) -> object:
+    """Who signed it; for a list that shows what is wrong with one and goes on, the code of that."""
+    try:
+        signer = store.signatures.look(bundle)
+    except BundleError as error:
+        return {"code": error.code}
+    return signer and signer.to_json()
+
+
+def _print(store: BundleStore, bundle: Bundle, *, as_json: bool, config: Path | None) -> None:
     if as_json:
-        print_json(bundle.to_json())
+        print_json(bundle_json(store, bundle))
         return
+    signer = store.signatures.look(bundle)
+    use_station_clock(config)
     print_line(f"bundle    {bundle.name}")
     print_line(f"version   {bundle.version}")
     if bundle.mixed:
         print_line(f"mixed     {_mixed(bundle)}")
     print_line(f"sha256    {bundle.sha256}")
-    print_line(f"imported  {local_time(bundle.imported_at)}")
+    print_line(f"imported  {local_time(bundle.imported_at)} {zone_names([bundle.imported_at])}")
+    for line in signer_lines(signer):
+        print_line(line)
     rows = [(image.partition, image.alt, image.size_bytes, image.sha256, image.file) for image in bundle.images]
     print_table(("image", "alt", "bytes", "sha256", "file"), rows)

@@ -19,6 +19,12 @@ def dashboard(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     web: Annotated[bool, typer.Option("--web", hidden=True, help="Drawn for a browser, by station web.")] = False,
+    kiosk: Annotated[
+        bool,
+        typer.Option(
+            "--kiosk", hidden=True, help="End by itself some seconds after the line, or once a new one works."
+        ),
+    ] = False,
 ) -> int:
     """Look at the line that works in the data folder, and steer it. Several may look at once.
 
@@ -33,5 +39,5 @@ def dashboard(
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
     if not (web or on_terminal()):
         raise UsageError("usage.no_terminal", "a dashboard needs a terminal")
-    attach(folder, settings, read_only=read_only)
+    attach(folder, settings, read_only=read_only, kiosk=kiosk)
     return 0

@@ -16,11 +16,16 @@ app = new_app("The log's schema, its check and its backup.\n\nExample: station d
 
 @app.command(epilog="Example: station db upgrade")
 def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none."""
+    """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none.
+
+    No station may work in the data folder.
+    """
     folder = data_dir_for(config, data_dir)
     from station.ledger import schema_version
+    from station.wiring.log import data_folder
 
-    done = schema_version.upgrade(folder)
+    with data_folder(folder):
+        done = schema_version.upgrade(folder)
     if as_json:
         backup_file = str(done.backup_file) if done.backup_file else None
         print_json({"before": done.before, "after": done.after, "backup_file": backup_file})
@@ -56,7 +61,7 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 
 
-@app.command(epilog="Example: station db backup /mnt/usb/station-2026-11-22.sqlite3")
+@app.command(epilog="Example: station db backup station-backup.sqlite3")
 def backup(
     file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The copy to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace F if it is there.")] = False,
@@ -74,7 +79,7 @@ def backup(
     say(f"copied the log to {file}")
 
 
-@app.command(epilog="Example: station db restore /mnt/usb/station-2026-11-22.sqlite3")
+@app.command(epilog="Example: station db restore station-backup.sqlite3")
 def restore(
     file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The backup to put in the log's place.")],
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who restores it. Default: you.")] = None,

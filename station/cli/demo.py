@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from station.cli.next_commands import say_what_next
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import on_terminal, say
 from station.cli.run import ServeOption
@@ -21,7 +22,7 @@ DEMO_BOOT_TIMEOUT_S = 8.0
 """The demo's failing camera never boots: shorter than on a bench, so that nobody waits for it."""
 
 
-@app.command(epilog="Examples: station demo; station demo --cameras 8 --headless")
+@app.command(epilog="Examples: station demo; station demo --cameras 4 --headless")
 def demo(
     cameras: Annotated[int, typer.Option("--cameras", metavar="N", min=1, max=120, help="How many cameras.")] = 8,
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
@@ -44,7 +45,7 @@ def demo(
 
         code = run_attached(folder, sys.argv[1:], settings_for(config, folder))
     if not serve:
-        _say_what_next(folder)
+        say_what_next(folder)
     return code
 
 
@@ -71,15 +72,3 @@ def _demo_here(cameras: int, *, as_json: bool, serve: bool, config: Path | None,
         printer = RunPrinter(as_json=as_json)
         stack.enter_context(printer.printing())
         return run_line(settings, bench, setup, printer)
-
-
-def _say_what_next(folder: Path) -> None:
-    """Where the log is, and three commands that work as they stand."""
-    from station.cli.own_name import own_command
-    from station.wiring.log import unit_to_look_at
-
-    say(f"\nThe log stays in {folder}. To try next:")
-    unit = unit_to_look_at(folder)
-    for words in (("report",), ("failed",), ("unit", unit)):
-        if None not in words:
-            say(f"  {own_command(*words, '--data-dir', str(folder))}")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 EXIT_OK = 0
-EXIT_INTERNAL = 1
+EXIT_INTERNAL = 70
+"""EX_SOFTWARE of sysexits(3). Not 1, which speaks of a unit: systemd restarts a line that ended with this."""
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -45,14 +46,17 @@ COMMANDS: dict[str, Command] = {
     "verify-slots": Command(
         "station.cli.verify_slots", "show at the start of a shift that each slot tells good from bad"
     ),
-    "bundle": Command("station.cli.bundle", "import, list, show, verify and choose firmware releases"),
+    "bundle": Command("station.cli.bundle", "import, list, show, verify, choose and sign firmware releases"),
     "unit": Command("station.cli.unit", "one camera's whole history"),
     "failed": Command("station.cli.failed", "the units to run again"),
+    "bind": Command("station.cli.bind", "the product serial on a camera's label, bound to the chip inside"),
     "scrap": Command("station.cli.scrap", "book a camera that will never pass, with a reason"),
     "release": Command("station.cli.release", "let a unit that was set aside run again"),
     "report": Command("station.cli.report", "the yield report"),
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
+    "outbox": Command("station.cli.outbox", "what is still to be delivered to the factory's systems, and why"),
+    "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "pin": Command("station.cli.pin", "the PIN that an engineer's acts need"),
     "audit": Command("station.cli.audit", "who did what only an engineer may do"),
@@ -73,7 +77,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 130 interrupted.
+6 another station is at work, 70 the station itself failed, 130 interrupted.
 """
 
 
@@ -91,8 +95,20 @@ def dispatch(words: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return _no_descriptors(error)
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            gone = UsageError("usage.no_folder", "the folder in which this command was given is not there any more")
+            return _refuse(gone.code, gone.message, gone.hint, gone.exit_code)
         return _no_room() if _is_full(error) else _internal(error, words)
     return code
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed: then no path that is given from there means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _is_full(error: Exception) -> bool:
@@ -148,6 +164,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _carry_out(name: str, rest: Sequence[str]) -> int:
+    _refuse_empty(name, rest)
     if name in LINE_COMMANDS and _runs_line_here(rest):
         # Before anything is parsed: the children's code loads beside this process's own, and cameras are held sooner.
         from station.flash.child_processes import start_fork_server
@@ -171,6 +188,16 @@ def _carry_out(name: str, rest: Sequence[str]) -> int:
     if isinstance(result, int):
         return result
     return EXIT_OK
+
+
+def _refuse_empty(name: str, rest: Sequence[str]) -> None:
+    """UsageError usage.empty: a batch, operator or file that is named by nothing is none, and no default either."""
+    for before, word in zip(("", *rest), rest, strict=False):
+        option, equals, value = word.partition("=")
+        is_empty = not value.strip() if equals and option.startswith("--") else not word.strip()
+        if is_empty and before != "--prefix" and option != "--prefix":
+            named = option if equals else before if before.startswith("--") else "a name"
+            raise UsageError("usage.empty", f"station {name}: {named} is an empty text")
 
 
 def _runs_line_here(rest: Sequence[str]) -> bool:

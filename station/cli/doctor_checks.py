@@ -231,9 +231,9 @@ def _existing(folder: Path) -> Path:
 
 
 def _bundle(settings: Settings) -> Finding:
-    from station.bundle.store import BundleStore
+    from station.wiring.bundle_choice import bundles_of
 
-    store = BundleStore(settings.data_dir, BOARD)
+    store = bundles_of(settings)
     try:
         name = settings.run.bundle or store.used()
         if name is None:

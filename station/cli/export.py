@@ -30,7 +30,10 @@ from station.errors import UsageError
 app = new_app("Every run, with its attempts, for other programs.")
 
 
-@app.command(epilog="Example: station export --since today --format csv --output today.csv")
+@app.command(
+    epilog="Examples: station export --output bench-2.jsonl;"
+    " station export --since today --format csv --output today.csv"
+)
 def export(
     batch: BatchOption = None,
     station: StationSelection = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 
+from station.cli.next_commands import say_nothing_found
 from station.cli.options import (
     BatchOption,
     ConfigOption,
@@ -21,7 +22,7 @@ from station.cli.output import print_json
 app = new_app("The units that are not done (failed, cut short, still running), and why: the list to run again.")
 
 
-@app.command(epilog="Example: station failed --batch 2026-47")
+@app.command(epilog="Examples: station failed; station failed --batch 2026-47")
 def failed(
     batch: BatchOption = None,
     station: StationSelection = None,
@@ -34,11 +35,17 @@ def failed(
     purposes = purposes_of(purpose)
     settings = settings_for(config, data_dir)
     from station.ledger.reader import Reader
+    from station.model.done import COUNTED_PURPOSES
+    from station.model.units import RunFilter
     from station.report.text import failed_text
 
     with closing(Reader(settings.data_dir)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
         units = reader.failed(batch, station_id=station, purposes=purposes, max_runs=settings.run.max_runs)
+        if not units and not reader.newest(
+            RunFilter(batch=batch, station_id=station, purposes=purposes or COUNTED_PURPOSES), 1
+        ):
+            say_nothing_found(settings.data_dir, "failed")
     if as_json:
         print_json([unit.to_json() for unit in units])
     else:

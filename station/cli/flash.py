@@ -10,7 +10,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app, settings_for
 from station.cli.output import say
-from station.cli.run import BatchChoice, NewBatch, OperatorChoice, PurposeChoice, RecipeChoice, SimOption
+from station.cli.run import BatchChoice, NewBatch, OperatorChoice, PartChoice, PurposeChoice, RecipeChoice, SimOption
 from station.errors import UsageError
 from station.model.devices import Device, DeviceMode
 from station.model.notices import Notice
@@ -27,7 +27,7 @@ app = new_app(
 )
 
 
-@app.command(epilog="Example: station flash v4.8.1 --port 1-1.4 --json")
+@app.command(epilog="Example: station flash v5.0.0 --port 1-1.4 --json")
 def flash(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="The bundle's name, or a release on disk.")],
     serial: Annotated[
@@ -43,6 +43,7 @@ def flash(
     batch: BatchChoice = None,
     new_batch: NewBatch = False,
     operator: OperatorChoice = None,
+    part_number: PartChoice = None,
     purpose: PurposeChoice = "engineering",
     sim: SimOption = None,
     config: ConfigOption = None,
@@ -56,6 +57,7 @@ def flash(
         virtual=bool(sim),
         run__batch=batch,
         run__operator=operator,
+        run__part_number=part_number,
         run__recipe=recipe,
         run__purpose=purpose,
     )
@@ -99,7 +101,7 @@ def _setup(
     from station.wiring.line import line_setup
     from station.wiring.log import units_named
 
-    store = store_of(settings.data_dir, usual_data_dir(), bundle)
+    store = store_of(settings, usual_data_dir(), bundle)
     chosen = chosen_bundle(store, bundle)
     units = units_named(settings.data_dir, serial) if serial is not None else None
     taken = enter_bootloader or settings.run.application == "take"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path,
 from station.cli.output import print_json, say
 from station.errors import UsageError
 from station.file_problems import reason
-from station.json_lines import object_of
+from station.json_lines import LIMIT_BYTES, object_of
 
 if TYPE_CHECKING:
     from station.model.runs import RunRecord
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 app = new_app("Take runs that this or another station exported.")
 
 
-@app.command("import", epilog="Example: station import bench-2.jsonl")
+@app.command("import", epilog="Example: station import bench-2.jsonl   (there: station export --output bench-2.jsonl)")
 def import_file(
     file: Annotated[
         Path, typer.Argument(parser=a_path, metavar="FILE", help="What station export --format jsonl wrote.")
@@ -69,9 +70,11 @@ def _runs_of(file: Path) -> Iterator[RunRecord]:
 
     try:
         with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(iter(partial(lines.readline, LIMIT_BYTES), ""), 1):
                 if not line.strip():
                     continue
+                if len(line) == LIMIT_BYTES:
+                    raise UsageError("usage.import", f"line {number} of {file} is no run: it does not end")
                 try:
                     yield run_from_json(object_of(line))
                 except ValueError as error:

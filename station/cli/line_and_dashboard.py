@@ -85,8 +85,9 @@ def _started(data_dir: Path, words: Sequence[str], pin: str | None = None) -> tu
     return line, log.read_bytes()[said_from:].decode(errors="replace")
 
 
-def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Leaving:
-    """Show the dashboard of the line that works in this data folder until the operator leaves it."""
+def attach(data_dir: Path, settings: Settings, *, read_only: bool = False, kiosk: bool = False) -> Leaving:
+    """Show the dashboard of the line that works in this data folder until the operator leaves it; a `kiosk`'s ends with
+    the line."""
     from station.dashboard.input.barcode import Scanner
     from station.dashboard.start import show
     from station.wiring.log import open_records
@@ -97,4 +98,12 @@ def attach(data_dir: Path, settings: Settings, *, read_only: bool = False) -> Le
     with open_records(data_dir) as records:
         language = settings.station.language
         target = settings.dashboard.yield_target / 100 or None
-        return show(data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=target)
+        return show(
+            data_dir,
+            records,
+            language=language,
+            read_only=read_only,
+            scanner=scanner,
+            yield_target=target,
+            kiosk=kiosk,
+        )

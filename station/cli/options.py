@@ -167,7 +167,8 @@ def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
 def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Both ends of a selection in UTC, `until` exclusive; UsageError `usage.time`."""
     now = datetime.now(UTC)
-    return (
-        None if since is None else parse_time(since, now=now),
-        None if until is None else parse_time(until, now=now, end_of_day=True),
-    )
+    first = None if since is None else parse_time(since, now=now)
+    last = None if until is None else parse_time(until, now=now, end_of_day=True)
+    if first is not None and last is not None and last <= first:
+        raise UsageError("usage.time", f'"{until}" is not after "{since}": there is no time between them')
+    return first, last

@@ -122,7 +122,7 @@ def _setup(settings: Settings) -> LineSetup:
     from station.wiring.bundle_choice import chosen_bundle, store_of
     from station.wiring.line import line_setup
 
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    store = store_of(settings, usual_data_dir(), settings.run.bundle)
     return line_setup(settings, store, chosen_bundle(store, settings.run.bundle))
 
 

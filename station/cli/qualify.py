@@ -78,7 +78,7 @@ def qualify(
     from station.wiring.log import data_folder
     from station.wiring.qualifying import Rounds, qualifying_setup, report_of
 
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    store = store_of(settings, usual_data_dir(), settings.run.bundle)
     with data_folder(settings.data_dir), bench_for(None, sim) as bench:
         setup = qualifying_setup(settings, store, chosen_bundle(store, settings.run.bundle), slot)
         rounds = Rounds(cycles, slot, _say_run, say)

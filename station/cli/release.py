@@ -22,7 +22,7 @@ from station.cli.output import print_json, say
 app = new_app("Let a unit that was set aside run again: its earlier failures count no more.")
 
 
-@app.command(epilog='Example: station release 3A0F5C77B1D2E49600112233 --batch 2026-47 --by "Ada"')
+@app.command(epilog="Example: station release 3A0F5C77B1D2E49600112233 --batch 2026-47 --by Ada")
 def release(
     serial: SerialArgument,
     batch: BatchOption = None,

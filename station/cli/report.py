@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from station.cli.next_commands import say_nothing_found
 from station.cli.options import (
     BatchOption,
     BundleSelection,
@@ -33,7 +34,9 @@ from station.errors import UsageError
 app = new_app("The yield report: yields, failures, slots, times and the units that are still open.")
 
 
-@app.command(epilog="Example: station report --batch 2026-47 --format csv --output yield.csv")
+@app.command(
+    epilog="Examples: station report --since today; station report --batch 2026-47 --format csv --output yield.csv"
+)
 def report(
     batch: BatchOption = None,
     since: SinceOption = None,
@@ -77,6 +80,9 @@ def report(
     selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(station=station, **places)
-        text = render_report(reader.report(selection), report_format, explain=explain, spreadsheet=spreadsheet)
+        found = reader.report(selection)
+    if not (found.units_begun or found.open_runs):
+        say_nothing_found(folder, "report")
+    text = render_report(found, report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:
         file.write(text)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from station.cli.next_commands import say_what_next
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, new_app, settings_for
 from station.cli.output import on_terminal, say
+from station.errors import UsageError
 from station.model.runs import Purpose
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ NewBatch = Annotated[
     bool, typer.Option("--new-batch", help="The batch is a new one, though its name is nearly that of another.")
 ]
 OperatorChoice = Annotated[str | None, typer.Option("--operator", metavar="O", help="Who is at the bench.")]
+PartChoice = Annotated[
+    str | None, typer.Option("--part-number", metavar="P", help="The part number of the cameras, in every record.")
+]
 RecipeChoice = Annotated[str | None, typer.Option("--recipe", metavar="R", help="Which steps to take. Default: full.")]
 
 PurposeChoice = Annotated[
@@ -53,7 +58,7 @@ ServeOption = Annotated[
 
 
 @app.command(
-    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 8 --headless"
+    epilog="Examples: station run --headless --json --batch 2026-47 --operator ann; station run --simulate 4 --headless"
 )
 def run(
     headless: Annotated[bool, typer.Option("--headless", help="Print finished runs; no dashboard.")] = False,
@@ -64,6 +69,7 @@ def run(
     batch: BatchChoice = None,
     new_batch: NewBatch = False,
     operator: OperatorChoice = None,
+    part_number: PartChoice = None,
     recipe: RecipeChoice = None,
     purpose: PurposeChoice = None,
     simulate: Annotated[
@@ -83,14 +89,18 @@ def run(
     Without --data-dir the log of virtual cameras (--simulate, --sim) is in the folder `simulated` inside the usual data
     folder. With it, --simulate refuses a folder that holds the log of other cameras.
     """
+    if simulate is not None and sim:
+        raise UsageError("usage.two_benches", "--simulate and --sim are both given")
     attached = not (headless or as_json or serve) and on_terminal()
+    virtual = simulate is not None or bool(sim)
     settings = settings_for(
         config,
         data_dir,
-        virtual=simulate is not None or bool(sim),
+        virtual=virtual,
         run__bundle=bundle,
         run__batch=batch,
         run__operator=operator,
+        run__part_number=part_number,
         run__recipe=recipe,
         run__purpose=purpose,
     )
@@ -104,10 +114,13 @@ def run(
     if attached:
         from station.cli.line_and_dashboard import run_attached
 
-        return run_attached(settings.data_dir, sys.argv[1:], settings)
-    if stop_after is None and not serve:
-        stop_after = simulate
-    return _run_line(settings, simulate, sim, stop_after=stop_after, attended=serve, as_json=as_json)
+        code = run_attached(settings.data_dir, sys.argv[1:], settings)
+    else:
+        after = simulate if stop_after is None and not serve else stop_after
+        code = _run_line(settings, simulate, sim, stop_after=after, attended=serve, as_json=as_json)
+    if virtual and not serve:
+        say_what_next(settings.data_dir)
+    return code
 
 
 def _run_line(
@@ -149,7 +162,7 @@ def _bundle_to_flash(settings: Settings, *, simulated: bool) -> tuple[BundleStor
     from station.wiring.bundle_choice import chosen_bundle, demo_bundle, store_of
     from station.wiring.virtual_log import claim
 
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    store = store_of(settings, usual_data_dir(), settings.run.bundle)
     if not simulated or settings.run.bundle is not None or store.used() is not None:
         return store, chosen_bundle(store, settings.run.bundle)
     claim(settings.data_dir, virtual=True)

@@ -46,15 +46,14 @@ def functional_test(
         config, data_dir, virtual=bool(sim), run__bundle=bundle, run__batch=batch, run__operator=operator
     )
     from station.board.chosen import BOARD
-    from station.bundle.store import BundleStore
     from station.cli.line_command import EXIT_INTERRUPTED, EXIT_NOT_PASSED, EXIT_PASSED, RunPrinter
     from station.wiring.bench import bench_for
-    from station.wiring.bundle_choice import chosen_bundle
+    from station.wiring.bundle_choice import bundles_of, chosen_bundle
     from station.wiring.camera_tests import run_tests
     from station.wiring.log import data_folder, refuse_nearly_another, units_named
 
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
-    store = BundleStore(settings.station.data_dir, BOARD)
+    store = bundles_of(settings)
     printer = RunPrinter(as_json=as_json)
     with data_folder(settings.station.data_dir), bench_for(None, sim) as bench, printer.printing():
         name = settings.run.bundle

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = new_app("One camera's whole history.")
 
 
-@app.command(epilog="Example: station unit 3A0F5C77B1D2E49600112233")
+@app.command(epilog="Examples: station unit 2233; station unit 3A0F5C77B1D2E49600112233")
 def unit(
     serial: SerialArgument,
     config: ConfigOption = None,
@@ -75,7 +75,12 @@ def _particulars(run: RunRecord) -> Iterator[str]:
     """What a run has beside the usual."""
     if run.purpose != "production":
         yield f"purpose {run.purpose}"
-    named = (("product serial", run.product_serial), ("part number", run.part_number))
+    named = (
+        ("product serial", run.product_serial),
+        ("part number", run.part_number),
+        ("revision", run.hardware_revision),
+        ("at", run.location),
+    )
     yield from (f"{name} {value}" for name, value in named if value)
 
 

@@ -57,7 +57,7 @@ def verify_slots(
     from station.wiring.qualifying import Rounds
     from station.wiring.verifying import verifying_setup
 
-    store = store_of(settings.data_dir, usual_data_dir(), settings.run.bundle)
+    store = store_of(settings, usual_data_dir(), settings.run.bundle)
     wanted = slot or [name for _, name in settings.slot_map.names] or None
     with (
         tempfile.TemporaryDirectory(prefix="ae3-verify-") as folder,

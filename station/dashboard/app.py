@@ -25,7 +25,8 @@ from station.dashboard.input.key_queue import Typed
 from station.dashboard.input.scan_targets import Scans
 from station.dashboard.keys import PROGRAM_KEYS
 from station.dashboard.language import choose, following, tr
-from station.dashboard.leave_question import leave
+from station.dashboard.leave_question import LOOKS_EVERY_S, leave
+from station.dashboard.line_end import LineEnd
 from station.dashboard.line_facts import LineFacts
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_figures import FIGURES_S, LEARNS_EVERY_S, Figures
@@ -72,6 +73,7 @@ class Dashboard(App[Leaving]):
         self._facts = LineFacts(self.state, self._figures, self._ring, refuse, say, changed, self._engineer)
         self._batch = BatchSteps(self, self.state, self.line, self._inquiries)
         scans = Scans(self, self.desk, self.state, self._inquiries, scanner)
+        self._line_end: LineEnd | None = None
         self._typed = Typed(self, scanner, super().on_event, scans.harmless, scans.remember, scans.take)
 
     def get_default_screen(self) -> Desk:
@@ -84,6 +86,16 @@ class Dashboard(App[Leaving]):
         self.set_interval(PULL_S, self._pull)
         self.set_interval(FIGURES_S, self._figures.read)
         self.set_interval(LEARNS_EVERY_S, self._figures.learn)
+        if self._line_end is not None:
+            self.set_interval(LOOKS_EVERY_S, self._leave_ended_line)
+
+    def leave_with(self, line_end: LineEnd) -> None:
+        """End by itself once the line has ended; called before it runs."""
+        self._line_end = line_end
+
+    def _leave_ended_line(self) -> None:
+        if self._line_end is not None and self._line_end.may_go(ended=self.state.snapshot.status.ended):
+            self.exit(Leaving(line_goes_on=False))
 
     async def on_event(self, event: events.Event) -> None:
         """Keys are taken in one after the other, all else as it comes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from station.dashboard.app import Dashboard
 from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import Scanner
+from station.dashboard.line_end import LineEnd
 from station.dashboard.log_port import Records
 
 SHORT = 5_000
@@ -22,10 +23,11 @@ def show(
     read_only: bool = False,
     scanner: Scanner,
     yield_target: float | None = None,
+    kiosk: bool = False,
 ) -> Leaving:
     """Show the line that works in `data_dir`, at first in this language. `yield_target` is a share, 0 to 1.
 
-    A dashboard that ended by itself leaves the line running.
+    A dashboard that ended by itself leaves the line running. Of a `kiosk` it ends with the line.
     """
     # A collection holds up the key that comes during it: many short ones, and none through what was loaded until now.
     gc.freeze()
@@ -33,4 +35,6 @@ def show(
     dashboard = Dashboard(
         data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=yield_target
     )
+    if kiosk:
+        dashboard.leave_with(LineEnd(data_dir))
     return dashboard.run() or Leaving(line_goes_on=True)

@@ -6,7 +6,7 @@ The question is asked on every start, so it is answered with one plain SELECT; A
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,7 +21,7 @@ from station.ledger.backup_list import BACKUP_FOLDER
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 from station.problem import sentence
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]
@@ -68,8 +68,19 @@ def require_current(data_dir: Path, checked_bytes: int | None = damage.READ_BYTE
     """
     found, revision = _look(data_dir, checked_bytes)
     if found is SchemaState.MISSING:
-        raise LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
+        raise _missing(data_dir)
     _refuse(data_dir, found, revision)
+
+
+def _missing(data_dir: Path) -> LedgerError:
+    """There is no log; where there is one in a folder inside, as that of virtual cameras, it is named."""
+    with suppress(OSError):
+        if inside := sorted(file.parent for file in data_dir.glob(f"*/{log_file(data_dir).name}")):
+            return LedgerError(
+                "ledger.missing",
+                sentence("there is no log in {folder}, but in {inside}", folder=data_dir, inside=inside[0]),
+            )
+    return LedgerError("ledger.missing", sentence("there is no log in {folder}", folder=data_dir))
 
 
 def create_or_check(data_dir: Path, checked_bytes: int | None = damage.WRITE_BYTES) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from station.bell import Bell
@@ -22,6 +23,7 @@ from station.control.wire import LineStatus
 from station.errors import LedgerError, StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
 from station.line.batch_requests import BatchRequests
+from station.line.bound_batches import batch_refusal
 from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
@@ -31,6 +33,7 @@ from station.line.log_decisions import Decision
 from station.line.log_locks import LogLocks
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
+from station.line.permission_questions import PermissionQuestions
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
 from station.line.run_rules import LOG_LOCKED
@@ -40,11 +43,13 @@ from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
     AskApplication,
+    AskFactory,
     AskLog,
     BatchChanged,
     CancelAsked,
     CyclePower,
     Effect,
+    FactoryAnswered,
     FindUnit,
     FoundTwin,
     FreeWorker,
@@ -79,6 +84,7 @@ from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft
 from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
+from station.model.permission import Permission
 from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
@@ -106,11 +112,13 @@ class Dispatcher:
         self._bell = Bell()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
-        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due)
+        refusal = partial(batch_refusal, setup)
+        self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
         self._log_locks = LogLocks()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
+        self._permissions = PermissionQuestions(self._factory_answered)
         self.batch_requests = BatchRequests(
             self.batching, self._gate, self.stopping, self._questions, self._batch_changed
         )
@@ -166,7 +174,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase in TICKED:
+            if slot.phase in TICKED or slot.phase is Phase.PERMISSION:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -206,6 +214,8 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             at_once = self._slots[path].phase is Phase.ASKING
             self._questions.ask(effect.device, self._terms, at_once=at_once)
+        elif isinstance(effect, AskFactory):
+            self._permissions.ask(path, effect, self._setup.permission)
         elif isinstance(effect, FindUnit):
             self._questions.find_unit(effect.device, self._terms)
         elif isinstance(effect, AskApplication):
@@ -292,6 +302,10 @@ class Dispatcher:
     def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
         self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
+
+    def _factory_answered(self, path: str, ticket: str, permission: Permission) -> None:
+        """Called in another thread."""
+        self.post(lambda: self._feed_known(path, FactoryAnswered(ticket, permission)))
 
     def _units_counted(self, batch: str, units: Collection[str]) -> None:
         """Called in another thread."""

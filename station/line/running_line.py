@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from station.control.wire import LineStatus
-from station.errors import StationError
+from station.errors import StationError, UsageError
+from station.line.bound_batches import batch_refusal
 from station.line.dispatcher import Dispatcher
 from station.line.listeners import Listeners
 from station.line.pool import Pool, Programs
@@ -28,6 +29,7 @@ class Line:
         has its planned quantity: no camera starts until somebody says how to go on.
         """
         self._watcher = watcher
+        self._setup = setup
         self._pool = Pool(programs, setup.workers_spare)
         self._dispatcher = Dispatcher(setup, log, self._pool, listeners)
 
@@ -86,7 +88,12 @@ class Line:
         self._dispatcher.post(partial(self._dispatcher.pause, paused=False))
 
     def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
-        """Runs that start from now on are of this batch and operator; a run under way keeps its own."""
+        """Runs that start from now on are of this batch and operator; a run under way keeps its own.
+
+        UsageError `bundle.not_for_this_batch` where the line's bundle is bound to others.
+        """
+        if refusal := batch_refusal(self._setup, name):
+            raise UsageError(refusal.code, refusal.message)
         self._dispatcher.post(partial(self._dispatcher.batch_requests.begin, name, operator, planned))
 
     def end_batch(self, name: str) -> None:

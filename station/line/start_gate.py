@@ -10,15 +10,24 @@ from station.line.open_batch import Batching
 from station.line.stop_policy import PauseForFailures
 from station.line.stop_reasons import Stopping
 from station.model.batches import Batch
+from station.problem import Problem
 
 
 class StartGate:
     """For the dispatcher's thread; `status` is for others, too."""
 
     def __init__(
-        self, batching: Batching, stopping: Stopping, *, attended: bool, due: Callable[[], tuple[str, ...]] = tuple
+        self,
+        batching: Batching,
+        stopping: Stopping,
+        *,
+        attended: bool,
+        due: Callable[[], tuple[str, ...]] = tuple,
+        refusal: Callable[[str | None], Problem | None] = lambda _batch: None,
     ) -> None:
-        """`attended`: somebody looks at a screen and can end a pause. `due`: the slots to verify again."""
+        """`attended`: somebody looks at a screen and can end a pause. `due`: the slots to verify again. `refusal`: why
+        no camera of a batch may get the bundle."""
+        self._refusal = refusal
         self._due = due
         self._batching = batching
         self._stopping = stopping
@@ -30,7 +39,13 @@ class StartGate:
     @property
     def is_open(self) -> bool:
         """Whether the next run may start."""
-        return not self._paused and not self._batching.asks
+        return not self._paused and not self._batching.asks and self._refused is None
+
+    @property
+    def _refused(self) -> Problem | None:
+        """Why no camera of the batch at the bench may get the bundle: whoever goes on does not change that."""
+        batch = self._batching.batch
+        return self._refusal(batch.name if batch else None)
 
     def pause(self, *, paused: bool) -> None:
         """Start no camera while paused: cameras are held and wait, running ones finish."""
@@ -53,12 +68,16 @@ class StartGate:
         self._plan_was_reached = asks
         return reached
 
+    @property
+    def _why_paused(self) -> Problem | PauseForFailures | None:
+        return self._reason or self._refused
+
     def status(self) -> LineStatus:
         """How the line stands."""
-        stopped, paused = self._stopping.reason, self._reason
+        stopped, paused = self._stopping.reason, self._why_paused
         return LineStatus(
             accepting=self._stopping.accepting,
-            paused=self._paused,
+            paused=self._paused or self._refused is not None,
             code=stopped.code if stopped else None,
             message=stopped.message if stopped else "",
             plan_reached=self._batching.asks,

@@ -5,7 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a bundle is for: these part numbers, and batches of these names (`*`, `?` and `[...]` as in a shell).
+
+    Empty stands for any.
+    """
+
+    part_numbers: tuple[str, ...] = ()
+    batches: tuple[str, ...] = ()
+
+    def allows_part(self, part_number: str | None) -> bool:
+        """Whether cameras of a part number may get it; None: nobody said which they are."""
+        return not self.part_numbers or part_number in self.part_numbers
+
+    def allows_batch(self, batch: str | None) -> bool:
+        """Whether cameras of a batch may get it; None: of none."""
+        return not self.batches or (batch is not None and any(fnmatchcase(batch, each) for each in self.batches))
+
+
+ANYWHERE = Binding()
 
 
 @dataclass(frozen=True, slots=True)

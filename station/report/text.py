@@ -72,7 +72,7 @@ def _head(report: YieldReport) -> list[str]:
         f"First-pass yield  {share(report.first_pass_yield)}  ({at_once} of {counted})  95 %: {first}",
         f"Final yield       {share(report.final_yield)}  ({report.units_passed} of {counted})  95 %: {final}",
         f"Retest yield      {share(report.retest_yield)}  ({report.units_recovered} of {report.units_retested})",
-        f"Units per hour    {number(report.units_per_hour)}"
+        f"Units per hour    {_an_hour(report)}"
         f"  from {moment(report.first_started_at)} to {moment(report.last_ended_at)}",
         f"Duration          p50 {seconds(report.duration_p50_s)}  p95 {seconds(report.duration_p95_s)}",
         f"Runs              {outcomes}  open {report.open_runs}",
@@ -80,6 +80,12 @@ def _head(report: YieldReport) -> list[str]:
         *suspicions(report),
         *mixture(report),
     ]
+
+
+def _an_hour(report: YieldReport) -> str:
+    """The rate, or that there is none yet."""
+    too_early = report.telling_rate is None and report.units_per_hour is not None
+    return f"{number(report.telling_rate)}{'  (not before a quarter of an hour)' if too_early else ''}"
 
 
 def zone_of_report(report: YieldReport) -> str:

@@ -26,6 +26,7 @@ RELEASE_FILES = {
 """The four files of a release folder by partition."""
 VENDOR_ID, BOOTLOADER_PRODUCT_ID, APPLICATION_PRODUCT_ID = 0x37C5, 0x96E3, 0x16E3
 
+_SPEC_LIMIT = 1 << 26
 _ORDINARY = ApplicationSpec()
 
 
@@ -165,7 +166,10 @@ def load_specs(path: str) -> tuple[CameraSpec, ...]:
     """Read a file that holds a JSON list of cameras; SettingsError names the file and what is wrong in it."""
     try:
         with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
+            text = file.read(_SPEC_LIMIT + 1)
+        if len(text) > _SPEC_LIMIT:
+            raise SettingsError("settings.unreadable", f"{path}: larger than {_SPEC_LIMIT} characters")
+        raw = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError("settings.unreadable", f"{path}: {reason(error)}") from error
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):

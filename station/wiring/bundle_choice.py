@@ -8,21 +8,29 @@ from typing import TYPE_CHECKING
 
 from station.board.chosen import BOARD
 from station.errors import BundleError, UsageError
-from station.model.bundles import Bundle
+from station.line.bound_batches import other_batch
+from station.model.bundles import Binding, Bundle
 from station.wiring.virtual_log import FOLDER
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
+    from station.settings import Settings
 
 
-def store_of(data_dir: Path, usual: Path, name: str | None) -> BundleStore:
-    """The bundles of a data folder. Virtual cameras in the `usual` one have its bundles too, where theirs lack it."""
+def bundles_of(settings: Settings, data_dir: Path | None = None) -> BundleStore:
+    """The bundles of the data folder, or of another one, with the signatures that the configuration asks for."""
     from station.bundle.store import BundleStore
 
-    own = BundleStore(data_dir, BOARD)
-    if data_dir != usual / FOLDER:
+    folder = settings.data_dir if data_dir is None else data_dir
+    return BundleStore(folder, BOARD, require_signature=settings.bundles.require_signature)
+
+
+def store_of(settings: Settings, usual: Path, name: str | None) -> BundleStore:
+    """The bundles of the data folder. Virtual cameras in the `usual` one have its bundles too, where theirs lack it."""
+    own = bundles_of(settings)
+    if settings.data_dir != usual / FOLDER:
         return own
-    outer = BundleStore(usual, BOARD)
+    outer = bundles_of(settings, usual)
     wanted = name or outer.used()
     return outer if wanted in {bundle.name for bundle in outer.list()} else own
 
@@ -40,6 +48,22 @@ def chosen_bundle(store: BundleStore, name: str | None) -> Bundle:
     bundle = store.import_path(path) if name not in known and path.exists() else store.get(name)
     store.verify(bundle)
     return bundle
+
+
+def refuse_other_part(bundle: Bundle, binding: Binding, part_number: str | None) -> None:
+    """BundleError `bundle.not_for_this_part` where a bundle is bound to part numbers, and this is none of them."""
+    if not binding.allows_part(part_number):
+        found = f"here it is {part_number}" if part_number else "none is set here"
+        allowed = ", ".join(binding.part_numbers)
+        raise BundleError(
+            "bundle.not_for_this_part", f"bundle {bundle.name} is for the part number {allowed}, and {found}"
+        )
+
+
+def refuse_other_batch(bundle: str, binding: Binding, batch: str | None) -> None:
+    """BundleError `bundle.not_for_this_batch` where a bundle is bound to batches, and this is none of them."""
+    if not binding.allows_batch(batch):
+        raise BundleError("bundle.not_for_this_batch", other_batch(bundle, binding, batch))
 
 
 def demo_bundle(store: BundleStore) -> Bundle:

@@ -26,6 +26,12 @@ def is_virtual(data_dir: Path) -> bool:
     return (data_dir / MARK).exists()
 
 
+def log_of_virtual_cameras(data_dir: Path) -> Path | None:
+    """The folder of their own inside a data folder, where they were there."""
+    folder = data_dir / FOLDER
+    return folder if is_virtual(folder) else None
+
+
 def claim(data_dir: Path, *, virtual: bool) -> None:
     """See to it that the runs to come may go into this folder, which exists and is held; mark it for virtual ones.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from station.model.runs import Outcome, Purpose
@@ -35,7 +35,8 @@ DEFINITIONS: dict[str, str] = {
     "firmware": "Each bundle and recipe that the runs that touched a camera were made with, "
     "where a batch or a time is reported. One batch should have one.",
     "interval": "Wilson's 95 % interval: the yields that the line may really have, after so few units.",
-    "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera.",
+    "units per hour": "Units passed / hours from the first start to the last end of the runs that touched a camera. "
+    "For people only once a quarter of an hour lies between the two; for programs always.",
     "hour": "Runs that ended PASS or FAIL, by the hour in which they started, by the station's clock.",
     "duration": "Seconds of the runs that passed; percentiles by nearest rank.",
     "failures": "Runs that ended FAIL, by code, the most frequent first; the cumulative share is of this code and "
@@ -52,6 +53,9 @@ DEFINITIONS: dict[str, str] = {
     "values that are numbers; `failed` are outside their limits, `missing` could not be measured.",
 }
 """What each figure means, by its name."""
+
+TELLS_A_RATE = timedelta(minutes=15)
+"""A rate of fewer minutes than that says nothing of an hour."""
 
 Interval = tuple[float, float]
 
@@ -274,6 +278,14 @@ class YieldReport:
     def units_begun(self) -> int:
         """Units of which the selection says anything: those started, and those that had passed earlier."""
         return self.units_passed + self.units_passed_earlier + len(self.open_details)
+
+    @property
+    def telling_rate(self) -> float | None:
+        """Units passed in an hour, once so much time has passed that it means something."""
+        first, last = self.first_started_at, self.last_ended_at
+        if first is None or last is None or last - first < TELLS_A_RATE:
+            return None
+        return self.units_per_hour
 
     @property
     def mixed(self) -> bool:

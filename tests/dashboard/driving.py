@@ -15,9 +15,7 @@ from station.dashboard.exit_status import Leaving
 from station.dashboard.tiles.tile_content import Face
 from station.dashboard.tiles.tile_grid import SlotGrid
 from station.wiring.log import open_records
-from tests.harness import Bench, wait_for
-
-LIMIT_S = 20.0
+from tests.harness import LIMIT_S, Bench, wait_for
 
 
 class Operator:

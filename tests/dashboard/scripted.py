@@ -218,5 +218,5 @@ def scripted_line(
             with suppress(OSError):  # the dashboard has closed it
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
         listener.close()

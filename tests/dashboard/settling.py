@@ -12,8 +12,7 @@ from textual.widgets import Input
 
 from station.control.wire import Snapshot
 from station.dashboard.app import Dashboard
-
-LIMIT_S = 30.0
+from tests.harness import LIMIT_S
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:

@@ -83,6 +83,36 @@ def test_an_answer_typed_ahead_of_its_question_is_its_answer(make_bench: MakeBen
             assert is_served(bench.data_dir) is not last
 
 
+def test_a_kiosk_leaves_a_line_that_ended_for_the_one_that_was_started_again(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench([camera(1)])
+    with bench.station("--serve") as first, terminal(tmp_path, _kiosk(bench)) as screen:
+        screen.wait_for("✓ PASS")
+        first.process.kill()
+        first.process.wait(60)
+        screen.wait_for("line's process ended")
+        with bench.station("--serve", plug=False) as second:
+            wait_for(lambda: is_served(bench.data_dir) or second.process.poll() is not None, "the next line")
+            assert second.process.poll() is None, second.talk
+            assert screen.ended() == 0
+            (tmp_path / "again").mkdir()
+            with terminal(tmp_path / "again", _kiosk(bench)) as again:
+                again.wait_for("No camera yet")
+
+
+def test_a_kiosk_leaves_a_line_that_was_stopped(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1)])
+    with bench.station("--serve", plug=False) as running, terminal(tmp_path, _kiosk(bench)) as screen:
+        screen.wait_for("No camera yet")
+        running.interrupt()
+        assert screen.ended() == 0
+
+
+def _kiosk(bench: Bench) -> list[str | Path]:
+    return [*PROGRAM, "dashboard", "--kiosk", "--data-dir", bench.data_dir]
+
+
 def test_a_line_that_cannot_start_says_why(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench([camera(1)])
     command = [*PROGRAM, "run", *bench.words, "--bundle", "there-is-none"]

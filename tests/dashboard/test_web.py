@@ -18,11 +18,10 @@ from station.control.client import is_served
 from tests.dashboard.browser import chromium
 from tests.dashboard.conftest import Watch
 from tests.dashboard.driving import dashboard
-from tests.harness import PROGRAM, Bench, descendants, station, wait_for
+from tests.harness import LIMIT_S, PROGRAM, Bench, descendants, station, wait_for
 from tests.integration.conftest import MakeBench, camera
 from tests.unit.report.test_page import of_the_page, proxy
 
-LIMIT_S = 60.0
 SLOW = {"profile": "mram", "scale": 1.0}
 
 

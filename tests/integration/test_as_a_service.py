@@ -48,7 +48,7 @@ class Systemd:
             yield
         finally:
             self.close()
-            listener.join(10)
+            listener.join(60)
             self._socket.close()
 
     def heard(self, word: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from station.cli.dispatch import EXIT_INTERNAL
 from station.ledger import schema_version
 from tests.harness import wait_for
 
@@ -57,6 +60,103 @@ def test_the_installer_says_how_it_is_used() -> None:
     assert done.returncode == 0
     for option in ("--offline", "--kiosk", "--web", "--uninstall"):
         assert option in done.stdout
+
+
+def test_a_folder_that_could_not_be_finished_is_not_there(tmp_path: Path) -> None:
+    """Its environment is not made, in the middle of the work."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "python3").write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "no space left" >&2; exit 1; }\n')
+    (commands / "python3").chmod(0o755)
+    wanted = tmp_path / "made/release"
+    done = run(DEPLOY / "bundle-offline", wanted, PATH=f"{commands}:{os.environ['PATH']}")
+    assert done.returncode != 0
+    assert "no space left" in done.stderr
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/file").touch()
+    done = run(DEPLOY / "bundle-offline", tmp_path / "theirs")
+    assert done.returncode == 2
+    assert [file.name for file in (tmp_path / "theirs").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("bun", {"bundle"}),
+        ("oper", {"operators-page"}),
+        ("bundle s", {"show", "sign"}),
+        ("run --ba", {"--batch"}),
+        ("run --json --ba", {"--batch"}),
+        ("bundle sign v5 --k", {"--key"}),
+    ],
+)
+def test_a_shell_completes_the_station_s_words(typed: str, offered: set[str]) -> None:
+    words = ["station", *typed.split(" ")]
+    script = (
+        f"source {DEPLOY / 'station.bash'}; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; "
+        'COMPREPLY=(); _station; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = run("bash", "-c", script, PATH=f"{STATION.parent}:{os.environ['PATH']}")
+    assert set(done.stdout.split()) == offered, done.stderr
+
+
+def of_installer(names: str, call: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Some functions of deploy/install, by their names, and then a call."""
+    text = (DEPLOY / "install").read_text()
+    found = [re.search(rf"(?ms)^{name}\(\) (\{{ .*?\}}$|\{{$.*?^\}}$)", text) for name in names.split()]
+    assert all(found), names
+    given = [f"{name}={shlex.quote(str(value))}" for name, value in variables.items()]
+    functions = [function.group() for function in found if function]
+    return run("bash", "-euo", "pipefail", "-c", "\n".join([*given, *functions, call]))
+
+
+def test_copies_of_before_an_upgrade_are_kept_for_the_last_ones_only(tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    for day in range(1, 8):
+        copy = tmp_path / f"backups/before-{9 - day}.0-x-2026010{day}T000000Z.sqlite3"
+        copy.touch()
+        os.utime(copy, (day, day))
+    (tmp_path / "backups/by-hand.sqlite3").touch()
+    done = of_installer("forget_old_backups", "forget_old_backups", DATA=tmp_path, KEEP_BEFORE=2)
+    assert done.returncode == 0, done.stderr
+    kept = sorted(file.name for file in (tmp_path / "backups").iterdir())
+    assert kept == [
+        "before-2.0-x-20260107T000000Z.sqlite3",
+        "before-3.0-x-20260106T000000Z.sqlite3",
+        "by-hand.sqlite3",
+    ], "by their age, not by their names"
+
+
+def test_what_pip_says_is_shown_and_no_tampering_is_claimed(tmp_path: Path) -> None:
+    for name in ("deploy", "config", "wheels"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+    for name in ("README.md", "LICENSE", "requirements.txt"):
+        (tmp_path / "source" / name).touch()
+    pip = tmp_path / "source/wheels/pip-1.whl"
+    pip.mkdir()
+    (pip / "pip").write_text("import sys; sys.exit('No space left on device')\n")
+    given = {"OPT": tmp_path / "opt", "source": tmp_path / "source", "scratch": tmp_path}
+    done = of_installer("say refuse make_release", "make_release 1.0", **given)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "is not what it was" not in done.stderr
+    assert list((tmp_path / "opt/releases").iterdir()) == []
+    (pip / "pip").write_text("import sys; sys.exit('ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM ...')\n")
+    assert "is not what it was" in of_installer("say refuse make_release", "make_release 1.0", **given).stderr
+
+
+def test_a_mistake_of_ours_is_restarted_and_what_a_person_must_fix_is_not() -> None:
+    """Of the line as a service."""
+    unit = (DEPLOY / "systemd/openmv-ae3-station.service").read_text()
+    said = dict(re.findall(r"(?m)^(SuccessExitStatus|RestartPreventExitStatus)=(.*)$", unit))
+    stays_down = {int(code) for words in said.values() for code in words.split()}
+    assert stays_down == {1, 130, 2, 3, 4}
+    assert EXIT_INTERNAL not in stays_down
+    assert re.search(r"(?m)^Restart=on-failure$", unit)
 
 
 # --- the nightly backup -----------------------------------------------------------------------------------------------
@@ -163,7 +263,7 @@ def kiosk(folder: Path, dashboard: str) -> Iterator[Kiosk]:
         yield shown
     finally:
         shown.process.kill()
-        shown.process.wait(10)
+        shown.process.wait(60)
         os.close(shown.terminal)
 
 

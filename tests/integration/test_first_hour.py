@@ -67,6 +67,10 @@ def test_virtual_cameras_have_a_log_of_their_own(tmp_path: Path) -> None:
     usual = tmp_path / ".local/share/openmv-ae3-station"
     assert sorted(path.name for path in usual.iterdir()) == ["simulated"]
     assert (usual / "simulated" / MARK).exists()
+    assert f"station report --data-dir {usual / 'simulated'}" in done.stderr
+    lost = station(tmp_path, "report")
+    assert lost.returncode == 4
+    assert str(usual / "simulated") in lost.stderr
     exported = station(tmp_path, "export", "--data-dir", usual / "simulated").stdout
     assert json.loads(exported)["run_id"] == json.loads(done.stdout)["run_id"]
     named = station(tmp_path, "run", "--headless", "--json", "--simulate", "1", "--data-dir", tmp_path / "named")

@@ -45,6 +45,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             ("91.0", failing_migration),
             ("92.0", line_that_does_not_start),
             ("93.0", newer_schema),
+            ("94.0", newer_schema),
         ):
             another_release(release, found.share / version, version, change)
         yield found
@@ -139,6 +140,46 @@ def test_a_wheel_that_was_changed_is_not_installed(machine: Machine) -> None:
     assert done.returncode == 2
     assert "nothing was changed" in done.stderr
     assert (active(machine), machine.state(NAME, "MainPID")) == before
+
+
+def test_a_line_that_waits_for_its_slots_to_be_verified_takes_an_upgrade(machine: Machine) -> None:
+    """At the start of a shift: the check of the slots is older than it may be, and no camera has been there yet."""
+    settings = machine.tell("cat", f"/etc/{NAME}/station.toml")
+    due = settings.replace("require_verification = false", "require_verification = true")
+    machine.write(f"/etc/{NAME}/station.toml", due.replace("\n[slots]\n", '\n[slots]\nA1 = "1-1.1"\n'))
+    code, said = install(machine, "94.0")
+    assert code == 0, said
+    assert "station verify-slots" in said
+    assert (active(machine), *log_of(machine)) == ("94.0", "0999", 2)
+    assert machine.state("openmv-ae3-start.path", "ActiveState") == "active"
+    machine.write(f"/etc/{NAME}/station.toml", settings)
+    code, said = install(machine, "93.0")
+    assert code == 0, said
+    assert machine.state(NAME, "ActiveState") == "active"
+
+
+def test_who_is_in_the_group_may_change_the_configuration(machine: Machine) -> None:
+    machine.tell("useradd", "--groups", "ae3-station", "ada")
+    machine.tell("systemctl", "restart", NAME)
+    change = f"cp /etc/{NAME}/station.toml /etc/{NAME}/.new && mv /etc/{NAME}/.new /etc/{NAME}/station.toml"
+    machine.tell("runuser", "-u", "ada", "--", "sh", "-c", change)
+    assert machine.tell("stat", "-c", "%U %G", f"/etc/{NAME}/station.toml") == "ada ae3-station"
+    machine.tell("useradd", "eve")
+    assert machine.run("runuser", "-u", "eve", "--", "sh", "-c", change).returncode != 0
+    machine.tell("systemctl", "restart", NAME)
+
+
+@pytest.mark.parametrize(("code", "again"), [(70, True), (3, False)])
+def test_a_mistake_of_ours_is_started_again(machine: Machine, code: int, again: bool) -> None:
+    machine.write(DROP_IN, f"[Service]\nType=simple\nRestartSec=0\nExecStart=\nExecStart=/bin/sh -c 'exit {code}'\n")
+    machine.tell("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", NAME)
+    wait_for(lambda: machine.state(NAME, "ActiveState") == "failed", "it gives up")
+    assert (int(machine.state(NAME, "NRestarts")) > 0) is again
+    machine.tell("rm", DROP_IN)
+    machine.tell("systemctl", "daemon-reload")
+    machine.tell("systemctl", "reset-failed", NAME)
+    machine.tell("systemctl", "start", NAME)
 
 
 def test_the_nightly_backup_is_restored_once(machine: Machine) -> None:

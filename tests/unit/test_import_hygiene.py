@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from station.ledger import schema_version
+from tests.releases import make_demo_release
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich"}
@@ -60,7 +61,8 @@ def test_the_overview_loads_no_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["bundle", "unit", "failed", "release", "report", "export", "import", "slots", "doctor", "db", "sim"]
+    "command",
+    ["bundle", "unit", "failed", "release", "report", "export", "import", "outbox", "slots", "doctor", "db", "sim"],
 )
 def test_help_loads_typer_and_nothing_else_that_is_heavy(command: str) -> None:
     assert after_command(command, "--help") & HEAVY == {"typer"}
@@ -85,3 +87,15 @@ def test_what_reads_the_log_of_a_named_folder_loads_what_that_takes(tmp_path: Pa
 def test_a_line_opens_its_log_without_the_mapper() -> None:
     loaded = modules_after("import station.ledger.recorder, station.ledger.reader, station.ledger.schema_version")
     assert not loaded & {"sqlalchemy.orm", "alembic"}
+
+
+def test_keys_are_loaded_only_for_what_is_signed(tmp_path: Path) -> None:
+    make_demo_release(tmp_path / "release", hp_bytes=8192, he_bytes=4096, romfs0_bytes=12288, romfs1_bytes=4096)
+    given = ("--data-dir", str(tmp_path / "data"))
+    script = "\n".join(
+        carried_out("bundle", *words, *given)
+        for words in (("import", str(tmp_path / "release"), "--name", "v5"), ("use", "v5"), ("verify", "v5"), ("list",))
+    )
+    assert "cryptography" not in packages_after(script)
+    signing = carried_out("bundle", "sign", "--new-key", str(tmp_path / "key"))
+    assert "cryptography" in packages_after(signing), "the name is the right one"

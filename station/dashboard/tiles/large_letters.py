@@ -16,7 +16,7 @@ _PIXELS = {" ": "00000", **{pair[0]: pair[2:] for pair in _FONT.split()}}
 PIXEL_ROWS = 5
 LEAST_ROWS = 3
 """Rows of a terminal that the smallest letters take."""
-_QUARTERS = " ▗▖▄▝▐▞▟▘▚▌▙▀▜▛█"
+QUARTERS = " ▗▖▄▝▐▞▟▘▚▌▙▀▜▛█"
 """By the bits upper left, upper right, lower left, lower right, the first the highest."""
 Widths = tuple[int, int, int, int]
 """Of the left, middle and right pixel of a letter and of the gap behind it, in half columns."""
@@ -74,5 +74,5 @@ def _stretched(letters: str, row: int, widths: Widths) -> list[bool]:
 
 def _row(upper: list[bool], lower: list[bool]) -> str:
     return "".join(
-        _QUARTERS[8 * upper[at] + 4 * upper[at + 1] + 2 * lower[at] + lower[at + 1]] for at in range(0, len(upper), 2)
+        QUARTERS[8 * upper[at] + 4 * upper[at + 1] + 2 * lower[at] + lower[at + 1]] for at in range(0, len(upper), 2)
     )

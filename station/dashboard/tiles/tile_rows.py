@@ -23,7 +23,7 @@ from station.dashboard.tiles.tile_content import BAR_STEPS, Face
 
 Row = list[Segment]
 """One row of the terminal through one tile. Making a `Strip` of each would take longer than drawing it."""
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+EIGHTHS = " ▏▎▍▌▋▊▉"
 FOOT_SHARE = 0.4
 """Of the rows below the title, what the foot may take from the large letters."""
 NAME_COLUMNS = 7
@@ -57,10 +57,10 @@ def draw(
     narrower, lower = (width - least[0], height - least[1]) if least else (0, 0)
     inner, gap = max(1, width - 1), Segment(" ", ground)
     rows = height - 1
-    margin = 1 if rows >= MARGIN_FROM else 0
+    margin = _margin(rows)
     hints, facts = _foot(face, inner, colours)
-    kept = min(len(hints) + len(facts), max(1, int(FOOT_SHARE * rows)))
-    large, act_is_large = _large(face, inner, inner - 2 - narrower, rows - lower - kept - 2 * margin, colours)
+    room = _for_letters(rows - lower, len(hints) + len(facts))
+    large, act_is_large = _large(face, inner, inner - 2 - narrower, room, colours)
     title, has_serial = _title(face, inner, selected=selected, with_act=not act_is_large)
     if has_serial:
         hints, facts = _foot(replace(face, serial=""), inner, colours)
@@ -69,6 +69,16 @@ def draw(
     body = blank * margin + large + blank * (rows - margin - len(large) - len(foot)) + foot
     head = [Segment(title, colours.title + Style(underline=selected))]
     return [[*row, gap] for row in [head, *body][:height]]
+
+
+def _margin(rows: int) -> int:
+    return 1 if rows >= MARGIN_FROM else 0
+
+
+def _for_letters(rows: int, foot_rows: int) -> int:
+    """How many of the rows below the title the large letters may take."""
+    kept = min(foot_rows, max(1, int(FOOT_SHARE * rows)))
+    return rows - kept - 2 * _margin(rows)
 
 
 def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[str, bool]:
@@ -182,7 +192,7 @@ def _bar(filled: int, width: int, colours: Colours) -> Row:
     room = max(1, width - 2 - len(percent) - 1)
     eighths = room * 8 * min(filled, BAR_STEPS) // BAR_STEPS
     whole, part = divmod(eighths, 8)
-    solid = "█" * whole + (_EIGHTHS[part] if part else "")
+    solid = "█" * whole + (EIGHTHS[part] if part else "")
     rest = "─" * (room - len(solid))
     return [
         Segment(" ", colours.body),

@@ -20,8 +20,6 @@ SEPARATOR = " · "
 DAY_H = 20.0
 UNPROVEN = {VERIFY: mark("NOT READ BACK"), BOOT: mark("START NOT WAITED FOR")}
 """An end that is further away is no time of the day."""
-TELLS_A_RATE = timedelta(minutes=15)
-"""A rate of fewer minutes than that says nothing of an hour."""
 
 
 class StatusLines(Plain):
@@ -47,7 +45,7 @@ class StatusLines(Plain):
         text = f"{_ends(cut(marks + runs, room), clock, width)}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
-            self.say(text)
+            self.say(text, rows_change=False)  # two rows, always: the clock is no reason to lay the screen out
 
 
 def unproven_words(about: LineAbout | None) -> list[str]:
@@ -90,19 +88,11 @@ def _bar(done: int, planned: int, width: int) -> str:
 def _end(report: YieldReport, planned: int, now: datetime) -> str:
     """About when the last planned unit will have its result."""
     left = planned - report.units_with_result
-    if (rate := _rate(report)) and left > 0:
+    if (rate := report.telling_rate) and left > 0:
         end = now + timedelta(hours=left / rate)
         if end - now < timedelta(hours=DAY_H):
             return " " + tr("done about {time}").format(time=time_text(end, "%H:%M"))
     return ""
-
-
-def _rate(report: YieldReport) -> float | None:
-    """Units passed in an hour, once so much time has passed that it means something."""
-    first, last = report.first_started_at, report.last_ended_at
-    if first is None or last is None or last - first < TELLS_A_RATE:
-        return None
-    return report.units_per_hour
 
 
 def _bundle(about: LineAbout | None) -> str:
@@ -119,7 +109,7 @@ def figures(report: YieldReport | None, about: LineAbout | None) -> str:
     if report is None or about is None or report.batch != about.batch:
         return ""
     first = "-" if report.first_pass_yield is None else f"{100 * report.first_pass_yield:.1f} %"
-    rate = "-" if (an_hour := _rate(report)) is None else f"{an_hour:.0f}"
+    rate = "-" if (an_hour := report.telling_rate) is None else f"{an_hour:.0f}"
     failed = report.units_failed
     scope = tr("this batch") if about.batch else tr("since the start")
     return tr("{scope}: ✓ {passed} passed  ✗ {failed} failed  first pass {first}  {rate}/h").format(

@@ -26,7 +26,8 @@ def test_the_life_of_a_bundle(station: Station, release: Path) -> None:
     imported = station("bundle", "import", release, "--name", "v4", "--json")
     assert imported.exit_code == 0
     manifest = imported.json
-    assert set(manifest) == {"bundle", "bundle_sha256", "version", "imported_at", "mixed", "images"}
+    assert set(manifest) == {"bundle", "bundle_sha256", "version", "imported_at", "mixed", "images", "signature"}
+    assert manifest["signature"] is None
     assert manifest["bundle"] == "v4"
     assert manifest["version"] == "OpenMV v4.8.1; MicroPython v4.8.1"
     assert {image["partition"]: (image["file"], image["alt"]) for image in manifest["images"]} == FILES

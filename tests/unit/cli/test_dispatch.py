@@ -80,7 +80,7 @@ def test_too_many_open_files_are_no_mistake_of_the_program(
     command: Callable[[Callable[[], object]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command(raising(OSError(errno.EMFILE, "Too many open files")))
-    assert dispatch(["fake"]) == 1
+    assert dispatch(["fake"]) == 70
     assert one_line(capsys).startswith("station.no_descriptors: ")
 
 
@@ -118,7 +118,7 @@ def test_a_mistake_of_ours_goes_to_the_data_folder(
     words = {"option": ["--data-dir", str(tmp_path)], "joined option": [f"--data-dir={tmp_path}"], "environment": []}
     if named_by == "environment":
         monkeypatch.setenv("STATION_DATA_DIR", str(tmp_path))
-    assert dispatch(["fake", *words[named_by]]) == 1
+    assert dispatch(["fake", *words[named_by]]) == 70, "1 would say that a unit did not pass"
     line = one_line(capsys)
     (saved,) = (tmp_path / "logs").iterdir()
     assert line.startswith("station.internal: the station made a mistake (ZeroDivisionError: oh no); details are in ")
@@ -136,7 +136,7 @@ def test_a_mistake_with_no_data_folder_goes_to_the_temporary_folder(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     command(raising(ZeroDivisionError("oh no")))
-    assert dispatch(["fake", "--data-dir", str(tmp_path / "missing")]) == 1
+    assert dispatch(["fake", "--data-dir", str(tmp_path / "missing")]) == 70
     (saved,) = tmp_path.glob("station-crash-*.txt")
     assert str(saved) in one_line(capsys)
 
@@ -229,3 +229,11 @@ def test_what_finds_no_room_on_stdout_is_said(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -m station --help > /dev/full"
     result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.output")
+
+
+def test_a_current_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m station report --data-dir rel"
+    result = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.no_folder")

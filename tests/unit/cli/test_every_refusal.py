@@ -36,7 +36,7 @@ LOOKED_UP = {
     "--map",
 }
 NO_CONFIG = ("sim", "doctor")
-WITHOUT_LOG = LINE_COMMANDS | {"test", "dashboard", "web", "sim", "doctor", "slots", "bundle"}
+WITHOUT_LOG = LINE_COMMANDS | {"test", "dashboard", "web", "sim", "doctor", "slots", "bundle", "operators-page"}
 """These wait for cameras or need no log: a folder that holds none is not what ends them."""
 
 

@@ -23,6 +23,7 @@ from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, Purpose, RunRecord
 from station.wiring.log import data_folder
+from station.wiring.virtual_log import FOLDER, MARK
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run
 
@@ -64,6 +65,22 @@ def test_export_is_every_run_one_json_object_a_line(station: Station, runs: list
 def test_export_of_a_selection(station: Station, runs: list[RunRecord], words: list[str], expected: list[int]) -> None:
     told = station("export", *words)
     assert [json.loads(line)["run_id"] for line in told.out.splitlines()] == [runs[i].run_id for i in expected]
+
+
+@pytest.mark.parametrize("command", ["report", "failed"])
+def test_of_a_selection_without_runs_it_is_said_what_to_do(
+    station: Station, runs: list[RunRecord], data_dir: Path, command: str
+) -> None:
+    assert station(command).err == ""
+    assert "No run of this selection" in station(command, "--purpose", "rework").err
+    (data_dir / FOLDER).mkdir()
+    (data_dir / FOLDER / MARK).touch()
+    assert f"{command} --data-dir {data_dir / FOLDER}" in station(command, "--purpose", "rework").err
+
+
+def test_a_log_that_is_in_a_folder_inside_is_named(station: Station, runs: list[RunRecord], data_dir: Path) -> None:
+    told = station("report", "--data-dir", data_dir.parent)
+    assert (told.exit_code, str(data_dir) in told.err) == (4, True)
 
 
 def test_export_to_a_file_is_whole_and_leaves_nothing_else(
@@ -181,7 +198,7 @@ def test_an_end_that_several_serials_have_is_refused_with_them(
     assert station("unit", other, "--json").json["serial"] == other
 
 
-@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____", ""])
+@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____"])
 def test_what_is_too_short_or_no_end_names_no_unit(station: Station, runs: list[RunRecord], end: str) -> None:
     told = station("unit", end)
     assert told.exit_code == 2

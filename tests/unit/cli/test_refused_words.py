@@ -39,6 +39,7 @@ PYTHONS_WORDS = ("Errno", "Traceback", "Expecting", "valid int", "x<=", "x>=", "
         (["sim", "serve", "d", "--spec", "bad.json"], "settings.unreadable", "bad.json: it is not JSON at line 2"),
         (["sim", "serve", "d", "--spec", "bytes"], "settings.unreadable", "bytes: it is not UTF-8 text"),
         (["sim", "serve", "d", "--spec", "list.json"], "settings.invalid", "list.json: "),
+        (["sim", "serve", "d", "--spec", "/dev/zero"], "settings.unreadable", "/dev/zero: larger than"),
         (["sim", "serve", "d", "--spec", "."], "settings.unreadable", ".: it is a folder"),
         (["sim", "serve", "d", "--tcp", "nowhere"], "usage.address", '--tcp: found "nowhere"'),
         (["sim", "serve", "d", "--tcp", "127.0.0.1:99999"], "usage.address", "--tcp: found"),
@@ -49,6 +50,15 @@ PYTHONS_WORDS = ("Errno", "Traceback", "Expecting", "valid int", "x<=", "x>=", "
         (["import", "none"], "usage.import", "none cannot be read: there is no such file"),
         (["import", "bad.json"], "usage.import", "line 1 of bad.json is no run: it is not JSON at line 2"),
         (["import", "bytes"], "usage.import", "bytes cannot be read: it is not UTF-8 text"),
+        (["report", "--since", "2h", "--until", "5h"], "usage.time", '"5h" is not after "2h"'),
+        (["report", "--config", "bad.json"], "settings.invalid", "bad.json: not TOML at line 1, character 2."),
+        (["report", "--config", "twice.toml"], "settings.invalid", "not TOML at line 2, character 6: a name is there"),
+        (["report", "--config", "cut.toml"], "settings.invalid", "cut.toml: not TOML at its end."),
+        (["report", "--batch", ""], "usage.empty", "station report: --batch is an empty text"),
+        (["run", "--headless", "--operator= "], "usage.empty", "station run: --operator is an empty text"),
+        (["unit", " "], "usage.empty", "station unit: a name is an empty text"),
+        (["run", "--simulate", "2", "--sim", "d"], "usage.two_benches", "--simulate and --sim are both given"),
+        (["import", "/dev/zero"], "usage.import", "line 1 of /dev/zero is no run: it does not end"),
         (["bundle", "demo", "."], "usage.file_exists", "there is something in the folder"),
         (["bundle", "demo", "bad.json/x"], "usage.output", "cannot make a release in bad.json/x"),
     ],
@@ -59,6 +69,8 @@ def test_a_refusal_has_a_code_and_our_words(
 ) -> None:
     (tmp_path / "bad.json").write_text("[\n")
     (tmp_path / "list.json").write_text("[7]")
+    (tmp_path / "twice.toml").write_text("x = 1\nx = 2\n")
+    (tmp_path / "cut.toml").write_text("x = 'a")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\n")
     told = station(*words)
     assert (told.exit_code, told.out) == (2, "")

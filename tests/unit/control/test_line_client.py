@@ -36,7 +36,7 @@ def listening(data_dir: Path, said: bytes) -> Iterator[None]:
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         yield
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("said", [b"", b"hello\n", b"[]\n", b"{", b'{"about": {}}\n'])

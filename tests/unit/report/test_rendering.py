@@ -70,6 +70,18 @@ def test_texts_that_were_measured_everywhere_are_one_line(report: YieldReport) -
     assert table[4:] == ["  texts, none failed or missing in any slot: device_id, firmware"]
 
 
+@pytest.mark.parametrize(("minutes", "an_hour"), [(14.9, "-"), (15, "4.0")])
+def test_a_rate_an_hour_is_for_people_once_a_quarter_of_an_hour_lies_between(minutes: float, an_hour: str) -> None:
+    report = summarize([a_run(serial="GOOD", finished_at=START + timedelta(minutes=minutes))])
+    (line,) = (line for line in render_report(report, "text").splitlines() if line.startswith("Units per hour"))
+    assert line.split()[3] == an_hour
+    assert ("quarter of an hour" in line) == (an_hour == "-")
+    page = render_report(report, "html")
+    exact = json.loads(render_report(report, "json"))["units_per_hour"]
+    assert exact == pytest.approx(60 / minutes)
+    assert f'data-figure="units_per_hour" data-value="{exact!r}">{an_hour}</span>' in page
+
+
 def test_what_was_planned_stands_beside_what_was_started(report: YieldReport) -> None:
     planned = replace(report, planned=12)
     assert "Units planned     12" in render_report(planned, "text").splitlines()

@@ -14,7 +14,7 @@ from station.sim.virtual_line import ControlClient
 from tests.unit.sim.driver import bootable, spec
 from tests.unit.sim.usbip_client import Client
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Served:

@@ -18,7 +18,7 @@ from station.sim.vhci import KernelHost, spread
 from tests.unit.sim.driver import bootable, spec
 from tests.unit.sim.usbip_client import Client
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class FakeKernel:

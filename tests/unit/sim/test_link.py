@@ -32,7 +32,7 @@ def test_a_connection_to_an_earlier_appearance_ends_with_its_first_request() -> 
     with pytest.raises(ConnectionError):
         client.take(1)
     client.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert not camera.state()["attached"]
 
@@ -47,5 +47,5 @@ def test_a_message_that_is_no_usbip_ends_the_connection() -> None:
     theirs.sendall(b"\xff" * 48)
     assert theirs.recv(1) == b""
     theirs.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()

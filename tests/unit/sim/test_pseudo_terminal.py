@@ -25,7 +25,7 @@ def test_waking_a_closed_terminal_writes_into_no_other_file() -> None:
     terminal = PseudoTerminal(cast(Any, Unplugged()), None, lambda: None)
     (thread,) = [each for each in threading.enumerate() if each.name == "tty-1-1"]
     terminal.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     pipes = [os.pipe() for _ in range(8)]
     try:

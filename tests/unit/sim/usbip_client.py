@@ -7,7 +7,7 @@ import struct
 
 OPERATION = struct.Struct(">HHI")
 SUBMIT = struct.Struct(">IIIIIIiiii8s")
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Client:

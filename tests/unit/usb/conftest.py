@@ -24,7 +24,7 @@ from station.sim.virtual_host import VirtualHost
 from station.usb.access import UsbAccess
 
 SERIAL = "0102030405060708090A0B0C"
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Bench:

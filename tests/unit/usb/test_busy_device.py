@@ -40,7 +40,7 @@ def another_program(node: str) -> Iterator[int]:
         yield process.pid
     finally:
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 

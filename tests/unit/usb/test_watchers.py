@@ -33,7 +33,7 @@ from station.usb.watcher import UdevWatcher, VirtualWatcher, list_devices
 
 IDS = OPENMV_AE3.ids
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 CAMERA = Device("3-1.4", 3, 17, 0x37C5, 0x96E3, "A" * 23 + "B", 0x0103, DeviceMode.DFU, "/dev/bus/usb/003/017")
 
 
