@@ -132,7 +132,7 @@ def _flat(settings: Settings) -> Values:
     """The settings by dotted keys; tables whose names are free are one value each."""
     flat: Values = {}
     for section, table in settings.model_dump(mode="json").items():
-        if section in ("slots", "controllers", "recipes"):
+        if section in ("slots", "controllers", "recipes") or not isinstance(table, dict):
             flat[section] = table
         else:
             flat |= {f"{section}.{key}": value for key, value in table.items()}
