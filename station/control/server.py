@@ -33,12 +33,10 @@ from station.clock import monotonic_s
 from station.control.authority import NEEDED, Authority, Standing, Unguarded, proving, refusal
 from station.control.requests import (
     EndEngineer,
-    Hands,
     MoveCamera,
     ProveEngineer,
     Request,
     Role,
-    Steered,
     Steering,
     TakeSnapshot,
     act_of,
@@ -46,6 +44,7 @@ from station.control.requests import (
     to_json,
 )
 from station.control.socket_path import note_socket, socket_path
+from station.control.steered import Hands, Steered
 from station.control.wire import LineAbout, Snapshot
 from station.errors import UsageError
 from station.json_lines import LineBuffer, line_of, object_of

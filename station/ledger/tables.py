@@ -60,6 +60,8 @@ _ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text("identified = 1")}
 _ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL")}
 
 
+UNPROVEN = "outcome = 'PASS' AND (verified = 0 OR boot_confirmed = 0)"
+"""As SQL, word for word as the index has it: with values bound to it the index would not be used."""
 HISTORY_COLUMNS = (
     "unit_id",
     "ordered_at",
@@ -143,6 +145,7 @@ RUNS = Table(
     Index(None, "batch", "started_at", "run_id"),
     Index(None, "started_at", "run_id"),
     Index("ix_runs_open", "station_id", **_ONLY_OPEN),
+    Index("ix_runs_unproven", "started_at", sqlite_where=text(UNPROVEN)),
     Index("ix_runs_application_key", "application_key", "unit_id"),
 )
 """Insertions of a camera."""

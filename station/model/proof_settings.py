@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from station.model.runs import RunOptions
 from station.problem import Sentence, sentence
 
@@ -12,6 +14,14 @@ _NOTES = {
     VERIFY: sentence("nothing was read back: the configuration turns verify off"),
     BOOT: sentence("the application was not waited for: the configuration turns confirm_boot off"),
 }
+
+
+NOTE_TEXTS = tuple(str(note) for note in _NOTES.values())
+
+
+def is_unproven(notes: Iterable[str]) -> bool:
+    """Whether a record says that a proof was turned off."""
+    return any(note in NOTE_TEXTS for note in notes)
 
 
 def unproven(options: RunOptions) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ GUARDED = ("run.", "test.", "verification.", "recovery.", "roles.", "recipe", "b
 OF_EACH_START = frozenset({"run.batch", "run.operator", "run.purpose", "run.bundle", "run.recipe", "station.data_dir"})
 """Every run's record has them, or they are compared in another form (`recipe`, `bundle`)."""
 MASK = "***"
-_SECRET = re.compile(r"pass(word|wd)?|token|secret|credential|(^|_)(key|pin|auth)($|_)", re.IGNORECASE)
+_SECRET = re.compile(r"password|passwd|token|secret|credential|(^|_)(pass|key|pin|auth)($|_)", re.IGNORECASE)
 _USER_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+@")
 
 Prove = Callable[[str], Who]
@@ -132,7 +132,7 @@ def _flat(settings: Settings) -> Values:
     """The settings by dotted keys; tables whose names are free are one value each."""
     flat: Values = {}
     for section, table in settings.model_dump(mode="json").items():
-        if section in ("slots", "controllers", "recipes"):
+        if section in ("slots", "controllers", "recipes") or not isinstance(table, dict):
             flat[section] = table
         else:
             flat |= {f"{section}.{key}": value for key, value in table.items()}
@@ -158,7 +158,8 @@ def _defaults(settings: Settings) -> Values:
 
     usual = Unconfigured()
     own = {key: value for key, value in _flat(settings).items() if not key.startswith(GUARDED)}
-    return {**_flat(usual), **own, "recipe": _steps(usual.recipe("full"))}
+    values = {**_flat(usual), **own, "recipe": _steps(usual.recipe("full"))}
+    return {key: masked(key, value) for key, value in values.items()}
 
 
 def _steps(recipe: Recipe) -> dict[str, list[str]]:

@@ -145,14 +145,14 @@ class DashboardServer(Server):
             token = await self._logins.log_in(pin if isinstance(pin, str) else "")
         except UsageError as error:
             return self._login_page(request, error.message, 429 if error.code == "role.too_many_tries" else 403)
-        answer = web.HTTPSeeOther("/")
+        answer = _see("/")
         give_cookie(answer, token, secure=_socket_scheme(request) == "wss")
         return answer
 
     async def handle_logout(self, request: web.Request) -> web.StreamResponse:
         """The browser is nobody's again."""
         await self._logins.log_out(request)
-        answer = web.HTTPSeeOther("/login")
+        answer = _see("/login")
         answer.del_cookie(COOKIE, path="/")
         return answer
 
@@ -235,6 +235,11 @@ def _socket_scheme(request: web.Request) -> str:
     forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
     secure = forwarded in ("https", "wss") or "proto=https" in request.headers.get("Forwarded", "").lower()
     return "wss" if secure or request.secure else "ws"
+
+
+def _see(path: str) -> web.Response:
+    """The browser goes on there, with a GET."""
+    return web.Response(status=303, headers={"Location": path})
 
 
 def _unknown_name(name: str) -> str:
