@@ -65,7 +65,9 @@ def note(connection: Connection, tried: Sequence[Tried]) -> None:
             connection.execute(update(OUTBOX).where(mine).values(failed | why))
         unit = select(RUNS.c.unit_id).where(RUNS.c.run_id == one.run_id).scalar_subquery()
         same_unit = or_(OUTBOX.c.unit_id == unit, OUTBOX.c.run_id == one.run_id)
-        connection.execute(update(OUTBOX).where(OUTBOX.c.sink == one.sink, same_unit).values(next_at=one.again_at or one.at))
+        connection.execute(
+            update(OUTBOX).where(OUTBOX.c.sink == one.sink, same_unit).values(next_at=one.again_at or one.at)
+        )
 
 
 def try_now(connection: Connection, sink: str | None, at: datetime) -> int:
