@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from station.cli.engineer import login_name
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, SerialArgument, new_app, settings_for
 from station.cli.output import print_json, say
-from station.cli.release import who
 from station.errors import UsageError
 
 app = new_app("Bind the product serial on a camera's label to the chip inside, once and for all.")
@@ -43,7 +43,7 @@ def bind(
     schema_version.create_or_check(settings.data_dir)
     with closing(Reader(settings.data_dir)) as reader:
         named = _spelling(reader.known_unit(serial), serial)
-    pairing = Pairing(text, named, settings.station_id, datetime.now(UTC), by or who())
+    pairing = Pairing(text, named, settings.station_id, datetime.now(UTC), by or login_name())
     put(settings.data_dir, pairing, settings.sinks)
     if as_json:
         print_json(pairing.to_json())
