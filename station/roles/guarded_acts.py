@@ -15,6 +15,8 @@ class Act(StrEnum):
     SLOT_RESTORED = "slot.restored"
     UNIT_RELEASED = "unit.released"
     UNIT_SCRAPPED = "unit.scrapped"
+    DELIVERY_DROPPED = "outbox.dropped"
+    """Results that one of the factory's systems will never be given."""
     BUNDLE_USED = "bundle.used"
     CONFIGURED = "line.configured"
     """A line started with another configuration than the last one: what a run means, or anything else."""
