@@ -144,8 +144,8 @@ class Tortured:
         port = self._dice.choice([port for port in tray.ports if self._left_alone.get(port, now_s) <= now_s])
         acts: dict[str, tuple[int, Callable[[], None]]] = {
             "next camera": (50, lambda: tray.next_camera(port)),
-            "pull": (6, lambda: tray.pull(port)),
-            "pull and go away": (6, lambda: self._pull_and_go(tray, port)),
+            "pull": (8, lambda: tray.pull(port)),
+            "pull and go away": (4, lambda: self._pull_and_go(tray, port)),
             "plug in again": (20, lambda: tray.plug_again(port)),
             "twin": (4, lambda: tray.twin(port)),
             "kill a worker": (3, lambda: self._kill("station-worker")),
@@ -161,8 +161,8 @@ class Tortured:
         acts[name][1]()
 
     def _pull_and_go(self, tray: Tray, port: str) -> None:
-        """Nobody touches the port before the station must have noticed."""
-        tray.pull(port)
+        """In the middle of a run; nobody touches the port before the station must have noticed."""
+        tray.pull_in_the_middle(port)
         self._left_alone[port] = time.monotonic() + GONE_S
 
     def _kill(self, name: str) -> None:

@@ -7,6 +7,7 @@ holds. The station is not asked.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "resets for ever": ({"do": "app_resets", "after_s": 0.1},),
 }
 """What may be wrong with a camera, by a name for the summary."""
+MIDDLE_BLOCKS, MIDDLE_LIMIT_S = 10, 10.0
 PROFILES = ("instant", "mram", "nor")
 
 
@@ -121,6 +123,16 @@ class Tray:
         """Unplug a camera that will be plugged in again."""
         if port in self.there:
             self._unplug(port, self.there[port])
+
+    def pull_in_the_middle(self, port: str) -> None:
+        """Another camera, sound, unplugged once it is being written; where it never is, after a while."""
+        self.next_camera(port, sound=True)
+        until_s = time.monotonic() + MIDDLE_LIMIT_S
+        while time.monotonic() < until_s:
+            if sum(self._ask(port, "state")["blocks_written"].values()) >= MIDDLE_BLOCKS:
+                break
+            time.sleep(0.02)
+        self.pull(port)
 
     def plug_again(self, port: str) -> None:
         """Plug in what is in the port."""
