@@ -73,7 +73,7 @@ A production-line flashing station for the OpenMV AE3 camera.
 
 Every command takes --help, which shows an example, and all but sim take --config FILE and --data-dir DIR.
 Exit codes: 0 all passed, 1 a unit did not pass, 2 usage or configuration, 3 bundle refused, 4 log, 5 USB access,
-6 another station is at work, 70 the station made a mistake, 130 interrupted.
+6 another station is at work, 70 the station itself failed, 130 interrupted.
 """
 
 

@@ -80,7 +80,7 @@ def test_too_many_open_files_are_no_mistake_of_the_program(
     command: Callable[[Callable[[], object]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command(raising(OSError(errno.EMFILE, "Too many open files")))
-    assert dispatch(["fake"]) == 1
+    assert dispatch(["fake"]) == 70
     assert one_line(capsys).startswith("station.no_descriptors: ")
 
 
@@ -136,7 +136,7 @@ def test_a_mistake_with_no_data_folder_goes_to_the_temporary_folder(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     command(raising(ZeroDivisionError("oh no")))
-    assert dispatch(["fake", "--data-dir", str(tmp_path / "missing")]) == 1
+    assert dispatch(["fake", "--data-dir", str(tmp_path / "missing")]) == 70
     (saved,) = tmp_path.glob("station-crash-*.txt")
     assert str(saved) in one_line(capsys)
 

@@ -198,7 +198,7 @@ def test_an_end_that_several_serials_have_is_refused_with_them(
     assert station("unit", other, "--json").json["serial"] == other
 
 
-@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____", ""])
+@pytest.mark.parametrize("end", [SERIAL[-3:], "%", "____"])
 def test_what_is_too_short_or_no_end_names_no_unit(station: Station, runs: list[RunRecord], end: str) -> None:
     told = station("unit", end)
     assert told.exit_code == 2

@@ -91,9 +91,12 @@ def test_one_that_passes_after_all_is_done(station: Station, log: Path) -> None:
 @pytest.mark.parametrize("left_out", ["--batch", "--reason", "--by"])
 def test_nothing_is_scrapped_without_saying_what_and_why(station: Station, log: Path, left_out: str) -> None:
     at = BY.index(left_out)
-    for words in ((*BY[:at], *BY[at + 2 :]), (*BY[:at], left_out, "  ", *BY[at + 2 :])):
+    for words, code in (
+        ((*BY[:at], *BY[at + 2 :]), "usage.scrap"),
+        ((*BY[:at], left_out, "  ", *BY[at + 2 :]), "usage.empty"),
+    ):
         told = station("scrap", DEAD, *words)
-        assert (told.exit_code, told.err.partition(":")[0]) == (2, "usage.scrap")
+        assert (told.exit_code, told.err.partition(":")[0]) == (2, code)
     assert balance(log) == (3, 2, 1, 0, 0)
 
 
