@@ -56,6 +56,8 @@ COMMANDS: dict[str, Command] = {
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
     "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
+    "pin": Command("station.cli.pin", "the PIN that an engineer's acts need"),
+    "audit": Command("station.cli.audit", "who did what only an engineer may do"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),

@@ -3,13 +3,15 @@
 1. A connection says its role before anything else, once: `{"role": "look"}` or `{"role": "steer"}`.
 2. Each request names the role that it needs. The line's server compares; what a client leaves out of its menus protects
    nothing.
-3. A request that is none costs its sender one refusal with a stable code, and nobody else anything.
+3. A request may be an act that only an engineer may do (`act_of`). A connection that steers proves with a PIN that it
+   is an engineer's (`ProveEngineer`), for some minutes. While no PIN is set nobody is asked.
+4. A request that is none costs its sender one refusal with a stable code, and nobody else anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -17,6 +19,7 @@ from station.control.wire import LineStatus
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 from station.model.slots import RerunWay, SlotView
+from station.roles.guarded_acts import Act
 
 Given = Mapping[str, Any]
 MOVES = ("new", "unplug", "replug")
@@ -89,6 +92,11 @@ class Steered(Protocol):
 
     def count_batch(self, name: str) -> None:
         """Another program wrote results of the batch into the log: count them."""
+        ...
+
+    def cuts_short(self, name: str | None, planned: int | None) -> bool:
+        """Whether the batch at the bench would be cut short, were the next runs of this batch with this plan; None for
+        no batch."""
         ...
 
 
@@ -231,6 +239,10 @@ class RestoreSlot:
         """Ask the line."""
         line.restore_slot(self.port_path)
 
+    def act(self, _line: Steered) -> tuple[Act, str]:
+        """An engineer has seen why the slot was taken out."""
+        return Act.SLOT_RESTORED, self.port_path
+
 
 @dataclass(frozen=True, slots=True)
 class BeginBatch:
@@ -252,6 +264,10 @@ class BeginBatch:
         """Ask the line."""
         line.begin_batch(self.name, self.operator, self.planned)
 
+    def act(self, line: Steered) -> tuple[Act, str] | None:
+        """Another batch, or a smaller plan, may be the end of one that is not done."""
+        return (Act.BATCH_ENDED_SHORT, self.name) if line.cuts_short(self.name, self.planned) else None
+
 
 @dataclass(frozen=True, slots=True)
 class EndBatch:
@@ -269,6 +285,10 @@ class EndBatch:
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
         line.end_batch(self.name)
+
+    def act(self, line: Steered) -> tuple[Act, str] | None:
+        """It may not be done."""
+        return (Act.BATCH_ENDED_SHORT, self.name) if line.cuts_short(None, None) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +349,37 @@ class MoveCamera:
         return cls(move, "" if move == "new" else _text(given, "port_path"))
 
 
+@dataclass(frozen=True, slots=True)
+class ProveEngineer:
+    """This connection's next requests are an engineer's, until some minutes have passed since the last act."""
+
+    do: ClassVar[str] = "prove_engineer"
+    role: ClassVar[Role] = Role.STEER
+    pin: str = field(repr=False)
+    name: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> ProveEngineer:
+        """From `pin` and `name`, who it is."""
+        return cls(_text(given, "pin"), _name(given, "name"))
+
+
+@dataclass(frozen=True, slots=True)
+class EndEngineer:
+    """This connection is an operator's again."""
+
+    do: ClassVar[str] = "end_engineer"
+    role: ClassVar[Role] = Role.STEER
+
+    @classmethod
+    def from_json(cls, given: Given) -> EndEngineer:
+        """It has no fields."""
+        return cls()
+
+
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
-Request = TakeSnapshot | MoveCamera | Steering
+Request = TakeSnapshot | MoveCamera | ProveEngineer | EndEngineer | Steering
+Guarded = RestoreSlot | BeginBatch | EndBatch
 
 REQUESTS: Mapping[str, type[Request]] = {
     kind.do: kind
@@ -347,8 +396,15 @@ REQUESTS: Mapping[str, type[Request]] = {
         GoOnWithBatch,
         CountBatch,
         MoveCamera,
+        ProveEngineer,
+        EndEngineer,
     )
 }
+
+
+def act_of(request: Request, line: Steered) -> tuple[Act, str] | None:
+    """What the request is that only an engineer may do, as things stand, and to what; None where any who steers may."""
+    return request.act(line) if isinstance(request, Guarded) else None
 
 
 def parsed(given: Given) -> Request:

@@ -8,7 +8,7 @@ from station.clock import monotonic_s
 from station.flash.messages import CancelRun, HoldWanted, PortChanged, Progressed
 from station.model.slots import Progress
 
-TICK_S = 0.1
+TICK_S = 0.2
 """How often a running worker tells its progress and looks for a cancellation."""
 
 

@@ -7,6 +7,7 @@
     measurements  one row per value that a test of an attempt measured
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
+    audit     one row per act that only an engineer may do; a chain of hashes for each station (`audit_chain`)
 
 Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
@@ -221,6 +222,22 @@ BATCHES = Table(
     UniqueConstraint("station_id", "name"),
 )
 """Batches that were begun at a bench; `ended_at` is null while one is open. A run may name one that has no row."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("station_id", Words, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Words, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("role", Words, nullable=False),
+    Column("act", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("details", Words, nullable=False),
+    Column("previous_hash", Words, nullable=False),
+    Column("hash", Words, nullable=False),
+)
+"""Acts, numbered from 1 for each station; all but the number is text, exactly as it was hashed. Rows are only added."""
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

@@ -23,10 +23,11 @@ def is_identity(serial: str) -> bool:
     """Whether a serial can name one unit.
 
     An AE3 whose secure enclave does not answer shows 24 zeros, and two of those may be plugged in at once. An id of one
-    repeated digit (blank memory reads as ones), an empty string and the source's default name no unit either.
+    repeated digit (blank memory reads as ones), an empty string and the source's default name no unit either; nor does
+    what nobody can read or type (control characters).
     """
     form = canonical_serial(serial)
-    return len(set(form)) > 1 and form not in _DEFAULTS
+    return len(set(form)) > 1 and form.isprintable() and form not in _DEFAULTS
 
 
 def reversed_serial(serial: str) -> str | None:

@@ -24,14 +24,17 @@ from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
+from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
+from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
+from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -85,7 +88,7 @@ def line_setup(
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
-        notes=(mixed_release(store.board),) if bundle.mixed else (),
+        notes=((mixed_release(store.board),) if bundle.mixed else ()) + proof_notes(settings.run_options),
         attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
@@ -127,6 +130,7 @@ def about_line(setup: LineSetup) -> LineAbout:
         operator=setup.operator,
         started_at=datetime.now(UTC),
         images=tuple((image.partition, image.size_bytes) for image in setup.images),
+        unproven=unproven(setup.options),
     )
 
 
@@ -150,10 +154,13 @@ def slots_of(bench: Bench, settings: Settings) -> SlotMap:
 
 
 @contextmanager
-def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
+def running_line(
+    settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners, prove: Prove = refuse
+) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
-    The log is opened first, once a shift: no camera is taken that could not be recorded.
+    The log is opened first, once a shift: no camera is taken that could not be recorded. `prove` asks for the
+    engineer's PIN, where what the line starts with needs it.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
     if settings.verification.require_verification:
@@ -161,6 +168,7 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
+    authority = LineAuthority(settings.data_dir, settings.station_id, settings.roles.engineer_minutes * 60.0)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -181,7 +189,9 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         replies = Replies()
         log = open_log(settings.station.data_dir, setup, replies, opened)
         _refuse_batch_at_start(setup, log.begun)
-        service = LineService(settings.station.data_dir, about, bench.hands)
+        note_start(settings, setup, prove)
+        opened.enter_context(authority.noting())
+        service = LineService(settings.station.data_dir, about, bench.hands, authority)
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)

@@ -11,13 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from station.sim.spec import CameraSpec
 from station.sim.vhci import kernel_port_path, spread
@@ -29,9 +32,12 @@ RELEASE = {"HP": "firmware_M55_HP.bin", "HE": "firmware_M55_HE.bin", "ROMFS1": "
 ALTS = (1, 2, 3, 6)
 COUNTS = tuple(map(int, os.environ.get("COMPARISON_COUNTS", "1,8,16").split(",")))
 PROFILES = tuple(os.environ.get("COMPARISON_PROFILES", "instant,mram").split(","))
+WAYS = os.environ.get("COMPARISON_WAYS", "")
+"""A pattern of the ways' names."""
 ROUNDS = int(os.environ.get("COMPARISON_ROUNDS", "3"))
 BOOT_S = 1.0
 LIMIT_S = 300.0
+QUIET_ROUNDS = 5
 BESIDE = "dfu-util, a shell a camera"
 NO_WAIT = {"STATION_RUN__BOOT_STAYS_S": "0"}
 """How long the application must stay is a wait, and no work."""
@@ -82,6 +88,29 @@ def process_ticks(pids: Sequence[int]) -> int:
     return ticks
 
 
+def ticks_by_name(cameras: Sequence[int]) -> Counter[str]:
+    """CPU time of every process and kernel thread that is there, by its name: where the time goes."""
+    found: Counter[str] = Counter()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            pid, _, rest = file.read_text().partition(" (")
+            name, _, rest = rest.rpartition(")")
+            fields = rest.split()
+            short = "cameras" if int(pid) in cameras else re.split("[ :/]", name)[0]
+            found[short] += int(fields[11]) + int(fields[12])
+    return found
+
+
+def wait_quiet() -> None:
+    """Until this guest has nothing to do: what a station loads after it said that it is ready is of its start."""
+    until_s = time.monotonic() + LIMIT_S
+    quiet = 0
+    while quiet < QUIET_ROUNDS and time.monotonic() < until_s:
+        before = busy_ticks()
+        time.sleep(0.1)
+        quiet = quiet + 1 if busy_ticks() - before <= 1 else 0
+
+
 def document_recipe(port_path: str, release: Path) -> str:
     """The four commands of the camera's documentation, the reset on the last; the first waits for the camera."""
     commands = []
@@ -107,20 +136,24 @@ def shells(ports: Sequence[str], release: Path) -> Iterator[Finish]:
         for shell in waiting:
             shell.communicate(timeout=LIMIT_S)
 
+    wait_quiet()
     yield finish
 
 
 def line(bundle: Path, settings: str) -> Way:
-    """`station run` with an imported bundle; each time with a log of its own."""
+    """`station run` with an imported bundle; each time with a log of its own. It has a worker a camera, as a line has
+    after its first cameras."""
 
     @contextmanager
     def running(ports: Sequence[str], _release: Path) -> Iterator[Finish]:
         with tempfile.TemporaryDirectory(prefix="ae3-comparison-") as name:
             config = Path(name) / "station.toml"
             config.write_text(settings)
-            station = Station(["--bundle", bundle, "--config", config, "--data-dir", Path(name) / "data"], NO_WAIT)
+            words: list[str | Path] = ["--bundle", bundle, "--config", config, "--data-dir", Path(name) / "data"]
+            station = Station(words, {**NO_WAIT, "STATION_LINE__WORKERS_SPARE": str(len(ports))})
             try:
                 wait_for(lambda: any("ready" in said for said in station.talk), "the line", LIMIT_S)
+                wait_quiet()
                 yield lambda: _all_passed(station, len(ports))
             finally:
                 station.interrupt()
@@ -131,24 +164,34 @@ def line(bundle: Path, settings: str) -> Way:
 
 def _all_passed(station: Station, count: int) -> None:
     runs = station.runs(count, LIMIT_S)
+    print("    the last of them:", where_the_time_goes(runs[-1]), flush=True)
     assert [run["outcome"] for run in runs] == ["PASS"] * count, runs
+
+
+def where_the_time_goes(run: dict[str, Any]) -> dict[str, float]:
+    """Seconds of one run by what was done in them."""
+    images = run["attempts"][-1]["images"]
+    parts = {name: sum(image[name] for image in images) for name in ("write_s", "verify_s")}
+    return {name: round(seconds, 2) for name, seconds in {"duration_s": run["duration_s"], **parts}.items()}
 
 
 def measured(way: Way, count: int, profile: str, release: Path) -> dict[str, float]:
     """One way to flash `count` blank cameras: wall seconds of its start; wall and CPU seconds of a line that is up."""
-    with VirtualLine(specs(count, profile), shards=2, kernel=True) as cameras:
+    with VirtualLine(specs(count, profile), shards=count, kernel=True) as cameras:
         ports = [spec.port_path for spec in cameras.specs]
         started_s = time.monotonic()
         with way(ports, release) as finish:
             start_s = time.monotonic() - started_s
-            ticks, theirs = busy_ticks(), process_ticks(cameras.process_ids)
+            ticks, theirs, before = busy_ticks(), process_ticks(cameras.process_ids), ticks_by_name(cameras.process_ids)
             plugged_s = time.monotonic()
             cameras.plug_all()
             finish()
             line_s = time.monotonic() - plugged_s
             ticks = busy_ticks() - ticks - (process_ticks(cameras.process_ids) - theirs)
+            spent = ticks_by_name(cameras.process_ids) - before
         check(cameras, release)
     cpu_s = ticks / os.sysconf("SC_CLK_TCK")
+    print("    CPU, hundredths of a second:", dict(spent.most_common(8)), flush=True)
     return {"start_s": round(start_s, 2), "line_s": round(line_s, 2), "cpu_s": round(cpu_s, 2)}
 
 
@@ -166,6 +209,7 @@ def main() -> None:
     output, release = Path(sys.argv[1]), Path(sys.argv[2])
     install_rule(installed=True)  # as on every station: the application's disk is nobody's
     ways: dict[str, Way] = {BESIDE: shells} | {name: line(release, text) for name, text in SETTINGS.items()}
+    ways = {name: way for name, way in ways.items() if re.search(WAYS, name)}
     rows = []
     for number in range(ROUNDS):
         for profile in PROFILES:

@@ -18,7 +18,7 @@ from tests.rig.guest import run_in_guest
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]
 
 KIB = 1024
-NAMES = ("COMPARISON_COUNTS", "COMPARISON_PROFILES", "COMPARISON_ROUNDS")
+NAMES = ("COMPARISON_COUNTS", "COMPARISON_PROFILES", "COMPARISON_ROUNDS", "COMPARISON_WAYS")
 
 
 def test_station_beside_dfu_util(tmp_path: Path) -> None:

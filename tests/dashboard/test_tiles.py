@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 from textual.widgets import Input
 
 from station.control.wire import LineStatus, Snapshot
@@ -16,8 +17,10 @@ from station.dashboard.screens.batch_form import BatchDialog
 from station.dashboard.state import State
 from station.dashboard.tiles.acts import act_for_code
 from station.dashboard.tiles.large_letters import largest
+from station.dashboard.tiles.tile_colours import palette
 from station.dashboard.tiles.tile_content import Face, face_of
 from station.dashboard.tiles.tile_grid import SlotGrid
+from station.dashboard.tiles.tile_rows import draw
 from station.dashboard.widgets.status_lines import banner_of, figures, what_runs
 from station.errors import HINTS
 from station.local_time import use_zone
@@ -36,7 +39,7 @@ from tests.dashboard.scripted import (
     scripted_line,
     view,
 )
-from tests.dashboard.tile_table import SIZES, large_on, pace, text_of, tile
+from tests.dashboard.tile_table import SIZES, large_on, pace, text_of, tile, variables
 
 LARGE = {"PASS", "FAIL", "ERROR", "ABORTED", "SKIPPED", "WAITING", "0:30", "0:12"}
 LONG = sentence(
@@ -66,6 +69,19 @@ def test_a_long_hint_costs_the_outcome_no_letter_and_what_to_do_is_there(
     assert next(large_on(face(slot), rows)).word == face(slot).sign[0]
     assert "Replug" in "\n".join(rows) or "REPLUG" in "\n".join(rows)
     assert any("Replug the camera" in row for row in rows)
+
+
+@pytest.mark.parametrize("state", [SlotState.FAILED, SlotState.SKIPPED, SlotState.PASSED])
+@pytest.mark.parametrize("height", range(6, 40))
+def test_a_tile_that_is_a_row_taller_has_letters_as_large_as_its_neighbour(state: SlotState, height: int) -> None:
+    shown, least = face(view(3, state, "boot.timeout", LONG)), (26, height)
+    colours = palette(variables("textual-dark"))[shown.look.tone]
+    tall = [
+        text_of(draw(shown, 26, rows, colours, Style(), selected=False, least=least)) for rows in (height, height + 1)
+    ]
+    large = [[(letters.word, letters.rows) for letters in large_on(shown, rows)] for rows in tall]
+    assert large[0] == large[1]
+    assert large[0], "the outcome has its letters"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from station.sim.spec import CameraSpec
 from station.sim.virtual_line import VirtualLine
-from tests.harness import Bench
+from tests.harness import Bench, Station
+from tests.integration.fault_table import note
 from tests.releases import make_demo_release
 
 MakeBench = Callable[[Sequence[CameraSpec]], Bench]
@@ -44,6 +47,24 @@ def make_bench(tmp_path: Path, release: Path) -> Iterator[MakeBench]:
             return Bench(line, tmp_path / "data", release)
 
         yield make
+
+
+@pytest.fixture(autouse=True)
+def noted_in_the_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A row of the table of faults for this test, where a file is named for it (see `fault_table`)."""
+    name = os.environ.get("FAULT_TABLE")
+    seen: list[dict[str, Any]] = []
+    if name:
+        read = Station.run
+
+        def run(station: Station, *words: Any, **more: Any) -> dict[str, Any]:
+            seen.append(read(station, *words, **more))
+            return seen[-1]
+
+        monkeypatch.setattr(Station, "run", run)
+    yield
+    if name and seen:
+        note(Path(name), request.node.name, seen)
 
 
 def serial(number: int) -> str:

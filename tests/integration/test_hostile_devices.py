@@ -97,9 +97,22 @@ def test_descriptors_that_make_no_sense(make_bench: MakeBench, data: bytes, code
         ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "000000006300"}, "dfu.protocol"),
         ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "c80000000a00"}, "dfu.error"),
         ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": ""}, "dfu.protocol"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "000000"}, "dfu.protocol"),
+        ({"do": "answer", "at": {"request": "GETSTATUS", "alt": 1}, "data": "00" * 64}, "dfu.protocol"),
+        ({"do": "short", "at": {"request": "UPLOAD", "alt": 3}}, "identity.wrong_partitions"),
+        ({"do": "short", "at": {"request": "UPLOAD", "alt": 1}, "skip": 8}, "verify.mismatch"),
+        ({"do": "answer", "at": {"request": "UPLOAD", "alt": 1}, "data": "", "skip": 8}, "verify.mismatch"),
+        ({"do": "answer", "at": {"request": "UPLOAD", "alt": 1}, "data": "a5" * 5000, "skip": 8}, "verify.mismatch"),
         ({"do": "ignore", "at": {"request": "WRITE", "alt": 3}}, "verify.mismatch"),
+        ({"do": "ignore", "at": {"request": "DNLOAD", "alt": 3}}, "dfu.protocol"),
+        ({"do": "flip_byte", "at": {"request": "UPLOAD", "alt": 3}, "skip": 3}, "verify.mismatch"),
     ],
-    ids=["polls for hours", "busy for ever", "no such state", "no such status", "no status", "stores nothing"],
+    ids=[
+        *("polls for hours", "busy for ever", "no such state", "no such status", "no status"),
+        *("a status cut short", "a status too long"),
+        *("probes cut short", "blocks cut short", "empty blocks", "blocks too long"),
+        *("stores nothing", "acknowledges and does nothing", "another byte after a while"),
+    ],
 )
 def test_answers_out_of_the_table(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
     lasting = Fault.from_json({**raw, "times": None})
@@ -109,3 +122,50 @@ def test_answers_out_of_the_table(make_bench: MakeBench, raw: dict[str, Any], co
         assert running.end() == 1
     assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", code)
     assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+
+
+def test_one_that_stores_and_spoils_it_later(make_bench: MakeBench) -> None:
+    """An external chip that ignores its high address bits: every block was stored, and later ones lie over it."""
+    bench = make_bench([camera(1, external_bytes=1 << 20), camera(SOUND)])
+    with bench.station("--stop-after", "2", environment=QUICK) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert found["1-1.1"]["outcome"] == "FAIL"
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+
+
+def test_one_that_changes_its_serial_between_two_looks(make_bench: MakeBench) -> None:
+    """The run of the first serial is not the second's, whatever the port says: that one gets a run of its own."""
+    gone = Fault.from_json({"do": "vanish", "at": {"request": "DNLOAD", "alt": 1, "block": 5}})
+    bench = make_bench([camera(1, faults=(gone,)), camera(SOUND)])
+    with bench.station("--stop-after", "3", environment=QUICK) as running:
+        bench.line.wait_until("1-1.1", lambda state: bool(state["faults_struck"]))
+        bench.line.exchange(camera(1).with_(serial=serial(2)))
+        found = {run["serial"]: run for run in running.runs(3)}
+        running.end()
+    assert (found[serial(1)]["outcome"], found[serial(1)]["code"]) == ("ABORTED", "operator.unplugged")
+    assert {found[serial(number)]["outcome"] for number in (2, SOUND)} == {"PASS"}
+    assert bench.memory_is_release(serial(2))
+
+
+@pytest.mark.parametrize(
+    "text", ["\n\t\x07PASS\x1b[2J", "A" * 126, "💣" * 20], ids=["control characters", "126 letters", "one emoji"]
+)
+def test_a_serial_that_cannot_be_one(make_bench: MakeBench, text: str) -> None:
+    bench = make_bench([camera(1, serial=text), camera(SOUND)])
+    with bench.station("--stop-after", "2", environment=QUICK) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        running.end()
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("ERROR", "identity.default_serial")
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+    assert bench.blocks_written("1-1.1") == 0
+
+
+def test_a_serial_like_a_path_is_a_serial(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(1, serial="../../../ETC/PASSWD")])
+    before = {file.name for file in bench.data_dir.parent.iterdir()}
+    with bench.station("--stop-after", "1") as running:
+        run = running.run()
+        assert running.end() == 0
+    assert (run["outcome"], run["serial"]) == ("PASS", "../../../ETC/PASSWD")
+    assert {file.name for file in bench.data_dir.parent.iterdir()} - before <= {bench.data_dir.name}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import queue
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -295,3 +296,71 @@ def _damage(bench: Bench, partition: str) -> None:
         byte = file.read(1)[0]
         file.seek(5000)
         file.write(bytes([byte ^ 1]))
+
+
+HOLDS_THE_LOG = """
+import sqlite3, sys, time
+log = sqlite3.connect(sys.argv[1], isolation_level=None)
+log.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_program_that_is_killed_while_it_holds_the_log(make_bench: MakeBench) -> None:
+    """What it had begun is undone, its lock is gone with it, and the line goes on with what it kept meanwhile."""
+    bench = make_bench([camera(1, **SLOW), camera(2, **SLOW)])
+    with bench.station("--stop-after", "2") as running:
+        in_the_middle(bench, 1, 2)
+        command = [PROGRAM[0], "-c", HOLDS_THE_LOG, str(bench.data_dir / "station.sqlite3")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout
+            assert holder.stdout.readline() == b"locked\n"
+            wait_for(lambda: _is_kept(bench), "a result in the journal")
+            holder.kill()
+        assert [run["outcome"] for run in running.runs(2)] == ["PASS", "PASS"]
+        assert running.end() == 0
+    assert [entry["outcome"] for entry in bench.export()] == ["PASS", "PASS"]
+
+
+def test_a_data_folder_that_vanishes_under_a_running_camera(make_bench: MakeBench) -> None:
+    """An unplugged disk, an `rm -rf`, a `mv`: what cannot be recorded is not green, and the line ends or says so."""
+    bench = make_bench([camera(1, **SLOW), camera(2)])
+    elsewhere = bench.data_dir.with_name("elsewhere")
+    with bench.station(plug=False) as running:
+        bench.line.plug(serial(1))
+        in_the_middle(bench, 1)
+        bench.data_dir.rename(elsewhere)
+        first = running.run()
+        assert (first["outcome"], first["code"]) == ("ERROR", "ledger.write_failed")
+        elsewhere.rename(bench.data_dir)
+        running.interrupt(signal.SIGTERM)
+        running.end()
+    bench.line.unplug(serial(1))
+    with bench.station("--stop-after", "2") as running:
+        assert {run["outcome"] for run in running.runs(2)} == {"PASS"}
+        assert running.end() == 0
+    mine = [run for run in bench.export() if run["serial"] == serial(1)]
+    assert [run["outcome"] for run in mine] == ["ERROR", "PASS"]
+
+
+def test_out_of_file_descriptors_the_line_says_so_and_blames_no_camera(make_bench: MakeBench) -> None:
+    bench = make_bench([camera(number) for number in range(1, 9)])
+    with bench.station(plug=False) as running:
+        bench.line.plug(serial(1))
+        assert running.run()["outcome"] == "PASS"
+        usual = resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE)
+        now = len(os.listdir(f"/proc/{running.process.pid}/fd"))
+        resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (now, usual[1]))
+        for number in range(2, 9):
+            bench.line.plug(serial(number))
+        assert running.end() != 0
+    assert running.talk[-1].startswith("station.no_descriptors: "), running.talk
+    assert "Traceback" not in "".join(running.talk)
+    assert not [run for run in bench.export() if run["outcome"] == "FAIL"]
+    with bench.station("--stop-after", "7", plug=False) as running:
+        for number in range(2, 9):
+            bench.line.unplug(serial(number))
+            bench.line.plug(serial(number))
+        assert {run["outcome"] for run in running.runs(7)} == {"PASS"}
+        running.end()

@@ -3,7 +3,7 @@
 1. No green camera whose memory differs from the bundle.
 2. No camera that was written to without a run in the log.
 3. No run that is open after the station was started and stopped in peace.
-4. No run twice: in the log, or printed otherwise than logged.
+4. No run twice: in the log, under its own key or another, or printed otherwise than logged.
 5. A run that was printed as PASS is a PASS in the log.
 """
 
@@ -58,6 +58,12 @@ def _of_runs(logged: Sequence[Run], printed: Sequence[Run]) -> Iterator[str]:
     for run_id, times in Counter(run["run_id"] for run in logged).items():
         if times > 1:
             yield f"run {run_id} is in the log {times} times"
+    keys: dict[tuple[str, str], set[str]] = {}
+    for run in logged:
+        keys.setdefault((run["serial"], run["started_at"]), set()).add(run["run_id"])
+    for (serial, began), ids in keys.items():
+        if len(ids) > 1:
+            yield f"the run of {serial} that began at {began} is in the log under {len(ids)} keys"
     for run in logged:
         if run["outcome"] is None:
             yield f"run {run['run_id']} of {run['serial']} is open"

@@ -9,8 +9,10 @@ import os
 import random
 import signal
 import sqlite3
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from station.sim.spec import CameraSpec
+from station.sim.vhci import kernel_port_path, spread
 from station.sim.virtual_line import VirtualLine
 from tests.harness import FILES, Station, wait_for
 from tests.harness import station as command
+from tests.rig.small_disk import SmallDisk
 from tests.torture.auditor import violations
 from tests.torture.tray import Tray
 
@@ -33,6 +37,25 @@ ENVIRONMENT = {
     "STATION_RUN__BOOT_STAYS_S": "0.2",
     "STATION_RUN__MAX_RUNS": "1000",
 }
+PEACE = {"STATION_RUN__BOOT_TIMEOUT_S": "30"}
+PEACE_LIMIT_S = 240.0
+
+
+def _virtual_place(number: int) -> CameraSpec:
+    return CameraSpec(serial=f"{0:024X}", port_path=f"1-1.{number + 1}", plugged=False)
+
+
+def _kernel_place(number: int) -> CameraSpec:
+    """A port of the kernel. A camera there has no hurry: what is asked is not whether it is held in time."""
+    port = spread(number)
+    return CameraSpec(
+        serial=f"{0:024X}",
+        port_path=kernel_port_path(port),
+        vhci_port=port,
+        forced=True,
+        configure_window_s=30.0,
+        plugged=False,
+    )
 
 
 @dataclass(slots=True)
@@ -58,38 +81,61 @@ class Result:
 class Tortured:
     """One bench, one data folder, one station at a time."""
 
-    def __init__(self, folder: Path, release: Path, slots: int, seed: int, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        release: Path,
+        slots: int,
+        seed: int,
+        path: Path | None = None,
+        *,
+        kernel: bool = False,
+        disk: SmallDisk | None = None,
+    ) -> None:
         self._data_dir = folder / "data"
         self._release = release
         self._dice = random.Random(seed)
-        self._slots = slots
+        self._kernel = kernel
+        self._places = [_kernel_place(number) if kernel else _virtual_place(number) for number in range(slots)]
+        self._disk = disk
         self._environment = {**ENVIRONMENT, **({"PYTHONPATH": str(path), "PYTHONSAFEPATH": "1"} if path else {})}
         self._result = Result(seed, 0.0)
         self._printed: list[dict[str, Any]] = []
         self._station: Station | None = None
+        self._sims: tuple[str, ...] = ()
         images = {partition: (release / name).read_bytes() for partition, name in FILES.items()}
         self._sizes = {partition: len(content) for partition, content in images.items()}
         self._sha256 = {partition: hashlib.sha256(content).hexdigest() for partition, content in images.items()}
 
-    def run(self, seconds: float) -> Result:
-        """Treat it badly for so long, then account for every camera."""
+    def run(self, seconds: float, account_every_s: float = 300.0, *, until_found: bool = False) -> Result:
+        """Treat it badly for so long; account for every camera every so often and at the end.
+
+        `until_found`: end with the first account that finds a violation.
+        """
         began_s = time.monotonic()
-        ports = [CameraSpec(serial=f"{0:024X}", port_path=f"1-1.{n + 1}", plugged=False) for n in range(self._slots)]
-        with VirtualLine(ports, shards=2) as line:
-            tray = Tray(line.addresses, self._slots, self._sizes, self._dice)
-            folders = line.addresses
-            self._start(folders)
-            while time.monotonic() - began_s < seconds:
-                self._act(tray, folders)
-                threading.Event().wait(self._dice.expovariate(1 / 0.08))
-            self._account(tray, folders)
+        with VirtualLine(self._places, shards=2, kernel=self._kernel) as line:
+            tray = Tray(line.addresses, self._places, self._sizes, self._dice)
+            self._sims = () if self._kernel else tuple(line.addresses)
+            while (left_s := seconds - (time.monotonic() - began_s)) > 0:
+                self._start()
+                self._torment(tray, min(left_s, account_every_s))
+                self._account(tray)
+                self._result.seconds = time.monotonic() - began_s
+                print(self._result.text(), file=sys.stderr, flush=True)
+                if until_found and self._result.violations:
+                    break
             tray.close()
-        self._result.seconds = time.monotonic() - began_s
         return self._result
+
+    def _torment(self, tray: Tray, seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            self._act(tray)
+            threading.Event().wait(self._dice.expovariate(1 / 0.08))
 
     # --- what is done to it -----------------------------------------------------------------------------------------
 
-    def _act(self, tray: Tray, folders: list[str]) -> None:
+    def _act(self, tray: Tray) -> None:
         port = self._dice.choice(tray.ports)
         acts: dict[str, tuple[int, Callable[[], None]]] = {
             "next camera": (50, lambda: tray.next_camera(port)),
@@ -99,8 +145,9 @@ class Tortured:
             "kill a worker": (3, lambda: self._kill("station-worker")),
             "kill the holder": (1, lambda: self._kill("station-holder")),
             "lock the log": (2, self._lock_log),
-            "kill the station": (2, lambda: self._restart(folders, signal.SIGKILL)),
-            "end the station": (1, lambda: self._restart(folders, signal.SIGTERM)),
+            **({"fill the disk": (2, self._fill_disk)} if self._disk else {}),
+            "kill the station": (2, lambda: self._restart(signal.SIGKILL)),
+            "end the station": (1, lambda: self._restart(signal.SIGTERM)),
         }
         (name,) = self._dice.choices([*acts], [weight for weight, _ in acts.values()])
         self._result.acts[name] = self._result.acts.get(name, 0) + 1
@@ -127,12 +174,17 @@ class Tortured:
             target=hold, args=(self._dice.choice([1.0, 2.0, 15.0]) * self._dice.random(),), daemon=True
         ).start()
 
+    def _fill_disk(self) -> None:
+        """Nothing more can be written where the log is, for a moment or for longer than a run takes."""
+        assert self._disk
+        self._disk.fill(self._dice.choice([1.0, 8.0]) * self._dice.random())
+
     # --- the station ------------------------------------------------------------------------------------------------
 
-    def _start(self, folders: list[str]) -> None:
-        sims = [word for folder in folders for word in ("--sim", folder)]
+    def _start(self, environment: dict[str, str] | None = None) -> None:
+        sims = [word for folder in self._sims for word in ("--sim", folder)]
         words: list[str | Path] = ["--bundle", self._release, "--data-dir", self._data_dir, "--batch", "T1", *sims]
-        started = self._station = Station(words, self._environment)
+        started = self._station = Station(words, {**self._environment, **(environment or {})})
 
         def is_up() -> bool:
             return any("ready" in line for line in started.talk) or started.process.poll() is not None
@@ -140,9 +192,11 @@ class Tortured:
         wait_for(is_up, "the station is up", LIMIT_S)
         assert started.process.poll() is None, started.talk
 
-    def _restart(self, folders: list[str], number: int) -> None:
+    def _restart(self, number: int) -> None:
         self._end(number)
-        self._start(folders)
+        if self._disk:
+            self._disk.free()  # as a person does who reads what the station said
+        self._start()
 
     def _end(self, number: int) -> None:
         assert self._station
@@ -153,32 +207,41 @@ class Tortured:
 
     # --- the account ------------------------------------------------------------------------------------------------
 
-    def _account(self, tray: Tray, folders: list[str]) -> None:
+    def _account(self, tray: Tray) -> None:
         """Once in peace: every slot passes a sound camera, the station ends, and all is compared."""
-        self._restart(folders, signal.SIGTERM)
+        self._end(signal.SIGTERM)
+        if self._disk:
+            self._disk.free()
+        self._start(PEACE)
         assert self._station
         for port in tray.ports:
             tray.next_camera(port, sound=True)
         waiting = {tray.there[port].spec.serial: port for port in tray.ports}
-        until_s = time.monotonic() + LIMIT_S
+        came_to: dict[str, str] = {}
+        until_s = time.monotonic() + PEACE_LIMIT_S
         while waiting and time.monotonic() < until_s:
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
                 self._printed.append(run)
-                if run["outcome"] == "PASS":
-                    waiting.pop(run["serial"], None)
+                if run["serial"] not in waiting:
+                    continue
+                port = waiting.pop(run["serial"])
+                if run["outcome"] != "PASS":
+                    # A machine with other work may be slower than a camera's time: the next one shows it.
+                    came_to[port] = f"{came_to.get(port, '')} {run['outcome']} {run['code'] or ''}"
+                    tray.next_camera(port, sound=True)
+                    waiting[tray.there[port].spec.serial] = port
         self._end(signal.SIGTERM)
         for port in tray.ports:
             tray.take_out(port)
         logged = self._logged()
         self._result.cameras, self._result.faults = len(tray.cameras), tray.faults
-        self._result.violations = [
-            *(f"slot {port} does not work any more" for port in waiting.values()),
+        found = [
+            *(f"slot {port} does not work any more: {came_to.get(port, 'no run')}" for port in waiting.values()),
             *violations(tray.cameras, logged, self._printed, self._sha256),
         ]
-        for run in logged:
-            key = f"{run['outcome']} {run['code'] or ''}".strip()
-            self._result.outcomes[key] = self._result.outcomes.get(key, 0) + 1
+        self._result.violations += [line for line in found if line not in self._result.violations]
+        self._result.outcomes = dict(Counter(f"{run['outcome']} {run['code'] or ''}".strip() for run in logged))
 
     def _logged(self) -> list[dict[str, Any]]:
         done = command("export", "--data-dir", self._data_dir, limit_s=LIMIT_S)

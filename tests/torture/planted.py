@@ -35,6 +35,15 @@ DEFECTS = {
         "        holds = holds_images(self.session, self.plan.images, self.notes)",
         "        holds = True",
     ),
+    "a journal is replayed twice": (
+        "ledger/recorder.py",
+        "        refused += sum(not self._replay_run(run, transactions.put_run) for run in content.runs)\n",
+        "        from dataclasses import replace\n"
+        "        from station.model.ids import new_id\n"
+        "        again = [replace(run, run_id=new_id(), attempts=()) for run in (*content.waiting, *content.runs)]\n"
+        "        runs = [*content.runs, *again]\n"
+        "        refused += sum(not self._replay_run(run, transactions.put_run) for run in runs)\n",
+    ),
     "open runs stay open": (
         "ledger/transactions.py",
         "    if not rows:\n        return 0",

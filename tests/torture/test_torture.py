@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from station.sim.spec import CameraSpec
 from tests.releases import make_demo_release
-from tests.torture.__main__ import SIZES
+from tests.rig.guest import run_in_guest
+from tests.rig.host import HostError
+from tests.torture.__main__ import AFTERWARDS_S, RESULT, SIZES, SLOTS, guest_command
 from tests.torture.auditor import violations
 from tests.torture.bench import Tortured
 from tests.torture.planted import DEFECTS, plant
@@ -49,6 +52,20 @@ def test_nothing_is_lost_and_nothing_is_false(tmp_path: Path, release: Path) -> 
     assert result.acts.get("kill the station"), "the dice never killed it: choose another seed"
 
 
+@pytest.mark.rig
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_and_nothing_is_false_with_a_real_kernel(tmp_path: Path) -> None:
+    """Three minutes of 24 slots, with real plugs and pulls, and a disk that is full at times."""
+    try:
+        ended = run_in_guest(guest_command(180.0, SLOTS, seed=20261128), tmp_path, 180.0 + AFTERWARDS_S)
+    except HostError as error:
+        pytest.skip(f"the rig's guest cannot be made here: {error}")
+    assert ended.exit_code == 0, ended.stdout + ended.stderr[-4000:]
+    done = json.loads((tmp_path / RESULT).read_text())
+    assert done["outcomes"].get("PASS", 0) >= SLOTS, done
+    assert {"kill the station", "kill a worker", "fill the disk", "lock the log"} <= set(done["acts"]), done
+
+
 @pytest.mark.parametrize(
     ("camera", "logged", "printed", "found"),
     [
@@ -59,6 +76,8 @@ def test_nothing_is_lost_and_nothing_is_false(tmp_path: Path, release: Path) -> 
         (GOOD, [], [], "7 blocks written, no run in the log"),
         (GOOD, [{**PASS, "outcome": None, "finished_at": None}], [], "is open"),
         (GOOD, [PASS, PASS], [], "is in the log 2 times"),
+        (GOOD, [PASS, {**PASS, "run_id": "r2"}], [], "is in the log under 2 keys"),
+        (GOOD, [PASS, {**PASS, "run_id": "r2", "started_at": "2026-11-28T12:00:02+00:00"}], [], None),
         (GOOD, [PASS], [PASS, PASS], "was printed 2 times"),
         (GOOD, [{**PASS, "outcome": "ERROR", "code": "station.interrupted"}], [PASS], "green before the log had it"),
     ],

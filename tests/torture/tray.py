@@ -7,6 +7,7 @@ holds. The station is not asked.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -54,14 +55,17 @@ class Treated:
 
 
 class Tray:
-    """Ports 1-1.1 … 1-1.N; every method is the hand of the person at the bench."""
+    """The ports of these places; every method is the hand of the person at the bench."""
 
-    def __init__(self, folders: list[str], slots: int, sizes: dict[str, int], dice: random.Random) -> None:
+    def __init__(
+        self, folders: list[str], places: Sequence[CameraSpec], sizes: dict[str, int], dice: random.Random
+    ) -> None:
         self._clients = [ControlClient(folder) for folder in folders]
         self._sizes = sizes
         self._dice = dice
         self._serials = 0
-        self.ports = [f"1-1.{number}" for number in range(1, slots + 1)]
+        self._places = {place.port_path: place for place in places}
+        self.ports = [*self._places]
         self.there: dict[str, Treated] = {}
         self.gone: list[Treated] = []
         self.faults: dict[str, int] = {}
@@ -92,12 +96,12 @@ class Tray:
         return f"{0xC0FFEE00_00000000_00000000 + self._serials * 0x9E3779B97F4A7C15 % (1 << 64):024X}"
 
     def _put(self, port: str, serial: str, fault: str) -> None:
-        spec = CameraSpec(
+        spec = self._places[port].with_(
             serial=serial,
-            port_path=port,
             profile=self._dice.choice(PROFILES),
             scale=0.05,
             boot_s=0.05,
+            plugged=True,
             faults=tuple(Fault.from_json(dict(one)) for one in FAULTS.get(fault, ())),
         )
         self.faults[fault] = self.faults.get(fault, 0) + 1

@@ -182,7 +182,7 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, bundles, verification, dashboard, web, scanner, slots, "
+        "allowed: station, run, test, line, recovery, bundles, verification, dashboard, roles, web, scanner, slots, "
         "controllers, recipes",
     ),
     "unknown key": (
@@ -198,8 +198,8 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, dashboard, web, "
-        "scanner, slots, controllers, recipes",
+        "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, dashboard, roles, "
+        "web, scanner, slots, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -436,8 +436,8 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, DASHBOARD, WEB, "
-            "SCANNER, SLOTS, CONTROLLERS, RECIPES",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, DASHBOARD, ROLES, "
+            "WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),

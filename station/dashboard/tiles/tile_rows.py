@@ -30,6 +30,8 @@ NAME_COLUMNS = 7
 """A slot's name of two letters in the smallest square letters."""
 ACT_FROM = 9
 """So many rows are needed before what to do is drawn large too: five for the outcome, an empty one, three."""
+UNPROVEN = "!!"
+"""Before a slot's name, and before the words where there is a row for them: the line does not prove all."""
 GAP = 3
 """Columns between the outcome and the slot."""
 SPARED = 0.7
@@ -55,10 +57,10 @@ def draw(
     narrower, lower = (width - least[0], height - least[1]) if least else (0, 0)
     inner, gap = max(1, width - 1), Segment(" ", ground)
     rows = height - 1
-    margin = 1 if rows >= MARGIN_FROM else 0
+    margin = _margin(rows)
     hints, facts = _foot(face, inner, colours)
-    kept = min(len(hints) + len(facts), max(1, int(FOOT_SHARE * rows)))
-    large, act_is_large = _large(face, inner, inner - 2 - narrower, rows - lower - kept - 2 * margin, colours)
+    room = _for_letters(rows - lower, len(hints) + len(facts))
+    large, act_is_large = _large(face, inner, inner - 2 - narrower, room, colours)
     title, has_serial = _title(face, inner, selected=selected, with_act=not act_is_large)
     if has_serial:
         hints, facts = _foot(replace(face, serial=""), inner, colours)
@@ -69,11 +71,21 @@ def draw(
     return [[*row, gap] for row in [head, *body][:height]]
 
 
+def _margin(rows: int) -> int:
+    return 1 if rows >= MARGIN_FROM else 0
+
+
+def _for_letters(rows: int, foot_rows: int) -> int:
+    """How many of the rows below the title the large letters may take."""
+    kept = min(foot_rows, max(1, int(FOOT_SHARE * rows)))
+    return rows - kept - 2 * _margin(rows)
+
+
 def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[str, bool]:
     """State, what to do and serial on the left, the slot on the right; the last of the left goes first where room is
     short. And whether the serial is there."""
     mark = "◆" if selected else " "
-    name = f"{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
+    name = f"{UNPROVEN if face.unproven else ''}{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
     room = width - cell_len(name)
     if room < 4:
         return set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), False
@@ -141,7 +153,9 @@ def _foot(face: Face, width: int, colours: Colours) -> tuple[list[Row], list[Row
     facts += [_line(line, width, colours.body) for line in _wrapped(face.details[1:], width)]
     if face.filled is not None:
         hints = [_bar(face.filled, width, colours), *hints]
-    return (facts, hints) if face.look.tone == "passed" else (hints, facts)
+    hints, facts = (facts, hints) if face.look.tone == "passed" else (hints, facts)
+    unproven = [_line(f"{UNPROVEN} {face.unproven}", width, colours.body + Style(bold=True))] if face.unproven else []
+    return unproven + hints, facts
 
 
 def _wrapped(texts: Sequence[str], width: int) -> list[str]:

@@ -13,7 +13,18 @@ CHIP_IDS = st.binary(min_size=12, max_size=12).map(lambda raw: raw.hex().upper()
 
 @pytest.mark.parametrize(
     "serial",
-    ["", "   ", "0" * 24, "0", "F" * 24, "f" * 24, DEFAULT_SERIAL, DEFAULT_SERIAL.lower(), "EFCDAB8967452301"],
+    [
+        "",
+        "   ",
+        "0" * 24,
+        "0",
+        "F" * 24,
+        "f" * 24,
+        DEFAULT_SERIAL,
+        DEFAULT_SERIAL.lower(),
+        "EFCDAB8967452301",
+        "A\x1b[2JB",
+    ],
 )
 def test_some_serials_name_no_unit(serial: str) -> None:
     assert not is_identity(serial)
