@@ -8,6 +8,8 @@
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
     audit     one row per act that only an engineer may do; a chain of hashes for each station (`audit_chain`)
+    product_serials  one row per unit whose product serial is known
+    outbox    one row per finished run and system of the factory that has not taken it yet
 
 Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
@@ -121,6 +123,9 @@ RUNS = Table(
     Column("application_serial", Words),
     Column("product_serial", Words),
     Column("part_number", Words),
+    Column("hardware_revision", Words),
+    Column("location", Words),
+    Column("time_zone", Words),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.
@@ -238,6 +243,43 @@ AUDIT = Table(
     Column("hash", Words, nullable=False),
 )
 """Acts, numbered from 1 for each station; all but the number is text, exactly as it was hashed. Rows are only added."""
+
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("sink", Words, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.run_id"), primary_key=True),
+    Column("unit_id", Key, nullable=False),
+    Column("ordered_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("tried_at", UtcTime),
+    Column("code", Words),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("dropped_at", UtcTime),
+    Column("dropped_by", Words),
+    Column("dropped_reason", Words),
+    Index(None, "sink", "next_at"),
+    Index(None, "sink", "unit_id", "ordered_at", "run_id"),
+)
+"""Runs that wait for a sink; `unit_id` and `ordered_at` are the run's, and say which of a unit's runs goes first."""
+
+
+PRODUCT_SERIALS = Table(
+    "product_serials",
+    METADATA,
+    Column("binding_id", Key, primary_key=True),
+    Column("product_serial", Words, nullable=False),
+    Column("serial", Words, nullable=False),
+    Column("station_id", Words, nullable=False),
+    Column("bound_at", UtcTime, nullable=False),
+    Column("bound_by", Words, nullable=False),
+    UniqueConstraint("product_serial"),
+    UniqueConstraint("serial"),
+)
+"""Which unit, by its bootloader's canonical serial, carries which serial on its label; also before its first run."""
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

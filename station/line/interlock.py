@@ -14,6 +14,8 @@ class Skip:
     """The unit is not to be touched."""
 
     problem: Problem
+    product_serial: str | None = None
+    """The one that the unit is bound to, by the log."""
 
 
 @dataclass(frozen=True, slots=True)

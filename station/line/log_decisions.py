@@ -12,6 +12,8 @@ class Go:
     """Run it. `check`: the log says that it passed; a few blocks of its memory decide whether it is run after all."""
 
     check: bool = False
+    product_serial: str | None = None
+    """The one that the unit is bound to, by the log."""
 
 
 Decision = Go | Skip

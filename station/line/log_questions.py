@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from station.errors import StationError
@@ -81,7 +82,9 @@ class LogQuestions:
         setup = terms.setup
         history = self._log.history(device.serial, setup.batch)
         found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
-        return found if isinstance(found, Skip) else Go(check=isinstance(found, Check))
+        if isinstance(found, Skip):
+            return replace(found, product_serial=history.product_serial)
+        return Go(check=isinstance(found, Check), product_serial=history.product_serial)
 
     def _find(self, device: Device, terms: Terms) -> None:
         setup = terms.setup

@@ -107,3 +107,5 @@ class UnitHistory:
     touched_boot_confirmed: bool = False
     failed_runs: int = 0
     touched_is_newest: bool = True
+    product_serial: str | None = None
+    """The one that the unit is bound to."""

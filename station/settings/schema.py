@@ -18,19 +18,24 @@ from station.board.serial_rule import SerialForm, SerialRule
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT
 from station.model.functional_tests import FunctionalTests
+from station.model.product_serials import ProductSerialRule
 from station.model.recipes import Recipe, Step
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
+from station.model.sinks import Sink
 from station.model.slots import SlotMap
+from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.invalid_setting import shown, suggestion
+from station.settings.outbox_section import SinkSection
+from station.settings.product_serial_section import ProductSerialSection
 from station.settings.recovery_section import RecoverySection
 from station.settings.screen_sections import DashboardSection, RolesSection, ScannerSection, WebSection
 from station.settings.setting_rules import (
     BusNumber,
     ControllerPlace,
+    EntryName,
     PortPath,
-    RecipeName,
     Section,
     SlotName,
     Text,
@@ -49,6 +54,7 @@ ENTRIES: Mapping[str, str] = {
     "slots": 'a port path, for example "1-1.4.2"',
     "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
+    "outbox": "a table with at least kind and to",
 }
 """What a name in a table without fixed keys may be set to."""
 
@@ -96,7 +102,13 @@ class StationSection(Section):
     time_zone: Annotated[Text, AfterValidator(known_zone)] = Field(
         default="", description="the IANA name of a time zone, or empty"
     )
+    location: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     clock: Literal["synchronized", "by hand"] = Field(default="synchronized", description='"synchronized" or "by hand"')
+
+    @field_validator("location")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("id")
     @classmethod
@@ -142,10 +154,11 @@ class RunSection(Section):
     batch: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     operator: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     part_number: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
+    hardware_revision: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 
-    @field_validator("batch", "operator", "part_number", "bundle")
+    @field_validator("batch", "operator", "part_number", "hardware_revision", "bundle")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
@@ -235,10 +248,13 @@ class Settings(BaseModel):
     slots: dict[SlotName, PortPath] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
+    product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
+    ask: AskSection = Field(default_factory=AskSection, description="a table")
+    outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
     controllers: dict[BusNumber, ControllerPlace] = Field(
         default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
-    recipes: dict[RecipeName, Annotated[list[str], AfterValidator(_steps)]] = Field(
+    recipes: dict[EntryName, Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
 
@@ -293,6 +309,16 @@ class Settings(BaseModel):
         )
 
     @property
+    def product_serial_rule(self) -> ProductSerialRule:
+        """What a product serial looks like here."""
+        return ProductSerialRule(self.product_serial.pattern, self.product_serial.check_digit)
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """The factory's systems that hear of finished runs."""
+        return tuple(section.sink(name) for name, section in self.outbox.items())
+
+    @property
     def slot_map(self) -> SlotMap:
         """The slots of the bench; empty when every port is a slot."""
         return SlotMap(tuple((port_path, name) for name, port_path in self.slots.items()))
@@ -310,6 +336,11 @@ class Settings(BaseModel):
             message = f"there is no recipe {shown(name)}{suggestion(name, known)}; known: {', '.join(known)}"
             raise UsageError("usage.unknown_recipe", message)
         return Recipe(name, tuple(STEPS[step] for step in steps))
+
+
+def entry_fields(name: str) -> Mapping[str, FieldInfo]:
+    """The keys of each entry of a table of tables; none for any other section."""
+    return SinkSection.model_fields if name == "outbox" else {}
 
 
 def section_fields(name: str) -> Mapping[str, FieldInfo]:

@@ -15,7 +15,7 @@ from station.local_time import zone_of
 
 _PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
 _BUS = re.compile(r"[1-9][0-9]{0,4}")
-_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_ENTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 def one_line(value: str) -> str:
@@ -52,9 +52,9 @@ def _place(value: str) -> str:
     return value
 
 
-def _recipe_name(value: str) -> str:
-    if not _RECIPE_NAME.fullmatch(value):
-        raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
+def _entry_name(value: str) -> str:
+    if not _ENTRY_NAME.fullmatch(value):
+        raise ValueError("a name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
     return value
 
 
@@ -101,7 +101,7 @@ SlotName = Annotated[str, AfterValidator(slot_name)]
 PortPath = Annotated[str, AfterValidator(_port_path)]
 BusNumber = Annotated[str, AfterValidator(_bus_number)]
 ControllerPlace = Annotated[str, AfterValidator(_place)]
-RecipeName = Annotated[str, AfterValidator(_recipe_name)]
+EntryName = Annotated[str, AfterValidator(_entry_name)]
 
 
 class Section(BaseModel):

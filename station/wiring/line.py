@@ -19,7 +19,8 @@ from station.flash import child_processes
 from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
-from station.line.setup import LineSetup
+from station.line.setup import LineSetup, PermissionTerms
+from station.local_time import machine_zone
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
@@ -35,6 +36,7 @@ from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
 from station.wiring.configuration_rows import Prove, note_start, refuse
+from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -84,6 +86,9 @@ def line_setup(
         batch=settings.run.batch,
         operator=settings.run.operator,
         part_number=settings.run.part_number,
+        hardware_revision=settings.run.hardware_revision,
+        location=settings.station.location,
+        time_zone=settings.station.time_zone or machine_zone(),
         binding=binding,
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
@@ -97,8 +102,20 @@ def line_setup(
         bootloader_timeout_s=settings.run.bootloader_timeout_s,
         power_cycle=settings.line.power_cycle,
         recovery=settings.recovery_limits,
+        permission=permission_terms(settings),
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+def permission_terms(settings: Settings) -> PermissionTerms | None:
+    """Who is asked before a camera is written to; None for nobody."""
+    ask = settings.ask
+    if ask.kind == "off":
+        return None
+    from station.factory.permission_ways import AskedSystem, asking
+
+    asked = asking(AskedSystem(ask.kind, ask.to, ask.timeout_s, ask.secret_file))
+    return PermissionTerms(asked, ask.silent, ask.timeout_s, ask.again_s)
 
 
 class _Application(TypedDict):
@@ -163,6 +180,10 @@ def running_line(
     engineer's PIN, where what the line starts with needs it.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
+    sinks = settings.sinks
+    if bench.access.kind == "usbip" and not bench.served:
+        # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
+        setup, sinks = replace(setup, permission=None), ()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -187,7 +208,9 @@ def running_line(
         if not bench.served:
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
-        log = open_log(settings.station.data_dir, setup, replies, opened)
+        # Before the log, so that it ends behind it: the last results are delivered too.
+        opened.enter_context(delivering(settings.station.data_dir, sinks))
+        log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
         _refuse_batch_at_start(setup, log.begun)
         note_start(settings, setup, prove)
         opened.enter_context(authority.noting())
