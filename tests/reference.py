@@ -35,6 +35,7 @@ ABOUT = {
     "settings": "The configuration",
     "usage": "A command line",
     "request": "What a screen asked of the line",
+    "role": "The engineer's PIN: needed, wrong, or not to be read",
 }
 """What the codes of a kind are about, by the first word of a code."""
 _KEY = re.compile(r"(?:# )?([A-Za-z0-9_-]+) = (.*)")
