@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 _zone: tzinfo | None = None
@@ -28,6 +30,15 @@ def zone_of(name: str) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(_no_such_zone(name)) from None
+
+
+def machine_zone(root: Path = Path("/")) -> str | None:
+    """The IANA name of the machine's zone, as /etc/localtime leads to it; None where it does not say."""
+    try:
+        _, found, name = os.readlink(root / "etc/localtime").rpartition("zoneinfo/")
+    except OSError:
+        return None
+    return name if found and name else None
 
 
 def use_zone(name: str) -> None:
@@ -60,6 +71,15 @@ def time_text(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A moment by the station's clock, as `strftime` has it."""
     text = local(moment).strftime(pattern)
     return f"{text} {_zone_name(moment)}" if is_shown_twice(moment) else text
+
+
+def span_text(span: timedelta) -> str:
+    """How long something lasts, roughly: "40 s", "12 min", "5 h", "3 days"."""
+    seconds = span.total_seconds()
+    for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
 
 
 def zone_names(moments: Iterable[datetime | None]) -> str:

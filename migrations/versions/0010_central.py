@@ -1,6 +1,6 @@
 """What one database of many stations needs: which rows it has not got yet, and how far it has got.
 
-Revision 0010, after 0007. In a station's log, `changes` numbers what was changed; a log that is upgraded has all its
+Revision 0010, after 0009. In a station's log, `changes` numbers what was changed; a log that is upgraded has all its
 finished runs, releases and batches in it, in the order of their time. `log_identity` has one row there. In the centre
 `stations` and `shipments` are filled, and `changes` stays empty.
 """
@@ -13,7 +13,7 @@ from alembic import op
 from station.model.ids import new_id
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -79,5 +79,6 @@ SELECT kind, key, row_number() OVER (ORDER BY changed_at, kind, key) FROM (
     SELECT 'run' AS kind, run_id AS key, coalesce(finished_at, started_at) AS changed_at FROM runs
     WHERE outcome IS NOT NULL
     UNION ALL SELECT 'release', release_id, released_at FROM releases
+    UNION ALL SELECT 'product', binding_id, bound_at FROM product_serials
     UNION ALL SELECT 'batch', batch_id, begun_at FROM batches) AS known
 """

@@ -142,7 +142,11 @@ def verify(
 
 @app.command(epilog="Example: station bundle use v5.0.0")
 def use(
-    bundle: NameArgument, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+    bundle: NameArgument,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who chooses it. Default: you.")] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Flash this bundle from now on, unless --bundle or the configuration names another one.
 
@@ -155,6 +159,7 @@ def use(
     found = store.get(bundle)
     if settings.run.part_number is not None:
         refuse_other_part(found, store.signatures.binding(found), settings.run.part_number)
+    _allow(store, bundle, config, data_dir, by)
     used = store.use(bundle, settings.recipe(settings.run.recipe).partitions if _partial(found) else ())
     if as_json:
         print_json(bundle_json(store, used))
@@ -163,6 +168,19 @@ def use(
 
 app.command(epilog=SIGN_EPILOG)(sign)
 app.command(epilog=TRUST_EPILOG)(trust)
+
+
+def _allow(store: BundleStore, name: str, config: Path | None, data_dir: Path | None, by: str | None) -> None:
+    """Choosing another bundle is an engineer's act; a bundle that cannot be used is refused before it is one."""
+    from station.cli.engineer import done_by_engineer
+    from station.roles.guarded_acts import Act
+
+    chosen, before = store.get(name), store.used()
+    store.verify(chosen)
+    if chosen.name != before:
+        details = {"before": before, "sha256": chosen.sha256, "version": chosen.version}
+        what = f"to flash {chosen.name} from now on"
+        done_by_engineer(config, data_dir_for(config, data_dir), Act.BUNDLE_USED, what, chosen.name, by, details)
 
 
 def _store(config: Path | None, data_dir: Path | None) -> BundleStore:

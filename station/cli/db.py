@@ -18,6 +18,7 @@ from station.cli.options import (
     settings_for,
 )
 from station.cli.output import print_json, print_line, say
+from station.terminal_text import printable
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
 
@@ -82,6 +83,8 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         print_line(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
         if found.journals:
             print_line(f"{found.journals} results wait in the journal; the next start of the station writes them")
+        for name, number, last in found.audit:
+            print_line(f"audit of station {printable(name)}: {number} rows, the last hash is {last}")
         for problem in found.problems:
             print_line(f"PROBLEM {problem}")
         if found.ok:
@@ -111,6 +114,7 @@ def backup(
 @app.command(epilog="Example: station db restore station-backup.sqlite3")
 def restore(
     file: Annotated[Path, typer.Argument(parser=a_path, metavar="F", help="The backup to put in the log's place.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who restores it. Default: you.")] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -120,11 +124,17 @@ def restore(
     Results that wait in the journal are written into the restored log. No station may work in the data folder.
     """
     folder = data_dir_for(config, data_dir)
+    from station.cli.engineer import somebody, station_of
     from station.ledger.restore import restore as restore_log
+    from station.roles.guarded_acts import Act, Done
+    from station.wiring.authority import record
     from station.wiring.log import data_folder
 
     with data_folder(folder):
+        who = somebody(folder, station_of(config, folder), f"to put {file} in the log's place", by)
         done = restore_log(folder, file)
+        if not done.upgrade_needed:
+            record(folder, station_of(config, folder), Done(Act.LOG_RESTORED, who, str(file), {"runs": done.runs}))
     if as_json:
         print_json(done.to_json())
     if done.kept_aside:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from station.board.chosen import BOARD
 from station.cli.central_checks import central_findings
 from station.cli.finding import Finding, text_of, wrong
+from station.cli.role_checks import role_finding
 from station.cli.upkeep_checks import upkeep_findings
 from station.cli.usb_tree_checks import usb_findings
 from station.errors import BundleError, LedgerError, SettingsError, UsageError, UsbAccessError
@@ -69,6 +70,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         *usb_findings(root, _vendor_id(), _port_paths(settings, root), INSTALL_RULE),
         *upkeep_findings(settings, root),
         *central_findings(settings),
+        role_finding(settings),
     ]
 
 

@@ -6,13 +6,16 @@ this process does not reach it.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from station.cli.engineer import PIN_FILE, pin_for
 from station.cli.talk_file import keep_small, talk_file
 from station.errors import BusyError, StationError
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 START_LIMIT_S = 120.0
 """Until the line answers: a release is hashed first, and a rig's guest loads programs slowly."""
 END_LIMIT_S = 60.0
+NEEDED = "role.engineer_needed"
 END_KEYS = {"enter": "enter", "tab": "tab", "line feed": "ctrl+j"}
 """The settings' words, and the keys' names to the dashboard."""
 
@@ -36,6 +40,24 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
 
     if is_served(data_dir):
         raise BusyError("station.attachable", f"a line already works in the data folder {data_dir}")
+    line, said = _started(data_dir, words)
+    if line.returncode is not None and said.startswith(f"{NEEDED}:") and PIN_FILE not in os.environ:
+        # Only the line knows whether what it starts with needs an engineer; only here is somebody to ask.
+        line, said = _started(data_dir, words, pin_for(said.partition(": ")[2].strip()))
+    if line.returncode is not None:
+        sys.stderr.write(said)
+        return line.returncode
+    leaving = attach(data_dir, settings)
+    if leaving.line_goes_on:
+        sys.stderr.write(f"the line goes on; look at it again with: station dashboard --data-dir {data_dir}\n")
+        return 0
+    return line.wait(END_LIMIT_S)
+
+
+def _started(data_dir: Path, words: Sequence[str], pin: str | None = None) -> tuple[subprocess.Popen[bytes], str]:
+    """The line's process once it answers, or once it has ended, and what it has said. A PIN goes through a pipe."""
+    from station.control.client import is_served
+
     log = talk_file(data_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
     keep_small(log)
@@ -43,25 +65,24 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
         said_from = talk.tell()
         line = subprocess.Popen(
             [sys.executable, "-m", "station", *words, "--serve", "--data-dir", str(data_dir)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if pin is None else subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=talk,
             start_new_session=True,
+            env=None if pin is None else {**os.environ, PIN_FILE: "-"},
         )
+    if line.stdin is not None and pin is not None:
+        with suppress(BrokenPipeError), line.stdin as pipe:
+            pipe.write(pin.encode() + b"\n")
     until_s = time.monotonic() + START_LIMIT_S
     while not is_served(data_dir):
         if line.poll() is not None:
-            sys.stderr.write(log.read_bytes()[said_from:].decode(errors="replace"))
-            return line.returncode
+            break
         if time.monotonic() > until_s:
             line.terminate()
             raise StationError("line.no_answer", f"the line did not start; what it said is in {log}")
         time.sleep(0.05)
-    leaving = attach(data_dir, settings)
-    if leaving.line_goes_on:
-        sys.stderr.write(f"the line goes on; look at it again with: station dashboard --data-dir {data_dir}\n")
-        return 0
-    return line.wait(END_LIMIT_S)
+    return line, log.read_bytes()[said_from:].decode(errors="replace")
 
 
 def attach(data_dir: Path, settings: Settings, *, read_only: bool = False, kiosk: bool = False) -> Leaving:

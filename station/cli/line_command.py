@@ -201,11 +201,13 @@ def run_line(
     on_notice: Callable[[Notice], None] = say_notice,
 ) -> int:
     """Run one line to its end and return the exit code. A line that stopped by itself raises its reason."""
+    from station.cli.engineer import proving
     from station.line.listeners import Listeners
     from station.wiring.line import running_line
 
+    prove = proving(settings.data_dir, settings.station_id, setup.operator)
     listeners = Listeners(printer, on_plan_reached=partial(_plan_reached, settings.data_dir), on_notice=on_notice)
-    running = running_line(settings, bench, setup, listeners)
+    running = running_line(settings, bench, setup, listeners, prove)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         reason = _run_supervised(line, bench)
     if reason is not None:

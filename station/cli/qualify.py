@@ -109,11 +109,13 @@ def _exit_code(report: BenchReport, *, interrupted: bool) -> int:
 
 def run_rounds(settings: Settings, bench: Bench, setup: LineSetup, rounds: Rounds) -> bool:
     """The line until every slot is through; True where somebody interrupted it. Its own reason to stop is raised."""
+    from station.cli.engineer import proving
     from station.cli.line_command import interruptions, say_ready
     from station.cli.progress import progress_bars
     from station.wiring.line import running_line
 
-    running = running_line(settings, bench, setup, rounds.listeners)
+    prove = proving(settings.data_dir, settings.station_id, setup.operator)
+    running = running_line(settings, bench, setup, rounds.listeners, prove)
     with running as line, interruptions(line) as heard, progress_bars(line.views):
         watcher = threading.Thread(target=rounds.watch, args=(line,), name="rounds", daemon=True)
 

@@ -38,25 +38,21 @@ def release(
     Its earlier failures stay in the log, with the release, but are not counted against it any more.
     """
     folder = data_dir_for(config, data_dir)
+    from station.cli.engineer import done_by_engineer
     from station.ledger.reader import Reader
     from station.ledger.recorder import release_unit
     from station.model.units import Release
+    from station.roles.guarded_acts import Act
 
     with closing(Reader(folder)) as reader:
         reader.refuse_unknown(batch=batch)
         story = reader.unit(reader.unit_named(serial))
-    released = Release(story.serial, batch, datetime.now(UTC), by or _who())
+    where = f"batch {batch}" if batch else "every batch"
+    what, details = f"to let {story.serial} run again in {where}", {"batch": batch}
+    who = done_by_engineer(config, folder, Act.UNIT_RELEASED, what, story.serial, by, details)
+    released = Release(story.serial, batch, datetime.now(UTC), who.name)
     release_unit(folder, released)
     if as_json:
         print_json(released.to_json())
     else:
-        say(f"released {story.serial} for {f'batch {batch}' if batch else 'every batch'} by {released.released_by}")
-
-
-def _who() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+        say(f"released {story.serial} for {where} by {released.released_by}")

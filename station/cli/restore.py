@@ -16,11 +16,13 @@ EXAMPLE = "Example: station slots restore A1"
 
 def restore(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The slot's name, or its port path.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who restores it. Default: you.")] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Take cameras again in a slot that the running line took out, because unit after unit failed in it."""
     folder = settings_for(config, data_dir).data_dir
+    from station.cli.engineer import proof_for
     from station.control.client import ask
     from station.control.requests import RestoreSlot, TakeSnapshot
 
@@ -31,7 +33,8 @@ def restore(
     if chosen["state"] != "taken_out":
         say(f"slot {chosen['slot']} is not taken out: nothing to do")
         return
-    ask(folder, RestoreSlot(chosen["port_path"]))
+    proof = proof_for(folder, f"to use slot {chosen['slot']} again", by)
+    ask(folder, RestoreSlot(chosen["port_path"]), proof)
     say(f"slot {chosen['slot']} takes cameras again")
 
 

@@ -41,11 +41,13 @@ def scrap(
         raise UsageError(
             "usage.scrap", "a scrapped camera has a batch, a reason and an engineer: --batch, --reason, --by"
         )
+    from station.cli.engineer import done_by_engineer
     from station.control.client import ask
     from station.control.requests import CountBatch
     from station.ledger.reader import Reader
     from station.ledger.run_import import import_runs
     from station.model.scrapping import scrapped_run
+    from station.roles.guarded_acts import Act
 
     with closing(Reader(settings.data_dir)) as reader:
         reader.refuse_unknown(batch=batch)
@@ -53,6 +55,8 @@ def scrap(
     run = scrapped_run(
         settings.station_id, named, batch, reason.strip()[:LONGEST_REASON], by.strip(), datetime.now(UTC)
     )
+    what, details = f"to scrap {named or 'a camera'} of batch {batch}", {"batch": batch, "reason": run.message}
+    done_by_engineer(config, settings.data_dir, Act.UNIT_SCRAPPED, what, named or "", by.strip(), details)
     import_runs(settings.data_dir, [run])
     with suppress(UsageError):  # no line runs, or it is another version's
         ask(settings.data_dir, CountBatch(batch))

@@ -75,7 +75,12 @@ def _particulars(run: RunRecord) -> Iterator[str]:
     """What a run has beside the usual."""
     if run.purpose != "production":
         yield f"purpose {run.purpose}"
-    named = (("product serial", run.product_serial), ("part number", run.part_number))
+    named = (
+        ("product serial", run.product_serial),
+        ("part number", run.part_number),
+        ("revision", run.hardware_revision),
+        ("at", run.location),
+    )
     yield from (f"{name} {value}" for name, value in named if value)
 
 

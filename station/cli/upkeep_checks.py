@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.cli.finding import Finding
-from station.errors import LedgerError, UsageError
+from station.errors import HINTS, LedgerError, UsageError
+from station.local_time import span_text
 from station.model.units import RunFilter
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ TIME_ERROR = 5
 """adjtimex(2): what the kernel answers while nobody keeps its clock."""
 BACKUP_DUE = timedelta(days=7)
 """A week's runs are the most that nobody should have to flash again."""
+DELIVERY_DUE = timedelta(minutes=5)
+"""So long a run may wait for a system of the factory."""
 CLOCK_SLACK = timedelta(minutes=1)
 
 
@@ -37,6 +40,7 @@ def upkeep_findings(settings: Settings, root: Path) -> Iterator[Finding]:
             newest = next((run.started_at for run in reader.newest(RunFilter(), 1)), None)
             yield from _name(settings, reader)
             yield _backup(settings.data_dir, reader)
+            yield from _outbox(settings, reader)
     except LedgerError:
         pass
     yield _clock(settings, root, newest)
@@ -52,6 +56,27 @@ def _name(settings: Settings, reader: Reader) -> Iterator[Finding]:
             found += f"; the batch {batch.name} that is open there is not seen"
         fix = f'id = "{was}" in [station] of the configuration (or, where the host was renamed: '
         yield Finding("station name", False, found, f"{fix}sudo hostnamectl set-hostname {was})", UsageError.exit_code)
+
+
+def _outbox(settings: Settings, reader: Reader) -> Iterator[Finding]:
+    """What each of the factory's systems has not taken yet. One that is configured no more is never given it."""
+    found = {backlog.sink: backlog for backlog in reader.backlogs()}
+    for sink in [*settings.outbox, *(name for name in found if name not in settings.outbox)]:
+        name, backlog = f"outbox {sink}", found.get(sink)
+        if backlog is None:
+            yield Finding(name, True, "everything was delivered")
+            continue
+        lag = backlog.lag(datetime.now(UTC))
+        waits = f"{backlog.waiting} runs wait, the oldest for {span_text(lag)}"
+        said = f"{waits}: {backlog.message}" if backlog.code else waits
+        if sink not in settings.outbox:
+            fix = f"configure [outbox.{sink}] again, or: station outbox drop {sink} --all --reason TEXT --by NAME"
+            yield Finding(name, False, f"is configured no more, and {said}", fix, UsageError.exit_code)
+        elif lag > DELIVERY_DUE:
+            fix = HINTS.get(backlog.code or "", "the line delivers it while it runs; else: station outbox deliver")
+            yield Finding(name, False, said, fix, UsageError.exit_code)
+        else:
+            yield Finding(name, True, said)
 
 
 def _backup(data_dir: Path, reader: Reader) -> Finding:

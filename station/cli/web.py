@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -29,40 +30,78 @@ def web(
     control: Annotated[
         bool, typer.Option("--control", help="Browsers may steer the line too. Without it they only look.")
     ] = False,
+    login: Annotated[
+        str | None, typer.Option("--login", metavar="WHEN", help='A PIN is asked for: "off", "to steer" or "always".')
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> int:
     """Serve the dashboard of the line that works in the data folder to browsers, several at once, until interrupted.
 
     Browsers only look, unless --control is given. Nobody is asked for a password: on another address than 127.0.0.1
-    everybody in the network sees the line, and with --control steers it. Nothing is loaded from the internet.
+    everybody in the network sees the line, and with --control steers it. With --login a PIN is asked for, which station
+    pin set gave to a role. Nothing is loaded from the internet.
     """
-    settings = settings_for(config, data_dir, web__host=host, web__port=port, web__control=control or None)
+    settings = settings_for(
+        config, data_dir, web__host=host, web__port=port, web__control=control or None, web__login=login
+    )
     from station.control.client import is_served
     from station.dashboard.web.host_names import own_names
+    from station.dashboard.web.logins import Logins
     from station.dashboard.web.web_server import DashboardServer, serve
 
     folder, served = settings.data_dir, settings.web
     if not is_served(folder):
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
-    command = _dashboard(folder, config, control=served.control)
+    logins = Logins(served.login, _checked(folder, settings.station_id), control=served.control)
+    command = _dashboard(folder, config)
     names = own_names(served.host, served.host_names)
     title = f"station {settings.station_id}"
-    server = DashboardServer(command, served.host, served.port, title, lambda: is_served(folder), names)
-    serve(server, lambda: _say_where(served.host, served.port, control=served.control))
+    server = DashboardServer(
+        command,
+        served.host,
+        served.port,
+        title,
+        lambda: is_served(folder),
+        names,
+        logins,
+        behind_proxy=served.behind_proxy,
+    )
+    _say_pins(folder, served.login)
+    serve(server, lambda: _say_where(served.host, served.port, control=served.control, login=served.login))
     return EXIT_INTERRUPTED
 
 
-def _dashboard(folder: Path, config: Path | None, *, control: bool) -> list[str]:
-    """The command of each browser's dashboard."""
+def _dashboard(folder: Path, config: Path | None) -> list[str]:
+    """The command of each browser's dashboard, as it is for one that may steer."""
     words = [sys.executable, "-m", "station", "dashboard", "--web", "--data-dir", str(folder)]
-    words += ["--config", str(config)] if config else []
-    return words if control else [*words, "--read-only"]
+    return words + (["--config", str(config)] if config else [])
 
 
-def _say_where(host: str, port: int, *, control: bool) -> None:
+def _checked(folder: Path, station_id: str) -> Callable[[str], str]:
+    """Whose PIN it is; a series of wrong ones is a row of the audit."""
+
+    def check(pin: str) -> str:
+        from station.roles.pin_file import HOLDERS
+        from station.wiring.authority import holder_at_web
+
+        return holder_at_web(folder, station_id, pin, HOLDERS)
+
+    return check
+
+
+def _say_pins(folder: Path, login: str) -> None:
+    from station.roles.pin_file import holders
+
+    if login != "off" and not holders(folder):
+        say("nobody can log in: no role has a PIN yet; station pin set --role operator gives one")
+
+
+def _say_where(host: str, port: int, *, control: bool, login: str) -> None:
     shown = f"[{host}]" if ":" in host else host
     what = "browsers may steer the line" if control else "browsers only look"
+    if login != "off":
+        what = "who logs in may steer the line" if login == "to steer" else "a PIN is asked for"
     say(f"the dashboard is at http://{shown}:{port}/ ({what}); Ctrl+C ends it")
-    if host not in LOOPBACK:
+    if host not in LOOPBACK and login == "off":
         say(f"everybody who reaches this machine {'steers' if control else 'sees'} the line: no password is asked for")

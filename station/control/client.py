@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.control.requests import Request, Role, to_json
+from station.control.requests import ProveEngineer, Request, Role, to_json
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.errors import UsageError
@@ -38,20 +38,29 @@ def connected(data_dir: Path, role: Role) -> socket.socket:
     return link
 
 
-def ask(data_dir: Path, request: Request) -> dict[str, Any]:
-    """What the line of a data folder answers to one request; UsageError `usage.no_line` where none runs, or what it
-    refuses with."""
+def ask(data_dir: Path, request: Request, proof: ProveEngineer | None = None) -> dict[str, Any]:
+    """What the line of a data folder answers to one request, after a `proof` where there is one; UsageError
+    `usage.no_line` where none runs, or what it refuses with."""
     try:
         with closing(JsonSocket(connected(data_dir, request.role), READ_LIMIT_BYTES)) as link:
-            link.send(to_json(request))
-            while answer := link.read():
-                if "refused" in answer:
-                    raise UsageError(answer["refused"]["code"], answer["refused"]["text"])
-                if "snapshot" in answer or "done" in answer:
-                    return answer
+            if proof is not None:
+                _asked(link, proof)
+            if answer := _asked(link, request):
+                return answer
     except (OSError, ValueError) as error:
         raise UsageError("usage.no_line", f"no line runs in the data folder {data_dir}") from error
     raise UsageError("usage.no_line", f"the line in the data folder {data_dir} ended")
+
+
+def _asked(link: JsonSocket, request: Request) -> dict[str, Any] | None:
+    """The answer to a request; None where the line ended. UsageError where it refuses."""
+    link.send(to_json(request))
+    while answer := link.read():
+        if "refused" in answer:
+            raise UsageError(answer["refused"]["code"], answer["refused"]["text"])
+        if "snapshot" in answer or "done" in answer:
+            return answer
+    return None
 
 
 def is_served(data_dir: Path) -> bool:

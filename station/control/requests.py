@@ -3,20 +3,22 @@
 1. A connection says its role before anything else, once: `{"role": "look"}` or `{"role": "steer"}`.
 2. Each request names the role that it needs. The line's server compares; what a client leaves out of its menus protects
    nothing.
-3. A request that is none costs its sender one refusal with a stable code, and nobody else anything.
+3. A request may be an act that only an engineer may do (`act_of`). A connection that steers proves with a PIN that it
+   is an engineer's (`ProveEngineer`), for some minutes. While no PIN is set nobody is asked.
+4. A request that is none costs its sender one refusal with a stable code, and nobody else anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from station.control.wire import LineStatus
+from station.control.steered import Steered
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
-from station.model.slots import RerunWay, SlotView
+from station.roles.guarded_acts import Act
 
 Given = Mapping[str, Any]
 MOVES = ("new", "unplug", "replug")
@@ -38,66 +40,6 @@ class Role(StrEnum):
         if given not in tuple(cls):
             raise UsageError("request.role", f"a role is one of {', '.join(cls)}")
         return cls(str(given))
-
-
-class Steered(Protocol):
-    """What is asked of a line. Every call returns at once and may come from any thread."""
-
-    def status(self) -> LineStatus:
-        """How the line stands."""
-        ...
-
-    def views(self) -> list[SlotView]:
-        """The newest state of every port."""
-        ...
-
-    def pause(self) -> None:
-        """Start no camera from now on."""
-        ...
-
-    def resume(self) -> None:
-        """Start what waits."""
-        ...
-
-    def stop(self, *, abort: bool = False) -> None:
-        """Take no new camera; end running ones too with `abort`."""
-        ...
-
-    def cancel(self, port_path: str) -> None:
-        """End one slot's run."""
-        ...
-
-    def rerun(self, port_paths: Sequence[str]) -> Mapping[RerunWay, Sequence[str]]:
-        """Run the cameras in these slots once more; what becomes of it as things stand, by the slots' names."""
-        ...
-
-    def restore_slot(self, place: str) -> None:
-        """Take cameras again in a slot that was taken out."""
-        ...
-
-    def begin_batch(self, name: str, operator: str | None, planned: int | None) -> None:
-        """The next runs are of this batch."""
-        ...
-
-    def end_batch(self, name: str) -> None:
-        """End the batch, if it is the one at the bench."""
-        ...
-
-    def go_on_with_batch(self, name: str) -> None:
-        """Let the batch have more units than planned."""
-        ...
-
-    def count_batch(self, name: str) -> None:
-        """Another program wrote results of the batch into the log: count them."""
-        ...
-
-
-class Hands(Protocol):
-    """What moves virtual cameras."""
-
-    def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
-        """Carry out a MoveCamera, with the newest state of every port. Returns at once."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +173,10 @@ class RestoreSlot:
         """Ask the line."""
         line.restore_slot(self.port_path)
 
+    def act(self, _line: Steered) -> tuple[Act, str]:
+        """An engineer has seen why the slot was taken out."""
+        return Act.SLOT_RESTORED, self.port_path
+
 
 @dataclass(frozen=True, slots=True)
 class BeginBatch:
@@ -252,6 +198,10 @@ class BeginBatch:
         """Ask the line."""
         line.begin_batch(self.name, self.operator, self.planned)
 
+    def act(self, line: Steered) -> tuple[Act, str] | None:
+        """Another batch, or a smaller plan, may be the end of one that is not done."""
+        return (Act.BATCH_ENDED_SHORT, self.name) if line.cuts_short(self.name, self.planned) else None
+
 
 @dataclass(frozen=True, slots=True)
 class EndBatch:
@@ -269,6 +219,10 @@ class EndBatch:
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
         line.end_batch(self.name)
+
+    def act(self, line: Steered) -> tuple[Act, str] | None:
+        """It may not be done."""
+        return (Act.BATCH_ENDED_SHORT, self.name) if line.cuts_short(None, None) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +283,37 @@ class MoveCamera:
         return cls(move, "" if move == "new" else _text(given, "port_path"))
 
 
+@dataclass(frozen=True, slots=True)
+class ProveEngineer:
+    """This connection's next requests are an engineer's, until some minutes have passed since the last act."""
+
+    do: ClassVar[str] = "prove_engineer"
+    role: ClassVar[Role] = Role.STEER
+    pin: str = field(repr=False)
+    name: str
+
+    @classmethod
+    def from_json(cls, given: Given) -> ProveEngineer:
+        """From `pin` and `name`, who it is."""
+        return cls(_text(given, "pin"), _name(given, "name"))
+
+
+@dataclass(frozen=True, slots=True)
+class EndEngineer:
+    """This connection is an operator's again."""
+
+    do: ClassVar[str] = "end_engineer"
+    role: ClassVar[Role] = Role.STEER
+
+    @classmethod
+    def from_json(cls, given: Given) -> EndEngineer:
+        """It has no fields."""
+        return cls()
+
+
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
-Request = TakeSnapshot | MoveCamera | Steering
+Request = TakeSnapshot | MoveCamera | ProveEngineer | EndEngineer | Steering
+Guarded = RestoreSlot | BeginBatch | EndBatch
 
 REQUESTS: Mapping[str, type[Request]] = {
     kind.do: kind
@@ -347,8 +330,15 @@ REQUESTS: Mapping[str, type[Request]] = {
         GoOnWithBatch,
         CountBatch,
         MoveCamera,
+        ProveEngineer,
+        EndEngineer,
     )
 }
+
+
+def act_of(request: Request, line: Steered) -> tuple[Act, str] | None:
+    """What the request is that only an engineer may do, as things stand, and to what; None where any who steers may."""
+    return request.act(line) if isinstance(request, Guarded) else None
 
 
 def parsed(given: Given) -> Request:

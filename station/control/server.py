@@ -6,7 +6,8 @@ asked for (`{"do": "snapshot"}`): a screen that is slow gets fewer of them, neve
 where the batch or the operator changed, and as the last words of a line its last snapshot and `{"status": …}`. Notices
 are in no log: a screen that connects later gets the latest ones too.
 A connection says first what it may do, `{"role": "look"}` or `{"role": "steer"}`, and cannot change it; what it may not
-do is refused: `{"refused": {"code": …, "text": …}}`.
+do is refused: `{"refused": {"code": …, "text": …}}`. What needs an engineer is refused with `role.engineer_needed` and
+the request (`asked`), until the connection has sent the PIN (`prove_engineer`).
 No screen can hold up the line: one that does not read is dropped.
 """
 
@@ -20,7 +21,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,13 +30,27 @@ from typing import Any
 
 from station.bell import Bell
 from station.clock import monotonic_s
-from station.control.requests import Hands, MoveCamera, Request, Role, Steered, TakeSnapshot, parsed
+from station.control.authority import NEEDED, Authority, Standing, Unguarded, proving, refusal
+from station.control.requests import (
+    EndEngineer,
+    MoveCamera,
+    ProveEngineer,
+    Request,
+    Role,
+    Steering,
+    TakeSnapshot,
+    act_of,
+    parsed,
+    to_json,
+)
 from station.control.socket_path import note_socket, socket_path
+from station.control.steered import Hands, Steered
 from station.control.wire import CentralLag, LineAbout, Snapshot
 from station.errors import UsageError
 from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
+from station.roles.guarded_acts import Done
 
 MODE = 0o660
 """Its owner and its group may watch and steer the line, nobody else."""
@@ -49,9 +64,10 @@ NOTICES_KEPT = 200
 class _Client:
     """One connected screen: what it sent so far and what it has yet to read."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, authority: Authority) -> None:
         self.connection = connection
         self.role: Role | None = None
+        self.standing = Standing(authority)
         self.heard = LineBuffer(LINE_LIMIT_BYTES)
         self.unread = bytearray()
         self.gone = False
@@ -70,8 +86,12 @@ class _Client:
 class LineService:
     """Serves one line to its screens, in a thread of its own. What posts may be called from any thread."""
 
-    def __init__(self, data_dir: Path, about: LineAbout, hands: Hands | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, about: LineAbout, hands: Hands | None = None, authority: Authority | None = None
+    ) -> None:
         self._data_dir = data_dir
+        self._authority = authority or Unguarded()
+        self._proved: queue.SimpleQueue[tuple[_Client, Callable[[], Mapping[str, Any]]]] = queue.SimpleQueue()
         self._hands = hands
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
@@ -152,6 +172,7 @@ class LineService:
             elif isinstance(key.fileobj, socket.socket):
                 self._hear(self._clients[key.fileobj], line)
         self._post_facts()
+        self._post_proved()
         for client in list(self._clients.values()):
             self._write(selector, client)
 
@@ -159,7 +180,7 @@ class LineService:
         with suppress(OSError):  # it left again
             connection, _ = listener.accept()
             connection.setblocking(False)
-            client = _Client(connection)
+            client = _Client(connection, self._authority)
             client.tell({"about": self._about.to_json()})
             if self._central is not None:
                 client.tell({"central": self._central.to_json()})
@@ -179,8 +200,8 @@ class LineService:
         client.gone = not heard
         try:
             for request in client.heard.lines():
-                if len(client.unread) <= UNREAD_LIMIT_BYTES:
-                    client.tell(_answer(client, request, line, self._hands))
+                if len(client.unread) <= UNREAD_LIMIT_BYTES and (answer := self._answer(client, request, line)):
+                    client.tell(answer)
         except ValueError:  # longer than any request: whoever sends this is no screen
             client.gone = True
 
@@ -195,6 +216,12 @@ class LineService:
             for client in self._clients.values():
                 if fact:
                     client.tell(fact)
+
+    def _post_proved(self) -> None:
+        """What became of PINs meanwhile."""
+        while not self._proved.empty():
+            client, answer = self._proved.get_nowait()
+            client.tell(dict(answer()))
 
     def _write(self, selector: selectors.BaseSelector, client: _Client) -> None:
         connection = client.connection
@@ -221,23 +248,48 @@ class LineService:
                     time.sleep(0.01)
             client.connection.close()
 
+    # --- answers ----------------------------------------------------------------------------------------------------
 
-def _answer(client: _Client, text: bytes, line: Steered, hands: Hands | None) -> dict[str, Any]:
-    """What one line of a client is answered."""
-    try:
-        given = _object(text)
-        if "role" in given:
-            return _take_role(client, given["role"])
-        request = parsed(given)
-        _check(client.role, request)
+    def _answer(self, client: _Client, text: bytes, line: Steered) -> dict[str, Any] | None:
+        """What one line of a client is answered; None for a PIN: that is answered when it was tried."""
+        asked: Request | None = None
+        try:
+            given = _object(text)
+            if "role" in given:
+                return _take_role(client, given["role"])
+            asked = parsed(given)
+            _check(client.role, asked)
+            return self._carried_out(client, asked, line)
+        except UsageError as error:
+            return refusal(error, to_json(asked) if asked is not None and error.code == NEEDED else None)
+
+    def _carried_out(self, client: _Client, request: Request, line: Steered) -> dict[str, Any] | None:
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        if isinstance(request, ProveEngineer):
+            proving(client.standing, request, lambda answer: self._prove_done(client, answer))
+            return None
+        if isinstance(request, EndEngineer):
+            return {"done": request.do, **client.standing.ended()}
         if isinstance(request, MoveCamera):
-            _move(request, line, hands)
+            _move(request, line, self._hands)
             return {"done": request.do}
-        return {"done": request.do, **(request.carry_out(line) or {})}
-    except UsageError as error:
-        return {"refused": {"code": error.code, "text": error.message}}
+        return {"done": request.do, **self._steered(client, request, line)}
+
+    def _steered(self, client: _Client, request: Steering, line: Steered) -> dict[str, Any]:
+        """Ask the line; what only an engineer may do is in the audit."""
+        guarded = act_of(request, line)
+        if guarded is None:
+            return request.carry_out(line) or {}
+        who = client.standing.allow(self._about.operator or "")
+        answer = request.carry_out(line) or {}
+        act, subject = guarded
+        self._authority.note(Done(act, who, subject, to_json(request)))
+        return {**answer, **(client.standing.to_json() if client.standing.is_engineer else {})}
+
+    def _prove_done(self, client: _Client, answer: Callable[[], Mapping[str, Any]]) -> None:
+        self._proved.put((client, answer))
+        self._bell.ring()
 
 
 def _move(request: MoveCamera, line: Steered, hands: Hands | None) -> None:

@@ -31,6 +31,8 @@ class LineAbout:
     """Whether the cameras are the demo's, which a screen may plug in and pull out."""
     left_open: tuple[str, str] | None = None
     """A batch that is open under another id of this station, and that id, where no batch goes on."""
+    unproven: tuple[str, ...] = ()
+    """The proofs that the configuration turns off (`proof_settings`)."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
@@ -45,6 +47,7 @@ class LineAbout:
             "started_at": datetime.fromisoformat(given["started_at"]),
             "images": images,
             "left_open": (str(left[0]), str(left[1])) if left else None,
+            "unproven": tuple(map(str, given.get("unproven", ()))),
         }
         return cls(**{**given, **made})
 

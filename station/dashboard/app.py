@@ -18,6 +18,7 @@ from textual.widgets import Input
 
 from station.control.client import Bridge
 from station.dashboard.batch_dialogs import BatchSteps
+from station.dashboard.engineer_steps import EngineerSteps
 from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import USUAL, Scanner
 from station.dashboard.input.key_queue import Typed
@@ -67,7 +68,9 @@ class Dashboard(App[Leaving]):
         self.desk = Desk(self.state, pages(self.state, self.line, self._inquiries))
         self._figures = Figures(self.state, self._inquiries, self._facts_changed)
         say, refuse = (partial(self.notify, severity=kind, markup=False) for kind in ("information", "error"))
-        self._facts = LineFacts(self.state, self._figures, self._ring, refuse, say, self._facts_changed)
+        self._engineer = EngineerSteps(self, self.state, self.line, self._facts_changed)
+        changed = self._facts_changed
+        self._facts = LineFacts(self.state, self._figures, self._ring, refuse, say, changed, self._engineer)
         self._batch = BatchSteps(self, self.state, self.line, self._inquiries)
         scans = Scans(self, self.desk, self.state, self._inquiries, scanner)
         self._line_end: LineEnd | None = None
@@ -132,6 +135,11 @@ class Dashboard(App[Leaving]):
         """Begin a batch, change it or end it."""
         if not self.state.snapshot.status.ended and self.screen is self.desk:
             self._batch.open()
+
+    def action_engineer(self) -> None:
+        """Become an engineer with the PIN, or be one no longer."""
+        if not self.state.snapshot.status.ended and self.screen is self.desk:
+            self._engineer.toggle()
 
     def action_show_page(self, name: str) -> None:
         """Look at another page."""

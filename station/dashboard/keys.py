@@ -45,6 +45,7 @@ PROGRAM_KEYS = (
     Binding("l", "language", "Language"),
     Binding("f8", "language", "Language"),
     Binding("t", "theme", "Light/dark", show=False),
+    Binding("e", "engineer", "Engineer", show=False),
     Binding("s", "signals", "Sound, flash", show=False),
 )
 """The keys that work on every page."""

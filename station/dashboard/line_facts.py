@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from station.control.wire import CentralLag, LineAbout
+from station.dashboard.engineer_steps import EngineerSteps
+from station.dashboard.language import translated
 from station.dashboard.log_figures import Figures
 from station.dashboard.rerun_requests import words_of
 from station.dashboard.state import State, event_of_notice, event_of_run
+from station.problem import sentence_from_json
 from station.terminal_text import printable
 
 
@@ -23,6 +26,7 @@ class LineFacts:
     refuse: Callable[[str], None]
     say: Callable[[str], None]
     changed: Callable[[], None]
+    engineer: EngineerSteps
 
     def take(self, name: str, fact: Mapping[str, Any], about: LineAbout | None) -> None:
         """A fact, and what the line works on by now."""
@@ -39,7 +43,11 @@ class LineFacts:
         elif name == "central":
             self.state.central = CentralLag.from_json(fact)
         elif name == "refused":
-            self.refuse(printable(str(fact["text"])))
+            text = printable(translated(sentence_from_json(fact.get("message", fact["text"]))))
+            if not self.engineer.refused(str(fact["code"]), text, fact.get("asked")):
+                self.refuse(text)
+        elif name == "engineer":
+            self.engineer.stands(fact)
         elif name == "ways" and (words := words_of(fact)):
             self.say(words)
         self.changed()

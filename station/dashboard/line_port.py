@@ -8,7 +8,7 @@ from typing import Protocol
 
 from station.dashboard.language import tr
 
-STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore", "move_camera"})
+STEERING = frozenset({"pause", "cancel", "rerun", "rerun_all", "batch", "restore", "move_camera", "engineer"})
 """The keys' actions that change something at the line."""
 
 

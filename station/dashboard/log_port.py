@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from station.model.sinks import Backlog
 from station.model.units import FailedUnit, FinishedRun, RunLine, UnitStory
 from station.yields.balance import BatchSummary
 from station.yields.counting import Rates, YieldReport
@@ -34,6 +35,8 @@ class Records:
     batch_summary: Callable[[str], BatchSummary]
     near_batches: Callable[[str], list[str]]
     """The batches whose name is nearly that of a new one."""
+    backlogs: Callable[[], list[Backlog]] = list
+    """What the factory's systems have not taken yet."""
 
 
 class LogPort(Protocol):

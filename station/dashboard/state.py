@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -55,6 +56,9 @@ class State:
     signals: bool = True
     """Whether sounds and flashes are on."""
     now: Callable[[], datetime] = utc_now
+    engineer: str = ""
+    engineer_until_s: float = 0.0
+    """Of this process's monotonic clock: until then this screen is an engineer's. The line decides; this is shown."""
 
     @property
     def slots(self) -> tuple[SlotView, ...]:
@@ -82,6 +86,10 @@ class State:
         if self.about is None or self.about.batch:
             return (self.about.batch if self.about else None), None
         return None, self.about.started_at
+
+    def engineer_left_s(self) -> float:
+        """How long this screen is an engineer's; 0 where it is none."""
+        return max(0.0, self.engineer_until_s - time.monotonic())
 
     @property
     def images(self) -> tuple[tuple[str, int], ...]:

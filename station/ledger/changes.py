@@ -32,6 +32,8 @@ class Kind(StrEnum):
     RUN = "run"
     RELEASE = "release"
     BATCH = "batch"
+    PRODUCT = "product"
+    """A product's serial, bound to a unit."""
 
 
 @dataclass(frozen=True, slots=True)

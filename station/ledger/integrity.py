@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from station.ledger import schema_version, sqlite
+from station.ledger import audit, schema_version, sqlite
 from station.ledger.database import log_file, open_reader, translated
 from station.ledger.journal import journal_files
 from station.ledger.tables import RUNS
@@ -31,6 +31,8 @@ class LedgerCheck:
     open_runs: int
     journals: int
     problems: tuple[str, ...]
+    audit: tuple[tuple[str, int, str], ...] = ()
+    """Of each station: the number of its last audit row and that row's hash. A copy of it elsewhere proves more."""
 
     @property
     def ok(self) -> bool:
@@ -45,6 +47,7 @@ class LedgerCheck:
             "runs": self.runs,
             "open_runs": self.open_runs,
             "journals": self.journals,
+            "audit": [{"station_id": name, "rows": number, "last_hash": last} for name, number, last in self.audit],
             "problems": list(self.problems),
             "ok": self.ok,
         }
@@ -63,6 +66,7 @@ def check(data_dir: Path) -> LedgerCheck:
             problems = _damage(connection)
             if not problems:
                 problems = _broken_references(connection) + _schema_differences(connection)
+                problems += audit.audit_problems(data_dir, connection)
             return _report(data_dir, connection, problems)
     finally:
         engine.dispose()
@@ -103,4 +107,5 @@ def _report(data_dir: Path, connection: Connection, problems: list[str]) -> Ledg
         open_runs=open_runs,
         journals=len(journal_files(data_dir)),
         problems=tuple(problems),
+        audit=() if problems else audit.chain_ends(connection),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, select, union
 
 from station.errors import UsageError
+from station.ledger.product_serial_rows import unit_of_product
 from station.ledger.selection import begins_with
 from station.ledger.tables import BATCHES, HOUR_RUNS, RUNS, UNITS
 from station.model.serials import canonical_serial, reversed_serial
@@ -74,11 +75,13 @@ def unit_of_application(connection: Connection, serial: str) -> str | None:
 
 
 def unit_named(connection: Connection, text: str) -> str:
-    """The serial, as the log spells it, of the unit that a text names: its serial, its application's, or the end of
-    one of them that no other unit's has (a tile shows six characters).
+    """The serial, as the log spells it, of the unit that a text names: its product serial, its serial, its
+    application's, or the end of one of the latter two that no other unit's has (a tile shows six characters).
 
     UsageError usage.several_units for an end that several have, usage.unknown_unit for a text that names none.
     """
+    if (product := unit_of_product(connection, text.strip())) is not None:
+        return product
     if not _is_unit(connection, text):
         ended_so = _units_ending(connection, canonical_serial(text))
         if len(ended_so) == 1:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 
 from station.errors import UsageError
-from station.ledger import names, schema_version, unit_lists, yield_queries
+from station.ledger import names, outbox_rows, product_serial_rows, schema_version, unit_lists, yield_queries
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
@@ -24,6 +24,7 @@ from station.model.events import UnitHistory
 from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
+from station.model.sinks import Backlog
 from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
@@ -99,9 +100,9 @@ class Reader:
     def unit(self, serial: str) -> UnitStory:
         """One camera's whole history, oldest run first, also runs in which its serial named no single unit.
 
-        The serial may be in either case, and the bootloader's, that with its bytes reversed or the application's, in
-        this order; the last where exactly one unit showed it. A serial that the log does not know gives a story without
-        runs.
+        The serial may be in either case, and the bootloader's, that with its bytes reversed, the product's or the
+        application's, in this order; the last where exactly one unit showed it. A serial that the log does not know
+        gives a story without runs.
         """
         with self._errors(), self._engine.connect() as connection:
             known = _known_spelling(connection, serial)
@@ -148,7 +149,10 @@ class Reader:
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
         with self._errors():
-            return self._history.ask(serial, batch)
+            history = self._history.ask(serial, batch)
+            with self._engine.connect() as connection:
+                product_serial = product_serial_rows.product_serial_of(connection, serial)
+        return replace(history, product_serial=product_serial) if product_serial else history
 
     def failed(
         self,
@@ -233,6 +237,11 @@ class Reader:
         with self._errors(), self._engine.connect() as connection:
             return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
 
+    def backlogs(self) -> list[Backlog]:
+        """What the factory's systems have not taken yet, by system."""
+        with self._errors(), self._engine.connect() as connection:
+            return outbox_rows.backlogs(connection)
+
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""
         with self._errors(), self._engine.connect() as connection:
@@ -253,7 +262,8 @@ def _known_spelling(connection: Connection, serial: str) -> str:
     for spelling in (asked, reversed_serial(serial)):
         if spelling and connection.scalar(select(UNITS.c.unit_id).where(UNITS.c.serial == spelling).limit(1)):
             return spelling
-    return names.unit_of_application(connection, serial) or asked
+    product = product_serial_rows.unit_of_product(connection, serial.strip())
+    return product or names.unit_of_application(connection, serial) or asked
 
 
 def _planned(connection: Connection, batch: str | None) -> int | None:

@@ -16,7 +16,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,6 +47,7 @@ from station.model.events import (
     RunOpened,
 )
 from station.model.runs import RunRecord
+from station.model.sinks import Sink
 from station.model.units import Release
 from station.problem import sentence
 
@@ -85,13 +86,20 @@ class Recorder:
     """Takes facts from any thread; owns the write connection and its thread.
 
     `on_reply` is called on that thread and must be quick. `write_limit_s` is how long, in seconds, a transaction waits
-    for a lock. The log must be there and current (`schema_version.create_or_check`).
+    for a lock. The transaction that finishes a run also puts it into the outbox of each of `sinks`. The log must be
+    there and current (`schema_version.create_or_check`).
     """
 
     def __init__(
-        self, data_dir: Path, on_reply: Callable[[LedgerReply], None], *, write_limit_s: float = WRITE_LIMIT_S
+        self,
+        data_dir: Path,
+        on_reply: Callable[[LedgerReply], None],
+        *,
+        write_limit_s: float = WRITE_LIMIT_S,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self._data_dir = data_dir
+        self._sinks = sinks
         self._on_reply = on_reply
         self._write_limit_s = write_limit_s
         self._engine = open_writer(data_dir, min(_TRY_S, write_limit_s))
@@ -185,7 +193,7 @@ class Recorder:
 
     def _finish(self, run: RunRecord) -> LedgerReply:
         try:
-            self._transact(partial(transactions.put_run, run=run), run)
+            self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)
             self._journal.taken(run)
         except Exception as error:  # every finished run gets its answer, whatever went wrong
             reason = sqlite.reason_of(error)
@@ -273,7 +281,7 @@ class Recorder:
         self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s
         try:
             replayed = [self._replay(file) for file in journal_files(self._data_dir)]
-            interrupted = self._transact(transactions.close_open_runs)
+            interrupted = self._transact(partial(transactions.close_open_runs, sinks=self._sinks))
         finally:
             self._limit_s = usual_s
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
@@ -288,10 +296,10 @@ class Recorder:
         settle(file, all_usable=not unusable)
         return len({run.run_id for run in (*content.waiting, *content.runs)}) - refused, unusable
 
-    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord], None]) -> bool:
+    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord, Sequence[Sink]], None]) -> bool:
         """False for a run that no log will ever take: it must not keep the station from starting."""
         try:
-            self._transact(lambda connection: put(connection, run))
+            self._transact(lambda connection: put(connection, run, self._sinks))
         except Exception as error:
             if not is_refused(error):
                 raise

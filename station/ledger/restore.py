@@ -20,7 +20,7 @@ from typing import Any
 
 from station.atomic_write import sync_folder
 from station.errors import LedgerError, UsageError
-from station.ledger import damage, schema_version, sqlite, wal_link
+from station.ledger import audit, damage, schema_version, sqlite, wal_link
 from station.ledger.database import FILE_NAME, log_file, translated
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, Recovery
@@ -70,6 +70,7 @@ def restore(data_dir: Path, file: Path) -> Restored:
         with translated(data_dir):
             aside = _set_aside(data_dir)
             _take_place(incoming, log_file(data_dir))
+        audit.accept_as_it_is(data_dir)
     finally:
         with suppress(OSError):
             incoming.unlink(missing_ok=True)

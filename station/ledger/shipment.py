@@ -25,6 +25,7 @@ from station.ledger.tables import (
     BATCHES,
     IMAGES,
     MEASUREMENTS,
+    PRODUCT_SERIALS,
     RELEASES,
     RUNS,
     SHIPMENTS,
@@ -63,7 +64,7 @@ class Shipment:
 
     def named(self) -> str:
         """The rows' keys, for a message."""
-        keys = ((RUNS, "run_id"), (RELEASES, "release_id"), (BATCHES, "batch_id"))
+        keys = ((RUNS, "run_id"), (RELEASES, "release_id"), (BATCHES, "batch_id"), (PRODUCT_SERIALS, "binding_id"))
         return ", ".join(f"{name[:-3]} {row[name]}" for table, name in keys for row in self.of(table))
 
 
@@ -84,6 +85,7 @@ def taken(connection: Connection, after: int, limit: int) -> Shipment | None:
         "measurements": _rows(connection, MEASUREMENTS, MEASUREMENTS.c.attempt_id, parts),
         "releases": _rows(connection, RELEASES, RELEASES.c.release_id, keys[Kind.RELEASE]),
         "batches": _rows(connection, BATCHES, BATCHES.c.batch_id, keys[Kind.BATCH]),
+        "product_serials": _rows(connection, PRODUCT_SERIALS, PRODUCT_SERIALS.c.binding_id, keys[Kind.PRODUCT]),
     }
     return Shipment(after, found[-1].number, len(found), rows)
 
@@ -117,6 +119,7 @@ def put(connection: Connection, sender: Sender, shipment: Shipment) -> bool:
     _put_attempts(connection, shipment)
     _add_new(connection, RELEASES, RELEASES.c.release_id, shipment.of(RELEASES))
     _put_batches(connection, shipment.of(BATCHES))
+    _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
     hourly_sums.refresh_stations(connection, hours)
     note_sent(connection, sender, shipment)
     return True
@@ -192,6 +195,14 @@ def _put_batches(connection: Connection, batches: Iterable[Row]) -> None:
         values = {name: value for name, value in row.items() if name != "batch_id"}
         if not connection.execute(update(BATCHES).where(*mine).values(values)).rowcount:
             connection.execute(insert(BATCHES), row)
+
+
+def _put_product_serials(connection: Connection, pairings: Sequence[Row]) -> None:
+    """Each product and each unit has one of the other here too: of two stations that bound them, the first counts."""
+    from sqlalchemy.dialects.postgresql import insert as insert_or
+
+    if pairings:
+        connection.execute(insert_or(PRODUCT_SERIALS).on_conflict_do_nothing(), pairings)
 
 
 def _add_new(connection: Connection, table: Table, key: ColumnElement[str], rows: Sequence[Row]) -> set[str]:

@@ -7,6 +7,9 @@
     measurements  one row per value that a test of an attempt measured
     releases  units released from being set aside
     batches   one row per batch that was begun at a station's bench, with the quantity planned
+    audit     one row per act that only an engineer may do; a chain of hashes for each station (`audit_chain`)
+    product_serials  one row per unit whose product serial is known
+    outbox    one row per finished run and system of the factory that has not taken it yet
     changes   what the database of all stations has to hear of, numbered (`changes.py`); log_identity has the log's key
     stations, shipments  in that database alone: who sent, and how far it got
 
@@ -60,6 +63,8 @@ _ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text("identified = 1")}
 _ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL")}
 
 
+UNPROVEN = "outcome = 'PASS' AND (verified = 0 OR boot_confirmed = 0)"
+"""As SQL, word for word as the index has it: with values bound to it the index would not be used."""
 HISTORY_COLUMNS = (
     "unit_id",
     "ordered_at",
@@ -123,6 +128,9 @@ RUNS = Table(
     Column("application_serial", Words),
     Column("product_serial", Words),
     Column("part_number", Words),
+    Column("hardware_revision", Words),
+    Column("location", Words),
+    Column("time_zone", Words),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.
@@ -140,6 +148,7 @@ RUNS = Table(
     Index(None, "batch", "started_at", "run_id"),
     Index(None, "started_at", "run_id"),
     Index("ix_runs_open", "station_id", **_ONLY_OPEN),
+    Index("ix_runs_unproven", "started_at", sqlite_where=text(UNPROVEN)),
     Index("ix_runs_application_key", "application_key", "unit_id"),
 )
 """Insertions of a camera."""
@@ -224,6 +233,59 @@ BATCHES = Table(
     UniqueConstraint("station_id", "name"),
 )
 """Batches that were begun at a bench; `ended_at` is null while one is open. A run may name one that has no row."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("station_id", Words, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Words, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("role", Words, nullable=False),
+    Column("act", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("details", Words, nullable=False),
+    Column("previous_hash", Words, nullable=False),
+    Column("hash", Words, nullable=False),
+)
+"""Acts, numbered from 1 for each station; all but the number is text, exactly as it was hashed. Rows are only added."""
+
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("sink", Words, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.run_id"), primary_key=True),
+    Column("unit_id", Key, nullable=False),
+    Column("ordered_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("tried_at", UtcTime),
+    Column("code", Words),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("dropped_at", UtcTime),
+    Column("dropped_by", Words),
+    Column("dropped_reason", Words),
+    Index(None, "sink", "next_at"),
+    Index(None, "sink", "unit_id", "ordered_at", "run_id"),
+)
+"""Runs that wait for a sink; `unit_id` and `ordered_at` are the run's, and say which of a unit's runs goes first."""
+
+
+PRODUCT_SERIALS = Table(
+    "product_serials",
+    METADATA,
+    Column("binding_id", Key, primary_key=True),
+    Column("product_serial", Words, nullable=False),
+    Column("serial", Words, nullable=False),
+    Column("station_id", Words, nullable=False),
+    Column("bound_at", UtcTime, nullable=False),
+    Column("bound_by", Words, nullable=False),
+    UniqueConstraint("product_serial"),
+    UniqueConstraint("serial"),
+)
+"""Which unit, by its bootloader's canonical serial, carries which serial on its label; also before its first run."""
 
 
 CHANGES = Table(

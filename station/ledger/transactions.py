@@ -8,13 +8,16 @@ is put after that one. An import, which may come in any order, keeps the times t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, or_, select, update
 
-from station.ledger import changes, hourly_sums
+from station.clock import now
+from station.ledger import changes, hourly_sums, outbox_rows
 from station.ledger.hourly_sums import Cell
+from station.ledger.product_serial_rows import product_serial_of
 from station.ledger.row_records import (
     Values,
     attempt_values,
@@ -32,6 +35,7 @@ from station.model.done import NOT_WRITING, UNWITNESSED
 from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
+from station.model.sinks import Sink
 from station.model.units import Release
 from station.problem import sentence
 from station.yields.counting import hour_of
@@ -40,19 +44,22 @@ _PASS = str(Outcome.PASS)
 _NEXT = timedelta(microseconds=1)
 
 
-def put_run(connection: Connection, run: RunRecord) -> None:
-    """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay.
+def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> None:
+    """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay. Where it
+    is finished, it waits for these sinks.
 
     For a run that a station reports as it happens: it comes after all that the station has reported before.
     """
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
+    if run.outcome is not None:
+        outbox_rows.queue(connection, [run.run_id], sinks, now())
 
 
-def put_unfinished(connection: Connection, run: RunRecord) -> None:
+def put_unfinished(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> None:
     """The same, where the log has not got the finished run yet."""
     row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None or row.outcome is None:
-        put_run(connection, run)
+        put_run(connection, run, sinks)
 
 
 def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
@@ -66,6 +73,9 @@ def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
 def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cell]:
     """Store the run; returns the hours whose sums it changes. A run still open changes none."""
     changed: set[Cell] = set()
+    if run.product_serial is None and run.identified:
+        # Bound while the run was under way, or by somebody whom the line has not heard of.
+        run = replace(run, product_serial=product_serial_of(connection, run.serial))
     row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None:
         unit_id = _unit_id(connection, run)
@@ -102,8 +112,8 @@ def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> 
             changes.note(connection, changes.Kind.RUN, [run_id])
 
 
-def close_open_runs(connection: Connection) -> int:
-    """Close every run that is open as ERROR station.interrupted; returns how many that were.
+def close_open_runs(connection: Connection, sinks: Sequence[Sink] = ()) -> int:
+    """Close every run that is open as ERROR station.interrupted; returns how many that were. They wait for these sinks.
 
     To be called by who holds the data folder: nobody else works in it, so what is open was left over, also by a station
     that had another name. Nobody saw when such a run ended. It is known to have gone on until the log last heard of its
@@ -131,6 +141,7 @@ def close_open_runs(connection: Connection) -> int:
         }
         _update_run(connection, row.run_id, values)
     hourly_sums.refresh(connection, {hourly_sums.cell_of(row) for row in rows})
+    outbox_rows.queue(connection, [row.run_id for row in rows], sinks, now())
     changes.note(connection, changes.Kind.RUN, [row.run_id for row in rows])
     return len(rows)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, case, func, select
+from sqlalchemy import Connection, Select, String, Table, and_, case, cast, func, or_, select, text
 
 from station.ledger.hourly_sums import image_sums, measurement_sums, run_sums
 from station.ledger.row_records import message_of
@@ -26,8 +26,9 @@ from station.ledger.selection import (
     touched,
     whole_hours,
 )
-from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
+from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS, UNPROVEN
 from station.model.done import ALREADY_PASSED
+from station.model.proof_settings import NOTE_TEXTS
 from station.model.runs import Outcome
 from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
@@ -61,6 +62,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
         counts.bundles += _bundles(connection, selection)
     still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
     counts.open_runs = connection.execute(still_open).scalar_one()
+    counts.unproven_runs = connection.scalar(_unproven(selection)) or 0
     return counts
 
 
@@ -315,6 +317,12 @@ def _failed_unit(one: _Waiting, row: Any) -> FailedUnit:
         outcome=_outcome_of(row),
         passed_before=one.passed_before,
     )
+
+
+def _unproven(selection: RunFilter) -> Select[int]:
+    """Runs that passed while a proof was turned off. Their own index has those that lack one for whatever reason."""
+    noted = or_(*(cast(RUNS.c.notes, String).contains(note) for note in NOTE_TEXTS))
+    return select(func.count()).where(text(UNPROVEN), noted, *conditions_of(selection))
 
 
 def _bundles(connection: Connection, selection: RunFilter) -> Iterator[BundleCount]:

@@ -364,4 +364,6 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
         run = replace(run, notes=(*run.notes, *arrival.decision.notes))
     if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
         run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
+    if arrival.decision is not None and identified:
+        run = replace(run, product_serial=arrival.decision.product_serial)
     return replace(slot, run=run, started_s=now.at_s)

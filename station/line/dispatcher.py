@@ -33,6 +33,7 @@ from station.line.log_decisions import Decision
 from station.line.log_locks import LogLocks
 from station.line.log_questions import LogQuestions
 from station.line.open_batch import Batching
+from station.line.permission_questions import PermissionQuestions
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
 from station.line.run_rules import LOG_LOCKED
@@ -42,11 +43,13 @@ from station.line.slot import Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
     AskApplication,
+    AskFactory,
     AskLog,
     BatchChanged,
     CancelAsked,
     CyclePower,
     Effect,
+    FactoryAnswered,
     FindUnit,
     FoundTwin,
     FreeWorker,
@@ -81,6 +84,7 @@ from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft
 from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
+from station.model.permission import Permission
 from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
@@ -114,6 +118,7 @@ class Dispatcher:
         self._hub_losses = HubLosses()
         self._log_locks = LogLocks()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
+        self._permissions = PermissionQuestions(self._factory_answered)
         self.batch_requests = BatchRequests(
             self.batching, self._gate, self.stopping, self._questions, self._batch_changed
         )
@@ -169,7 +174,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase in TICKED:
+            if slot.phase in TICKED or slot.phase is Phase.PERMISSION:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -209,6 +214,8 @@ class Dispatcher:
         elif isinstance(effect, AskLog):
             at_once = self._slots[path].phase is Phase.ASKING
             self._questions.ask(effect.device, self._terms, at_once=at_once)
+        elif isinstance(effect, AskFactory):
+            self._permissions.ask(path, effect, self._setup.permission)
         elif isinstance(effect, FindUnit):
             self._questions.find_unit(effect.device, self._terms)
         elif isinstance(effect, AskApplication):
@@ -295,6 +302,10 @@ class Dispatcher:
     def _unit_found(self, device: Device, serial: str, is_left: bool) -> None:
         """Called in another thread."""
         self.post(lambda: self._feed(device.port_path, UnitFound(device, serial, is_left)))
+
+    def _factory_answered(self, path: str, ticket: str, permission: Permission) -> None:
+        """Called in another thread."""
+        self.post(lambda: self._feed_known(path, FactoryAnswered(ticket, permission)))
 
     def _units_counted(self, batch: str, units: Collection[str]) -> None:
         """Called in another thread."""

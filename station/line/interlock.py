@@ -16,6 +16,8 @@ class Skip:
     problem: Problem
     notes: tuple[str, ...] = ()
     """What the run's record is to say of how the log was asked."""
+    product_serial: str | None = None
+    """The one that the unit is bound to, by the log."""
 
 
 @dataclass(frozen=True, slots=True)

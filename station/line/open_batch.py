@@ -59,6 +59,14 @@ class Batching:
         self._done = self._counted_units()
         return not same
 
+    def cuts_short(self, name: str | None, planned: int | None) -> bool:
+        """Whether the batch would end before every planned unit has its result, were the next runs of another batch
+        (None: of none), or of this one with another plan. May be asked from any thread."""
+        batch = self.batch
+        if batch is None or batch.planned is None or batch.continued_at is not None or len(self._done) >= batch.planned:
+            return False
+        return name != batch.name or planned is None or planned < batch.planned
+
     def end(self) -> None:
         """The next runs are of no batch."""
         if self.batch is not None:

@@ -33,6 +33,9 @@ def opened_run(setup: LineSetup, slot: Slot, device: Device, now: Moment, *, ide
         station_version=__version__,
         bundle_version=setup.bundle_version,
         part_number=setup.part_number,
+        hardware_revision=setup.hardware_revision,
+        location=setup.location,
+        time_zone=setup.time_zone,
         purpose=setup.purpose,
         notes=setup.notes,
     )

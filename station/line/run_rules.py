@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
-from station.line import admission, left_alone
+from station.line import admission, left_alone, permission_rules
 from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
@@ -65,11 +65,11 @@ CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("
 # --- before a worker has it -------------------------------------------------------------------------------------------
 
 
-def opening_committed(slot: Slot, event: OpeningCommitted, _now: Moment, _terms: Terms) -> Stepped:
-    """The opening is on the disk: from now on the camera may be changed."""
+def opening_committed(slot: Slot, event: OpeningCommitted, now: Moment, terms: Terms) -> Stepped:
+    """The opening is on the disk: as far as the station is concerned the camera may be changed from now on."""
     if slot.run is None or slot.run.run_id != event.run.run_id:
         return slot, ()
-    return slot.enters(Phase.QUEUED), ()
+    return permission_rules.may_start(slot, now, terms)
 
 
 def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms: Terms) -> Stepped:
@@ -121,11 +121,15 @@ def stopped_before_worker(slot: Slot, _event: LineStopped, now: Moment, _terms: 
     return closed_unrun(slot, ended_by(Outcome.ABORTED, "operator.cancelled", text), now)
 
 
-def batch_changed(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) -> Stepped:
-    """Held and not begun: it will run under what is said now."""
+def batch_changed(slot: Slot, event: BatchChanged, now: Moment, terms: Terms) -> Stepped:
+    """Held and not begun: it will run under what is said now, if the factory's system allows that too."""
     assert slot.run is not None
     run = replace(slot.run, batch=event.batch, operator=event.operator)
-    return replace(slot, run=run), (Submit(RunOpened(run)),)
+    slot, effects = replace(slot, run=run), (Submit(RunOpened(run)),)
+    if slot.phase is Phase.OPENING or terms.setup.permission is None:
+        return slot, effects
+    slot, asked = permission_rules.may_start(slot, now, terms)
+    return slot, (*effects, *asked)
 
 
 def doubled_before_worker(slot: Slot, event: Doubled, now: Moment, terms: Terms) -> Stepped:

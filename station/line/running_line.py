@@ -108,6 +108,10 @@ class Line:
         """Count the batch's results anew, if it is the one at the bench."""
         self._dispatcher.post(partial(self._dispatcher.batch_requests.count, name))
 
+    def cuts_short(self, name: str | None, planned: int | None) -> bool:
+        """Whether the batch at the bench would be cut short, were the next runs of this one; None for no batch."""
+        return self._dispatcher.batch_requests.cuts_short(name, planned)
+
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""
         self._dispatcher.post(partial(self._dispatcher.restore_slot, place))

@@ -12,6 +12,7 @@ from station.model.bundles import ANYWHERE, Binding
 from station.model.devices import Device, DeviceEvent
 from station.model.events import LedgerFact, UnitHistory
 from station.model.functional_tests import FunctionalTests
+from station.model.permission import FlashQuestion, Permission
 from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
@@ -33,6 +34,20 @@ class Watcher(Protocol):
     def stop(self) -> None:
         """End; no event comes after it returned."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionTerms:
+    """The factory's system that is asked before a camera is written to. Durations are seconds."""
+
+    ask: Callable[[FlashQuestion], Permission]
+    """Asks; called in a thread of its own. An exception is silence."""
+    silent: Literal["hold", "allow"] = "hold"
+    """What follows where it does not answer."""
+    timeout_s: float = 5.0
+    """How long `ask` takes at most."""
+    again_s: float = 5.0
+    """How long to wait before a system that was silent is asked again."""
 
 
 def _no_units(_station_id: str, _batch: str) -> Collection[str]:
@@ -82,6 +97,9 @@ class LineSetup:
     batch: str | None = None
     operator: str | None = None
     part_number: str | None = None
+    hardware_revision: str | None = None
+    location: str | None = None
+    time_zone: str | None = None
     binding: Binding = ANYWHERE
     """The part numbers and batches that the bundle is for."""
     outside_batches: bool = False
@@ -101,6 +119,8 @@ class LineSetup:
     """How far a run goes to get a camera back whose transfer failed."""
     power_cycle: str = ""
     """The command that cycles the power of a port; "" where the hubs cannot."""
+    permission: PermissionTerms | None = None
+    """Who is to allow each run; None: nobody."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything

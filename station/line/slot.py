@@ -35,6 +35,8 @@ class Phase(Enum):
     """The holder keeps the camera in its bootloader."""
     OPENING = auto()
     """The run was handed to the log, which has not answered yet."""
+    PERMISSION = auto()
+    """The opening is on the disk: the factory's system is asked whether the camera may be written to."""
     QUEUED = auto()
     """The opening is on the disk: the run waits for a worker."""
     PULLED = auto()
@@ -52,7 +54,7 @@ class Phase(Enum):
 
 WORKING = (Phase.RUNNING, Phase.AWAY, Phase.GONE)
 """A worker has the run."""
-WAITING = (Phase.OPENING, Phase.QUEUED)
+WAITING = (Phase.OPENING, Phase.PERMISSION, Phase.QUEUED)
 """A run is open, and no worker has it."""
 IDLE = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
 """No run is open, and no camera is waited for."""
@@ -71,6 +73,7 @@ _STATE_OF_PHASE = {
     Phase.ASKING: SlotState.HOLDING,
     Phase.HOLDING: SlotState.HOLDING,
     Phase.OPENING: SlotState.WAITING,
+    Phase.PERMISSION: SlotState.WAITING,
     Phase.QUEUED: SlotState.WAITING,
     Phase.PULLED: SlotState.WAITING,
     Phase.RUNNING: SlotState.RUNNING,
@@ -129,6 +132,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class PermissionAsked:
+    """The question to the factory's system: its ticket, when it was asked, and whether the answer is to come (`open`);
+    else when it stayed silent."""
+
+    ticket: str
+    at_s: float
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One physical port. `name` is the port path where the port is no slot (`in_line` False)."""
 
@@ -143,6 +156,8 @@ class Slot:
     arrival: Arrival | None = None
     entry: Entry | None = None
     """In ENTERING alone."""
+    permission: PermissionAsked | None = None
+    """In PERMISSION alone."""
     undecided: bool = False
     """The log is asked whether the application here is to be taken."""
     settled: bool = False
@@ -232,4 +247,7 @@ class Slot:
 
     def enters(self, phase: Phase, state: SlotState | None = None, code: str | None = None, message: str = "") -> Slot:
         """The slot in another phase; `state` where the phase alone does not say what is shown."""
-        return replace(self, phase=phase, state=state or _STATE_OF_PHASE[phase], code=code, message=message)
+        asked = self.permission if phase is Phase.PERMISSION else None
+        return replace(
+            self, phase=phase, permission=asked, state=state or _STATE_OF_PHASE[phase], code=code, message=message
+        )

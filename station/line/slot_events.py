@@ -33,6 +33,7 @@ from station.model.events import (
     RunCommitted,
     RunNotCommitted,
 )
+from station.model.permission import FlashQuestion, Permission
 from station.model.runs import RunRecord
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -56,6 +57,14 @@ class LogAnswered:
 
     device: Device
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryAnswered:
+    """What the factory's system says to the question with this ticket."""
+
+    ticket: str
+    permission: Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,7 @@ SlotEvent = (
     Arrived
     | Left
     | LogAnswered
+    | FactoryAnswered
     | UnitFound
     | BootloaderEntered
     | BootloaderNotEntered
@@ -187,6 +197,14 @@ class AskLog:
     """Ask the log what follows for this camera: `LogAnswered`."""
 
     device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class AskFactory:
+    """Ask the factory's system whether the camera may be written to: `FactoryAnswered` with this ticket."""
+
+    ticket: str
+    question: FlashQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +298,7 @@ class StopLine:
 
 Effect = (
     AskLog
+    | AskFactory
     | FindUnit
     | AskApplication
     | CyclePower

@@ -117,6 +117,8 @@ class UnitHistory:
     touched_boot_confirmed: bool = False
     failed_runs: int = 0
     touched_is_newest: bool = True
+    product_serial: str | None = None
+    """The one that the unit is bound to."""
     touched_by: TouchingRun | None = field(default=None, compare=False)
     """That newest run; for the comparison of two logs."""
     notes: tuple[str, ...] = ()

@@ -161,6 +161,11 @@ class RunRecord:
     """As the application shows it on the bus, None where it was not seen or shows none."""
     product_serial: str | None = None
     part_number: str | None = None
+    hardware_revision: str | None = None
+    location: str | None = None
+    """Where the station stands."""
+    time_zone: str | None = None
+    """The station's, by its IANA name; None where nobody knows it."""
     purpose: Purpose = Purpose.PRODUCTION
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, one sentence each."""

@@ -25,13 +25,13 @@ def of_both(own: UnitHistory, central: UnitHistory) -> UnitHistory:
     if there is None:
         return own
     if here is None:
-        return _of_another(central)
+        return _of_another(own, central)
     if here.run_id == there.run_id:
         # This log knows whether its own clock was set back, the centre counts.
         return replace(own, failed_runs=central.failed_runs)
     slack = timedelta() if here.station_id == there.station_id else CLOCK_SLACK
     if there.ordered_at > here.ordered_at + slack:
-        return _of_another(central)
+        return _of_another(own, central)
     known = replace(own, failed_runs=max(own.failed_runs, central.failed_runs))
     if here.ordered_at > there.ordered_at + slack or _left(own) == _left(central):
         return known
@@ -43,7 +43,7 @@ def _left(history: UnitHistory) -> tuple[object, ...]:
     return history.touched_outcome, history.touched_bundle_sha256, history.touched_recipe
 
 
-def _of_another(central: UnitHistory) -> UnitHistory:
+def _of_another(own: UnitHistory, central: UnitHistory) -> UnitHistory:
     assert central.touched_by is not None
     note = sentence("by the central log, station {station} had this camera last", station=central.touched_by.station_id)
-    return replace(central, notes=(*central.notes, note))
+    return replace(central, notes=(*own.notes, note), product_serial=own.product_serial)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from station.report import cells
 from station.report.plots import failures_plot, hours_plot, rates_plot, slots_plot
-from station.report.text import MOST_HOURS, mixed_sentence, suspicions, zone_of_report
+from station.report.text import MOST_HOURS, mixed_sentence, suspicions, unproven_lines, zone_of_report
 from station.terminal_text import printable
 from station.yields.figures import YieldReport
 
@@ -30,6 +30,7 @@ def report_html(report: YieldReport) -> str:
             report=report,
             data=report.to_json(),
             suspicions=suspicions(report),
+            unproven=unproven_lines(report),
             mixed_sentence=mixed_sentence(report),
             most_hours=MOST_HOURS,
             zone=zone_of_report(report),

@@ -57,7 +57,8 @@ def openhtf_record(run: RunRecord) -> dict[str, Any]:
 def _metadata(run: RunRecord) -> dict[str, Any]:
     names = ("run_id", "identified", "slot", "port_path", "batch", "operator", "recipe", "bundle", "bundle_sha256")
     more = ("bundle_version", "bootloader", "station_version", "application_serial", "product_serial", "part_number")
-    plain = {name: getattr(run, name) for name in (*names, *more, "verified", "boot_confirmed")}
+    place = ("hardware_revision", "location", "time_zone")
+    plain = {name: getattr(run, name) for name in (*names, *more, *place, "verified", "boot_confirmed")}
     return {**plain, "purpose": str(run.purpose), "notes": list(run.notes)}
 
 

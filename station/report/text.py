@@ -76,6 +76,7 @@ def _head(report: YieldReport) -> list[str]:
         f"  from {moment(report.first_started_at)} to {moment(report.last_ended_at)}",
         f"Duration          p50 {seconds(report.duration_p50_s)}  p95 {seconds(report.duration_p95_s)}",
         f"Runs              {outcomes}  open {report.open_runs}",
+        *unproven_lines(report),
         *suspicions(report),
         *mixture(report),
     ]
@@ -109,6 +110,13 @@ def _narrower(report: YieldReport) -> str:
         ("purpose", purposes),
     )
     return "".join(f"  {name} {printable(value)}" for name, value in words if value is not None)
+
+
+def unproven_lines(report: YieldReport) -> list[str]:
+    """Where runs passed without a proof that the configuration turned off."""
+    count = report.unproven_runs
+    runs = "1 run passed" if count == 1 else f"{count} runs passed"
+    return [f"NOT PROVEN: {runs} while verify or confirm_boot was off in the configuration"] if count else []
 
 
 def mixture(report: YieldReport) -> list[str]:

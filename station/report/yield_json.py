@@ -53,6 +53,7 @@ _TOTALS = (
     "duration_p50_s",
     "duration_p95_s",
     "open_runs",
+    "unproven_runs",
     "mixed",
 )
 

@@ -14,9 +14,9 @@ from station.settings.schema import (
     RunSection,
     Settings,
     StationSection,
-    WebSection,
-    usual_data_dir,
 )
+from station.settings.screen_sections import WebSection
+from station.settings.setting_rules import usual_data_dir
 from station.settings.slots_file import name_problem, slots_file, write_slots
 from station.settings.values_file import write_values
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from station.config_file import find_document
 from station.settings.environment import read_environment, variable
 from station.settings.invalid_setting import invalid, shown, suggestion
-from station.settings.schema import ENTRIES, SECRETS, Settings, section_fields
+from station.settings.schema import ENTRIES, SECRETS, Settings, entry_fields, section_fields
 
 _Origin = Callable[[tuple[str, ...]], str]
 _NOTHING: Mapping[str, object] = {}
@@ -62,7 +62,7 @@ def _explained(detail: ErrorDetails, origin: _Origin) -> str:
     location = tuple(str(part) for part in detail["loc"] if part != "[key]")
     where = f"{origin(location)}: {'.'.join(location)}"
     if detail["type"] == "extra_forbidden":
-        allowed = list(Settings.model_fields if len(location) == 1 else section_fields(location[0]))
+        allowed = list(_keys(location[:-1]))
         return f"{where}: unknown key{suggestion(location[-1], allowed)}; allowed: {', '.join(allowed)}"
     reason = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"allowed: {_allowed(location)}"
     found = "a secret" if location in SECRETS else shown(detail["input"])
@@ -74,7 +74,16 @@ def _allowed(location: tuple[str, ...]) -> str:
     section, key = (*location, "")[:2]
     if key in (keys := section_fields(section)):
         return str(keys[key].description)
+    if len(location) > 2 and (inner := entry_fields(section).get(location[2])):
+        return str(inner.description)
     return ENTRIES[section] if key else str(Settings.model_fields[section].description)
+
+
+def _keys(above: tuple[str, ...]) -> Mapping[str, object]:
+    """The keys that may stand in a table, by its place."""
+    if not above:
+        return Settings.model_fields
+    return section_fields(above[0]) if len(above) == 1 else entry_fields(above[0])
 
 
 def _nested(words: Mapping[str, object]) -> dict[str, Any]:
@@ -108,5 +117,5 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for name, table in above.items():
         old = merged.get(name)
-        merged[name] = {**old, **table} if isinstance(old, dict) and isinstance(table, dict) else table
+        merged[name] = _merged(old, table) if isinstance(old, dict) and isinstance(table, dict) else table
     return merged

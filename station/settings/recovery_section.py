@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from station.model.recovery_limits import RecoveryLimits
+from station.settings.setting_rules import Section
 
 _LIMITS = RecoveryLimits()
 _A_COUNT = "a whole number from 0 (never) to 20"
 
 
-class RecoverySection(BaseModel):
+class RecoverySection(Section):
     """`[recovery]`: the rungs of the ladder, each with how often one run may take it. Durations are seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     block_repeats: int = Field(default=_LIMITS.block_repeats, ge=0, le=20, description=_A_COUNT)
     reopens: int = Field(default=_LIMITS.reopens, ge=0, le=20, description=_A_COUNT)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -18,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationInfo,
     field_validator,
 )
@@ -27,18 +23,35 @@ from pydantic.fields import FieldInfo
 from station.board.board import Board
 from station.board.chosen import BOARD
 from station.board.serial_rule import SerialForm, SerialRule
-from station.config_file import APPLICATION
 from station.errors import UsageError
-from station.local_time import zone_of
 from station.model.batches import NAME_LIMIT
 from station.model.functional_tests import FunctionalTests
+from station.model.product_serials import ProductSerialRule
 from station.model.recipes import Recipe, Step
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
+from station.model.sinks import Sink
 from station.model.slots import SlotMap
+from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
+from station.settings.central_section import CentralSection
 from station.settings.invalid_setting import shown, suggestion
+from station.settings.outbox_section import SinkSection
+from station.settings.product_serial_section import ProductSerialSection
 from station.settings.recovery_section import RecoverySection
+from station.settings.screen_sections import DashboardSection, RolesSection, ScannerSection, WebSection
+from station.settings.setting_rules import (
+    BusNumber,
+    ControllerPlace,
+    EntryName,
+    PortPath,
+    Section,
+    SlotName,
+    Text,
+    absolute_folder,
+    known_zone,
+    power_cycle_command,
+)
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -50,74 +63,19 @@ ENTRIES: Mapping[str, str] = {
     "slots": 'a port path, for example "1-1.4.2"',
     "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
+    "outbox": "a table with at least kind and to",
 }
 """What a name in a table without fixed keys may be set to."""
 
 PREFIX = "STATION_"
 DELIMITER = "__"
 
-_PORT_PATH = re.compile(r"[0-9]+-[0-9]+(\.[0-9]+)*")
-_CENTRAL_URL = re.compile(r"postgresql(\+psycopg)?://\S*/[^/\s]+")
-_BUS = re.compile(r"[1-9][0-9]{0,4}")
-_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OPTIONS = RunOptions()
 _TESTS = FunctionalTests()
 _SENSOR_IDS = list(BOARD.application.sensor_ids) if BOARD.application else []
 _Form = Literal["equal", "reversed", "alif_eui", "any"]
 _SERIAL_FORMS: list[_Form] = [form.value for form in BOARD.serial.forms]
 _A_NAME = f"text of at most {NAME_LIMIT} characters"
-
-
-def _text(value: str) -> str:
-    """Text that can be printed, stored and put on one line."""
-    if not value.isprintable() or value != value.strip():
-        raise ValueError("has a blank at an end or a character that cannot be printed")
-    return value
-
-
-def slot_name(value: str) -> str:
-    """A slot's name as it may stand in the configuration; ValueError says what is wrong with it."""
-    if not 1 <= len(_text(value)) <= 24:
-        raise ValueError("a slot's name has 1 to 24 characters")
-    if _PORT_PATH.fullmatch(value):
-        raise ValueError("a slot's name must not look like a port path")
-    return value
-
-
-def _port_path(value: str) -> str:
-    if not _PORT_PATH.fullmatch(value):
-        raise ValueError('a port path is the bus, "-" and the ports separated by ".", for example "1-1.4.2"')
-    return value
-
-
-def _bus_number(value: str) -> str:
-    if not _BUS.fullmatch(value):
-        raise ValueError("a bus is a number from 1")
-    return value
-
-
-def _place(value: str) -> str:
-    if not 1 <= len(_text(value)) <= 300:
-        raise ValueError("a controller's place has 1 to 300 characters")
-    return value
-
-
-def _recipe_name(value: str) -> str:
-    if not _RECIPE_NAME.fullmatch(value):
-        raise ValueError("a recipe's name has 1 to 40 letters, digits, '.', '_' and '-', a letter or digit first")
-    return value
-
-
-def _power_cycle(command: str) -> str:
-    """A command line whose words name the port: another port's camera must not lose its power."""
-    words = shlex.split(command)  # an open quotation mark is a ValueError
-    unknown = re.sub(r"\{(hub|port|port_path)\}", "", command)
-    if "{" in unknown or "}" in unknown:
-        raise ValueError("only {hub}, {port} and {port_path} may stand in braces")
-    named = {name for name in ("{hub}", "{port}", "{port_path}") if any(name in word for word in words)}
-    if words and "{port_path}" not in named and not {"{hub}", "{port}"} <= named:
-        raise ValueError("the command must name the port: {hub} and {port}, or {port_path}")
-    return command
 
 
 def _steps(steps: list[str]) -> list[str]:
@@ -140,54 +98,26 @@ def _steps(steps: list[str]) -> list[str]:
     return steps
 
 
-def _folder(value: object) -> object:
-    """An absolute folder, the usual one for empty text; what is no text stays, for validation to refuse."""
-    if value in ("", Path()):
-        return usual_data_dir()
-    if not isinstance(value, str):
-        return value
-    folder = os.path.expanduser(_text(value))
-    if not os.path.isabs(folder):
-        raise ValueError("a folder in the configuration is absolute or begins with ~/")
-    return Path(folder)
-
-
-def usual_data_dir() -> Path:
-    """The data folder where nobody names one."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    if not os.path.isabs(base):  # the XDG specification wants relative ones ignored
-        base = os.path.expanduser("~/.local/share")
-    return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
-
-
-def _time_zone(name: str) -> str:
-    zone_of(name)
-    return name
-
-
-Text = Annotated[str, AfterValidator(_text)]
-
-
-class _Section(BaseModel):
-    """A table of the file. Strict: a file's "yes" or 1 is no truth value. A field's description is what is allowed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class StationSection(_Section):
+class StationSection(Section):
     """`[station]`: its name, folder, screen's language and time zone. Empty text: the host's name, the usual folder,
     the machine's zone."""
 
     id: Text = Field(default="", max_length=64, validate_default=True, description="text of at most 64 characters")
-    data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
+    data_dir: Annotated[Path, BeforeValidator(absolute_folder)] = Field(
         default=Path(), validate_default=True, description="a folder, as text"
     )
 
     language: Literal["en", "zh_CN", "es"] = Field(default="en", description='"en", "zh_CN" or "es"')
-    time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
+    time_zone: Annotated[Text, AfterValidator(known_zone)] = Field(
         default="", description="the IANA name of a time zone, or empty"
     )
+    location: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     clock: Literal["synchronized", "by hand"] = Field(default="synchronized", description='"synchronized" or "by hand"')
+
+    @field_validator("location")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("id")
     @classmethod
@@ -195,7 +125,7 @@ class StationSection(_Section):
         return value or socket.gethostname()[:64] or "station"
 
 
-class RunSection(_Section):
+class RunSection(Section):
     """`[run]`: what a run means. Durations are seconds; an empty text stands for none."""
 
     verify: bool = Field(default=_OPTIONS.verify, description="true or false")
@@ -233,10 +163,11 @@ class RunSection(_Section):
     batch: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     operator: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     part_number: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
+    hardware_revision: Text | None = Field(default=None, max_length=NAME_LIMIT, description=_A_NAME)
     recipe: Text = Field(default="full", description="the name of a recipe")
     bundle: Text | None = Field(default=None, max_length=200, description="the name of a bundle")
 
-    @field_validator("batch", "operator", "part_number", "bundle")
+    @field_validator("batch", "operator", "part_number", "hardware_revision", "bundle")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
@@ -246,7 +177,7 @@ _Mode = Literal["off", "note", "required"]
 _A_MODE = '"off", "note" or "required"'
 
 
-class FunctionalTestSection(_Section):
+class FunctionalTestSection(Section):
     """`[test]`: which tests of a recipe are made, whether they decide, and their limits. Durations are seconds."""
 
     version: _Mode = Field(default=_TESTS.version, description=_A_MODE)
@@ -278,7 +209,7 @@ class FunctionalTestSection(_Section):
         return value
 
 
-class LineSection(_Section):
+class LineSection(Section):
     """`[line]`: when the line stops, and how many workers wait in advance."""
 
     errors_in_a_row: int = Field(default=5, ge=0, le=1000, description="a whole number from 0 (never stop) to 1000")
@@ -289,63 +220,22 @@ class LineSection(_Section):
         default=3, ge=0, le=1000, description="a whole number from 0 (never take a slot out) to 1000"
     )
     workers_spare: int = Field(default=2, ge=0, le=64, description="a whole number from 0 to 64")
-    power_cycle: Annotated[Text, AfterValidator(_power_cycle)] = Field(
+    power_cycle: Annotated[Text, AfterValidator(power_cycle_command)] = Field(
         default="", max_length=400, description="a command with {port} and {hub}, or {port_path}; empty: none"
     )
 
 
-class BundlesSection(_Section):
+class BundlesSection(Section):
     """`[bundles]`: which releases may be flashed."""
 
     require_signature: bool = Field(default=False, description="true or false")
 
 
-class VerificationSection(_Section):
+class VerificationSection(Section):
     """`[verification]`: how long a slot that was verified stays so, and whether production needs it."""
 
     valid_h: float = Field(default=12.0, gt=0, le=744, description="hours, more than 0 and at most 744")
     require_verification: bool = Field(default=False, description="true or false")
-
-
-class CentralSection(_Section):
-    """`[central]`: the database of all stations. Its URL has a password in it, which no message shows."""
-
-    url: SecretStr = Field(default=SecretStr(""), description="the URL of a PostgreSQL database, or empty")
-
-    ask_s: float = Field(default=0.05, ge=0, le=2, description="seconds, 0 (never ask) to 2")
-
-    @field_validator("url")
-    @classmethod
-    def _names_a_database(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not _CENTRAL_URL.fullmatch(url.get_secret_value()):
-            raise ValueError('a central database is "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"')
-        return url
-
-
-class DashboardSection(_Section):
-    """`[dashboard]`: what its pages measure the line by."""
-
-    yield_target: float = Field(default=0.0, ge=0, le=100, description="per cent, 0 (none) to 100")
-
-
-class WebSection(_Section):
-    """`[web]`: where `station web` serves the dashboard, and whether browsers may steer the line."""
-
-    host: Text = Field(default="127.0.0.1", min_length=1, max_length=255, description="an address or a host's name")
-    port: int = Field(default=8000, ge=1, le=65535, description="a whole number from 1 to 65535")
-    control: bool = Field(default=False, description="true or false")
-    host_names: list[Text] = Field(default_factory=list, description="a list of host names")
-
-
-class ScannerSection(_Section):
-    """`[scanner]`: how the bench's barcode scanners send, so that no scan is taken for keys."""
-
-    gap_ms: int = Field(default=60, ge=5, le=200, description="a whole number of milliseconds from 5 to 200")
-    min_length: int = Field(default=3, ge=3, le=40, description="a whole number from 3 to 40")
-    end: list[Literal["enter", "tab", "line feed"]] = Field(
-        default=["enter", "tab", "line feed"], description='a list of "enter", "tab" and "line feed"'
-    )
-    prefixes: list[Text] = Field(default_factory=list, description="a list of texts")
 
 
 class Settings(BaseModel):
@@ -362,15 +252,19 @@ class Settings(BaseModel):
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
     central: CentralSection = Field(default_factory=CentralSection, description="a table")
     dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
+    roles: RolesSection = Field(default_factory=RolesSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
     scanner: ScannerSection = Field(default_factory=ScannerSection, description="a table")
-    slots: dict[Annotated[str, AfterValidator(slot_name)], Annotated[str, AfterValidator(_port_path)]] = Field(
+    slots: dict[SlotName, PortPath] = Field(
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
-    controllers: dict[Annotated[str, AfterValidator(_bus_number)], Annotated[str, AfterValidator(_place)]] = Field(
+    product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
+    ask: AskSection = Field(default_factory=AskSection, description="a table")
+    outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
+    controllers: dict[BusNumber, ControllerPlace] = Field(
         default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
-    recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Annotated[list[str], AfterValidator(_steps)]] = Field(
+    recipes: dict[EntryName, Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
 
@@ -430,6 +324,16 @@ class Settings(BaseModel):
         )
 
     @property
+    def product_serial_rule(self) -> ProductSerialRule:
+        """What a product serial looks like here."""
+        return ProductSerialRule(self.product_serial.pattern, self.product_serial.check_digit)
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """The factory's systems that hear of finished runs."""
+        return tuple(section.sink(name) for name, section in self.outbox.items())
+
+    @property
     def slot_map(self) -> SlotMap:
         """The slots of the bench; empty when every port is a slot."""
         return SlotMap(tuple((port_path, name) for name, port_path in self.slots.items()))
@@ -451,6 +355,11 @@ class Settings(BaseModel):
 
 SECRETS = frozenset({("central", "url")})
 """Keys whose values no message shows."""
+
+
+def entry_fields(name: str) -> Mapping[str, FieldInfo]:
+    """The keys of each entry of a table of tables; none for any other section."""
+    return SinkSection.model_fields if name == "outbox" else {}
 
 
 def section_fields(name: str) -> Mapping[str, FieldInfo]:

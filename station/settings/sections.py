@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as MalformedVariableError
 
-from station.settings.schema import DELIMITER, PREFIX, Settings, section_fields
+from station.settings.schema import DELIMITER, PREFIX, Settings, entry_fields, section_fields
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -35,10 +37,17 @@ class _Environment(EnvSettingsSource):
         found = super().__call__()
         for section, values in found.items():
             if isinstance(values, dict):
-                for key, field in section_fields(section).items():
-                    if isinstance(values.get(key), str):
-                        values[key] = _from_text(field.annotation, values[key])
+                _convert(values, section_fields(section))
+                for entry in values.values():
+                    if isinstance(entry, dict):
+                        _convert(entry, entry_fields(section))
         return found
+
+
+def _convert(values: dict[str, Any], fields: Mapping[str, FieldInfo]) -> None:
+    for key, field in fields.items():
+        if isinstance(values.get(key), str):
+            values[key] = _from_text(field.annotation, values[key])
 
 
 def read_sections() -> dict[str, Any]:

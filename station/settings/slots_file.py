@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from station.atomic_write import write_durably
 from station.config_file import usual_files
 from station.errors import SettingsError
-from station.settings.schema import slot_name
+from station.settings.setting_rules import slot_name
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

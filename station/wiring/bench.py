@@ -9,7 +9,7 @@ from pathlib import Path
 
 from station.board.board import Board
 from station.board.chosen import BOARD
-from station.control.requests import Hands
+from station.control.steered import Hands
 from station.errors import UsageError
 from station.line.setup import Watcher
 from station.usb.access import UsbAccess

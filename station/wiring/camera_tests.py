@@ -24,16 +24,19 @@ from station.clock import monotonic_s, now
 from station.flash.messages import AttemptEnded, CancelRun, PortChanged, RunCamera, RunEnded
 from station.flash.pipe import Link, Orphaned
 from station.flash.worker import run_camera
+from station.local_time import machine_zone
 from station.model.bundles import Bundle
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceMode
 from station.model.events import LedgerReply, RunCommitted, RunFinished, RunNotCommitted
 from station.model.ids import new_id
 from station.model.recipes import Recipe
 from station.model.runs import AttemptRecord, ImagePlan, Outcome, Purpose, RunPlan, RunRecord
+from station.model.sinks import Sink
 from station.model.verdicts import ended_by
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
+from station.wiring.delivering import delivering
 from station.wiring.line import flashed_application
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ Choose = Callable[[Sequence[Device]], Sequence[Device]]
 class Log:
     """What the tests use of the log: whose application a camera is, and a place for the result."""
 
-    def __init__(self, data_dir: Path, opened: ExitStack) -> None:
+    def __init__(self, data_dir: Path, opened: ExitStack, sinks: Sequence[Sink] = ()) -> None:
         from contextlib import closing
 
         from station.ledger import schema_version
@@ -60,12 +63,13 @@ class Log:
 
         schema_version.create_or_check(data_dir)
         self._replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
-        recorder = Recorder(data_dir, self._replies.put)
+        recorder = Recorder(data_dir, self._replies.put, sinks=sinks)
         opened.callback(recorder.close, LOG_CLOSE_S)
         recorder.close_interrupted()
         reader = opened.enter_context(closing(Reader(data_dir)))
         self._submit = recorder.submit
         self.unit_of_application = reader.unit_of_application
+        self.history = reader.history
 
     def kept(self, run: RunRecord) -> RunRecord:
         """The run once it is in the log; an ERROR where the log does not take it."""
@@ -179,7 +183,8 @@ def run_tests(
     bench.check()
     ports = _Ports()
     with ExitStack() as opened:
-        log = Log(settings.data_dir, opened)
+        opened.enter_context(delivering(settings.data_dir, settings.sinks))
+        log = Log(settings.data_dir, opened, settings.sinks)
         bench.watcher.start(ports)
         opened.callback(bench.watcher.stop)
         bench.ready()
@@ -254,6 +259,11 @@ def _begun(settings: Settings, plan: RunPlan, device: Device, log: Log) -> _Test
         started_at=now(),
         station_version=__version__,
         application_serial=device.serial or None,
+        product_serial=log.history(unit, None).product_serial if unit else None,
+        part_number=settings.run.part_number,
+        hardware_revision=settings.run.hardware_revision,
+        location=settings.station.location,
+        time_zone=settings.station.time_zone or machine_zone(),
         purpose=Purpose.ENGINEERING,
     )
     ours, theirs = Pipe()

@@ -19,20 +19,25 @@ from station.flash import child_processes
 from station.line.listeners import Listeners
 from station.line.pool import Programs
 from station.line.running_line import Line
-from station.line.setup import LineSetup
+from station.line.setup import LineSetup, PermissionTerms
+from station.local_time import machine_zone
 from station.model.batches import Batch
 from station.model.bundles import Bundle
 from station.model.devices import Device
 from station.model.notices import Notice
+from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
+from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
 from station.wiring.central import asking_both, lag_of, shipper_for
+from station.wiring.configuration_rows import Prove, note_start, refuse
+from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -82,11 +87,14 @@ def line_setup(
         batch=settings.run.batch,
         operator=settings.run.operator,
         part_number=settings.run.part_number,
+        hardware_revision=settings.run.hardware_revision,
+        location=settings.station.location,
+        time_zone=settings.station.time_zone or machine_zone(),
         binding=binding,
         errors_in_a_row=settings.line.errors_in_a_row,
         same_failures_in_a_row=settings.line.same_failures_in_a_row,
         slot_failures_in_a_row=settings.line.slot_failures_in_a_row,
-        notes=(mixed_release(store.board),) if bundle.mixed else (),
+        notes=((mixed_release(store.board),) if bundle.mixed else ()) + proof_notes(settings.run_options),
         attended=attended,
         workers_spare=settings.line.workers_spare,
         stop_after=stop_after,
@@ -95,8 +103,20 @@ def line_setup(
         bootloader_timeout_s=settings.run.bootloader_timeout_s,
         power_cycle=settings.line.power_cycle,
         recovery=settings.recovery_limits,
+        permission=permission_terms(settings),
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
+
+
+def permission_terms(settings: Settings) -> PermissionTerms | None:
+    """Who is asked before a camera is written to; None for nobody."""
+    ask = settings.ask
+    if ask.kind == "off":
+        return None
+    from station.factory.permission_ways import AskedSystem, asking
+
+    asked = asking(AskedSystem(ask.kind, ask.to, ask.timeout_s, ask.secret_file))
+    return PermissionTerms(asked, ask.silent, ask.timeout_s, ask.again_s)
 
 
 class _Application(TypedDict):
@@ -128,6 +148,7 @@ def about_line(setup: LineSetup) -> LineAbout:
         operator=setup.operator,
         started_at=datetime.now(UTC),
         images=tuple((image.partition, image.size_bytes) for image in setup.images),
+        unproven=unproven(setup.options),
     )
 
 
@@ -151,17 +172,25 @@ def slots_of(bench: Bench, settings: Settings) -> SlotMap:
 
 
 @contextmanager
-def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners) -> Iterator[Line]:
+def running_line(
+    settings: Settings, bench: Bench, setup: LineSetup, listeners: Listeners, prove: Prove = refuse
+) -> Iterator[Line]:
     """A line with its log, served to its screens: the caller calls `run`. The data folder must be held.
 
-    The log is opened first, once a shift: no camera is taken that could not be recorded.
+    The log is opened first, once a shift: no camera is taken that could not be recorded. `prove` asks for the
+    engineer's PIN, where what the line starts with needs it.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
+    sinks = settings.sinks
+    if bench.access.kind == "usbip" and not bench.served:
+        # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
+        setup, sinks = replace(setup, permission=None), ()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
         setup = replace(setup, due=verified(settings)[1])
     about = replace(about_line(setup), movable=bench.hands is not None)
+    authority = LineAuthority(settings.data_dir, settings.station_id, settings.roles.engineer_minutes * 60.0)
 
     def on_run(run: RunRecord) -> None:
         listeners.on_run(run)
@@ -180,12 +209,15 @@ def running_line(settings: Settings, bench: Bench, setup: LineSetup, listeners: 
         if not bench.served:
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
-        # Closed after the log's recorder: what it writes at the very end is sent too.
+        # Before the log, so that they end behind it: the last results are delivered and sent too.
+        opened.enter_context(delivering(settings.station.data_dir, sinks))
         shipper = shipper_for(settings, opened)
-        log = open_log(settings.station.data_dir, setup, replies, opened)
-        _refuse_batch_at_start(setup, log.begun)
-        service = LineService(settings.station.data_dir, about, bench.hands)
+        log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
         log = replace(log, history=asking_both(settings, log.history, opened))
+        _refuse_batch_at_start(setup, log.begun)
+        note_start(settings, setup, prove)
+        opened.enter_context(authority.noting())
+        service = LineService(settings.station.data_dir, about, bench.hands, authority)
         if shipper is not None:
             shipper.start(lambda state: service.post_central(lag_of(state)))
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)

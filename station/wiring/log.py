@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
 from station.model.serials import canonical_serial
+from station.model.sinks import Sink
 from station.model.units import RunFilter
 from station.terminal_text import printable
 
@@ -88,6 +89,7 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             failed=lambda batch, since: reader.failed(batch, since=since),
             batch_summary=reader.batch_summary,
             near_batches=reader.near_batches,
+            backlogs=reader.backlogs,
         )
 
 
@@ -125,14 +127,17 @@ class Replies:
             self._take(reply)
 
 
-def open_log(data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitStack) -> OpenLog:
-    """The log of the data folder, made where there is none, what an earlier station left over settled."""
+def open_log(
+    data_dir: Path, setup: LineSetup, replies: Replies, opened: ExitStack, sinks: Sequence[Sink] = ()
+) -> OpenLog:
+    """The log of the data folder, made where there is none, what an earlier station left over settled. Its finished
+    runs wait for these sinks."""
     from station.ledger import schema_version
     from station.ledger.reader import Reader
     from station.ledger.recorder import Recorder
 
     schema_version.create_or_check(data_dir)
-    recorder = Recorder(data_dir, replies)
+    recorder = Recorder(data_dir, replies, sinks=sinks)
     opened.callback(recorder.close, RECORDER_CLOSE_S)
     recorder.close_interrupted()
     reader = opened.enter_context(closing(Reader(data_dir)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
+from station.model.proof_settings import is_unproven
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.scrapping import NO_SLOT, SCRAPPED
 from station.model.serials import canonical_serial
@@ -123,6 +124,7 @@ def report_of(counts: Counts, selection: RunFilter, planned: int | None = None) 
         duration_p95_s=_percentile_of_sorted(durations_s, 0.95),
         outcomes=tuple((outcome, outcomes[outcome]) for outcome in Outcome),
         open_runs=counts.open_runs,
+        unproven_runs=counts.unproven_runs,
         failures=_failures(counts),
         slots=_slots(counts),
         images=_images(counts),
@@ -334,6 +336,7 @@ class _Tally:
         self.sums.runs[_place(run), outcome, run.code or ""].add(1, int(timed), seconds)
         if timed:
             self.sums.durations_s.append(seconds)
+        self.sums.unproven_runs += outcome is Outcome.PASS and is_unproven(run.notes)
         if outcome is Outcome.SKIPPED:
             return
         if outcome in _COUNTED:

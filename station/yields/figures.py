@@ -269,6 +269,8 @@ class YieldReport:
     units_failed: int = 0
     units_with_result: int = 0
     """Units with a counted run, or skipped because they passed earlier: how many of the planned ones are through."""
+    unproven_runs: int = 0
+    """Runs that passed while the configuration turned a proof off: nothing read back, or no start waited for."""
     bundles: tuple[BundleCount, ...] = ()
     measurements: tuple[MeasurementSpread, ...] = ()
 
@@ -365,6 +367,7 @@ class YieldReport:
             "duration_s": {"p50": self.duration_p50_s, "p95": self.duration_p95_s},
             "outcomes": {str(outcome): count for outcome, count in self.outcomes},
             "open_runs": self.open_runs,
+            "unproven_runs": self.unproven_runs,
             "mixed": self.mixed,
             "bundles": [bundle.to_json() for bundle in self.bundles],
             "failures": [failure.to_json() for failure in self.failures],

@@ -73,6 +73,7 @@ class Counts:
     units_retested: int = 0
     units_recovered: int = 0
     open_runs: int = 0
+    unproven_runs: int = 0
     durations_s: list[float] = field(default_factory=list)
     open_details: list[OpenUnit] = field(default_factory=list)
     bundles: list[BundleCount] = field(default_factory=list)

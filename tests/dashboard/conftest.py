@@ -7,6 +7,7 @@ import pytest
 
 from station.control.client import is_served
 from station.dashboard import log_queries
+from station.dashboard.language import choose
 from station.local_time import use_zone
 from tests.dashboard.screenless import Screenless
 from tests.harness import Bench, wait_for
@@ -21,6 +22,13 @@ def clock_in_utc() -> Iterator[None]:
     use_zone("UTC")
     yield
     use_zone("")
+
+
+@pytest.fixture(autouse=True)
+def the_next_test_reads_english() -> Iterator[None]:
+    """The language is the program's: a test that opens a screen in another one leaves it behind."""
+    yield
+    choose("en")
 
 
 @pytest.fixture(autouse=True)

@@ -171,7 +171,7 @@ async def work(shift: Shift) -> None:
 async def one_of_each(shift: Shift) -> None:
     """A slot in each state."""
     for slot in (1, 2, 5, 7):
-        shift.insert(camera(100 + slot, slot, scale=150.0))
+        shift.insert(camera(100 + slot, slot, scale=600.0))
     shift.insert(camera(104, 4, faults=[NEVER_BOOTS]))
     shift.insert(camera(0, 6).with_(release=str(shift.release)))
     shift.insert(camera(109, 9).with_(release=str(shift.release)))

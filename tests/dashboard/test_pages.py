@@ -16,8 +16,10 @@ from station.dashboard.app import Dashboard
 from station.dashboard.pages.failed_page import FailuresPage
 from station.dashboard.tiles.tile_grid import SlotGrid
 from station.dashboard.widgets.keys_line import KeysLine, rows_of
+from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
 from station.model.runs import Outcome, RunRecord
+from station.model.sinks import Backlog
 from station.model.slots import SlotView
 from station.model.units import FailedUnit, FinishedRun, UnitStory
 from station.yields.counting import summarize
@@ -38,6 +40,7 @@ async def looking(
     stories: Mapping[str, tuple[RunRecord, ...]] | None = None,
     failed: list[FailedUnit] | None = None,
     finished: list[FinishedRun] | None = None,
+    backlogs: Sequence[Backlog] = (),
 ) -> AsyncIterator[Operator]:
     """A dashboard of the scripted line."""
     records = replace(
@@ -49,6 +52,7 @@ async def looking(
         ),
         finished=RECORDS.finished if finished is None else lambda station, since, limit: finished,
         summary=lambda batch, since: summarize(runs),
+        backlogs=lambda: list(backlogs),
     )
     app = Dashboard(tmp_path, records, now=lambda: NOON)
     with scripted_line(tmp_path, slots, LineStatus(), about, runs):
@@ -179,6 +183,24 @@ async def test_a_screen_that_comes_later_has_the_events_of_the_shift(tmp_path: P
         times = [str(table.get_row_at(row)[0]) for row in range(table.row_count)]
         assert times == sorted(times)
         assert table.cursor_row == len(RUNS) - 1
+
+
+async def test_what_the_factorys_systems_have_not_taken_stands_above_the_events(tmp_path: Path) -> None:
+    backlog = Backlog("mes", 12, NOON - timedelta(minutes=7), 1, 3, "outbox.unreachable", "[mes] cannot be reached")
+    for backlogs in ([backlog], []):
+        folder = tmp_path / str(len(backlogs))
+        folder.mkdir()
+        async with looking(folder, backlogs=backlogs) as operator:
+            await operator.press("5")
+            table = operator.app.screen.query_one("#log Rows", Rows)
+            line = operator.app.screen.query_one("#outbox", Plain)
+            await operator.until(lambda table=table: table.row_count == len(RUNS), "the shift's runs")  # type: ignore[misc]
+            if not backlogs:
+                assert not line.display
+                continue
+            await operator.until(lambda line=line: line.display, "what waits")  # type: ignore[misc]
+            said = "mes: 12 results wait to be delivered, the oldest for 7 min ([mes] cannot be reached)"
+            assert str(line.render()) == said
 
 
 async def test_a_long_shift_is_listed_in_pieces_and_whole(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import signal
 import sys
 import tempfile
@@ -31,14 +32,14 @@ SLOW = 60.0
 """Of a camera that is to be seen while it is written."""
 
 
-async def take(page: Page, size: tuple[int, int], file: Path) -> None:
+async def take(page: Page, size: tuple[int, int], name: Path) -> None:
     """A picture of the page at this size of the window."""
     await page.do(
         "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False
     )
     await asyncio.sleep(3)  # for people to look at, not a test: the terminal in the page takes its new size first
     taken = await page.do("Page.captureScreenshot", format="png")
-    file.write_bytes(base64.b64decode(taken["data"]))
+    name.with_name(f"{name.name}-{size[0]}x{size[1]}.png").write_bytes(base64.b64decode(taken["data"]))
 
 
 @contextmanager
@@ -71,18 +72,24 @@ async def show(folder: Path) -> None:
         bad = summarize(shift_runs(5), batch=BATCH)
         report.write_text(render_report(bad, "html"), encoding="utf-8")
         assert dict(bad.outcomes)[Outcome.FAIL]
-        with line_at_work(work) as bench, served(bench) as (port, _):
-            async with chromium(work / "profile", "127.0.0.1:9") as page:
-                await page.open(f"http://127.0.0.1:{port}/")
-                await until(lambda: page.value("!!document.querySelector('body.-first-byte')"), "the dashboard")
-                for size in (DESK, PHONE):
-                    await take(page, size, folder / f"web-{size[0]}x{size[1]}.png")
-                await page.type("l")
-                for size in (DESK, PHONE):
-                    await take(page, size, folder / f"web-zh-{size[0]}x{size[1]}.png")
-                await page.open(report.as_uri())
-                for size in (DESK, PHONE, (PHONE[0], 6000)):
-                    await take(page, size, folder / f"report-{size[0]}x{size[1]}.png")
+        with line_at_work(work) as bench:
+            for language in ("en", "zh_CN"):
+                os.environ["STATION_LANGUAGE"] = language
+                with served(bench) as (port, _):
+                    async with chromium(work / f"profile-{language}", "127.0.0.1:9") as page:
+                        await take_dashboard(page, port, folder / f"web-{language}")
+        async with chromium(work / "profile", "127.0.0.1:9") as page:
+            await page.open(report.as_uri())
+            for size in (DESK, PHONE, (PHONE[0], 6000)):
+                await take(page, size, folder / "report")
+
+
+async def take_dashboard(page: Page, port: int, name: Path) -> None:
+    """The dashboard in both windows."""
+    await page.open(f"http://127.0.0.1:{port}/")
+    await until(lambda: page.value("!!document.querySelector('body.-first-byte')"), "the dashboard")
+    for size in (DESK, PHONE):
+        await take(page, size, name)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def test_the_overview_loads_no_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["bundle", "unit", "failed", "release", "report", "export", "import", "slots", "doctor", "db", "sim"]
+    "command",
+    ["bundle", "unit", "failed", "release", "report", "export", "import", "outbox", "slots", "doctor", "db", "sim"],
 )
 def test_help_loads_typer_and_nothing_else_that_is_heavy(command: str) -> None:
     assert after_command(command, "--help") & HEAVY == {"typer"}

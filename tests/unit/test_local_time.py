@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from station.local_time import from_clock, local, time_text, use_zone, zone_names
+from station.local_time import from_clock, local, machine_zone, time_text, use_zone, zone_names
 
 CHANGE = datetime(2026, 10, 25, 1, tzinfo=UTC)
 """When Berlin's clocks go from 3 back to 2."""
@@ -77,3 +78,13 @@ def test_a_machine_without_zones_has_those_of_the_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "CEST\n"
+
+
+def test_the_machines_zone_by_its_name(tmp_path: Path) -> None:
+    assert machine_zone(tmp_path) is None
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/localtime").symlink_to("../usr/share/zoneinfo/America/Argentina/Salta")
+    assert machine_zone(tmp_path) == "America/Argentina/Salta"
+    (tmp_path / "etc/localtime").unlink()
+    (tmp_path / "etc/localtime").write_bytes(b"TZif")
+    assert machine_zone(tmp_path) is None

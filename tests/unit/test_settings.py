@@ -182,14 +182,14 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, web, scanner, slots, "
-        "controllers, recipes",
+        "allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, roles, web, scanner, "
+        "slots, product_serial, ask, outbox, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
         "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, application, "
-        "bootloader_timeout_s, serial_forms, purpose, batch, operator, part_number, recipe, bundle",
+        "bootloader_timeout_s, serial_forms, purpose, batch, operator, part_number, hardware_revision, recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",
@@ -199,7 +199,7 @@ REFUSED = {
     "key outside a table": (
         "verify = true",
         "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, "
-        "web, scanner, slots, controllers, recipes",
+        "roles, web, scanner, slots, product_serial, ask, outbox, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -446,7 +446,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
             "RNU__VERIFY",
             "true",
             "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, CENTRAL, DASHBOARD, "
-            "WEB, SCANNER, SLOTS, CONTROLLERS, RECIPES",
+            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, ASK, OUTBOX, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),

@@ -27,6 +27,7 @@ KEYS = (
     ("R", mark("re-run every camera that failed and is still in its slot")),
     ("u", mark("use the selected slot again that was taken out")),
     ("b", mark("begin, change or end a batch: type or scan its name, the operator, the quantity planned")),
+    ("e", mark("be an engineer for some minutes, with the PIN, or be one no longer")),
     ("s", mark("sound and flash on or off: one for a pass, two for a failure")),
     ("t", mark("light or dark")),
     ("l", mark("another language")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,6 +19,7 @@ from station.dashboard.screens.question import Question
 from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import FINISHED, face_of
 from station.dashboard.tiles.tile_grid import SlotGrid
+from station.dashboard.widgets.status_lines import unproven_words
 from station.model.slots import SlotState, SlotView
 
 AS_WISHED = frozenset({SlotState.PASSED, SlotState.SKIPPED})
@@ -54,7 +56,10 @@ class LinePage(Page):
         state, now_s = self.state, time.monotonic()
         slots = state.slots
         grid = self.query_one(SlotGrid)
-        grid.show([face_of(view, state.pace, state.images, now_s) for view in slots])
+        faces = [face_of(view, state.pace, state.images, now_s) for view in slots]
+        if unproven := ", ".join(unproven_words(state.about)):
+            faces = [replace(face, unproven=unproven) for face in faces]
+        grid.show(faces)
         finished = self._just_finished(slots)
         if self.state.signals:
             grid.light_up([number for number in finished if slots[number].state in AS_WISHED])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -13,8 +13,10 @@ from station.dashboard.log_port import LogPort
 from station.dashboard.pages.page import Page
 from station.dashboard.state import LOG_LENGTH, Event, State, event_of_log
 from station.dashboard.tiles.tile_content import outcome_text
+from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows, Toned
-from station.local_time import time_text, zone_names
+from station.local_time import span_text, time_text, zone_names
+from station.model.sinks import Backlog
 from station.model.units import FinishedRun
 
 SHIFT = timedelta(hours=12)
@@ -22,13 +24,19 @@ SHIFT = timedelta(hours=12)
 AT_ONCE = 250
 """So many rows are filled in before the keys have their turn again."""
 PAUSE_S = 0.02
+BACKLOG_S = 5.0
 Row = tuple[str, ...]
 
 
 class LogPage(Page):
-    """Finished runs and cameras that were left alone, as they came; what is typed narrows them."""
+    """Finished runs and cameras that were left alone, as they came; what is typed narrows them. Above them, where there
+    is any, what the factory's systems have not taken yet."""
 
-    DEFAULT_CSS = "LogPage Rows { height: 1fr; }"
+    DEFAULT_CSS = """
+    LogPage Rows { height: 1fr; }
+    LogPage #outbox { display: none; height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+    LogPage #outbox.waits { display: block; }
+    """
     FOCUS = "Rows"
 
     def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
@@ -43,11 +51,13 @@ class LogPage(Page):
     def compose(self) -> ComposeResult:
         """The filter and the events."""
         yield Input()
+        yield Plain(id="outbox")
         yield Rows()
 
     def on_mount(self) -> None:
         """Name the columns."""
         self.words_changed()
+        self.set_interval(BACKLOG_S, self._ask_backlogs)
 
     def words_changed(self) -> None:
         """Name the columns and what the field is for."""
@@ -61,10 +71,21 @@ class LogPage(Page):
     def come_up(self) -> None:
         """The page is looked at: the first time the log is asked for what happened before this screen was opened."""
         super().come_up()
+        self._ask_backlogs()
         about = self.state.about
         if about is not None and not self._asked:
             self._asked, since = True, self.state.now() - SHIFT
             self.log_port.ask(lambda log: log.finished(about.station_id, since, LOG_LENGTH), self._remember)
+
+    def _ask_backlogs(self) -> None:
+        """What waits for the factory's systems, while anybody looks."""
+        if self.display:
+            self.log_port.ask(lambda log: log.backlogs(), self._show_backlogs, at_once=False)
+
+    def _show_backlogs(self, backlogs: list[Backlog]) -> None:
+        line = self.query_one("#outbox", Plain)
+        line.set_class(bool(backlogs), "waits")
+        line.say("\n".join(backlog_text(backlog, self.state.now()) for backlog in backlogs))
 
     def _remember(self, runs: list[FinishedRun]) -> None:
         self.state.remember(map(event_of_log, runs))
@@ -96,6 +117,14 @@ class LogPage(Page):
         self._filling = len(self._rows) < len(rows)
         if self._filling:
             self.set_timer(PAUSE_S, self._fill)
+
+
+def backlog_text(backlog: Backlog, now: datetime) -> str:
+    """What waits for one of the factory's systems, since when, and why."""
+    text = tr("{system}: {count} results wait to be delivered, the oldest for {time}").format(
+        system=backlog.sink, count=backlog.waiting, time=span_text(backlog.lag(now))
+    )
+    return f"{text} ({backlog.message})" if backlog.message else text
 
 
 def _cells(event: Event) -> Row:

@@ -9,6 +9,7 @@ from textual.binding import ActiveBinding
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from station.dashboard.engineer_words import engineer_text
 from station.dashboard.keys import translated
 from station.dashboard.pages.page import Page
 from station.dashboard.state import State
@@ -69,7 +70,8 @@ class Desk(Screen[None]):
     def show_state(self) -> None:
         """Show the newest state of the line."""
         state = self._state
-        self.query_one(StatusLines).show(state.about, state.report, state.now(), state.central)
+        engineer = engineer_text(state.engineer, state.engineer_left_s())
+        self.query_one(StatusLines).show(state.about, state.report, state.now(), engineer, state.central)
         self.query_one(Banner).show(state.snapshot.status, state.about)
         self.page.show_state()
 

@@ -99,6 +99,8 @@ class Face:
     act: str = ""
     acts: tuple[str, ...] = ()
     """The same for `act`."""
+    unproven: str = ""
+    """What the line does not prove, because the configuration turns it off."""
 
 
 def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:

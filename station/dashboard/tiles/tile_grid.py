@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -118,6 +119,11 @@ class SlotGrid(Widget, can_focus=True):
         across, down = edges(self.size.width, plan.columns), edges(self.size.height, plan.visible_rows)
         column = number % plan.columns
         return Region(across[column], down[row], across[column + 1] - across[column], down[row + 1] - down[row])
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Those of the program but for one: tiles have no colours of the terminal's palette, and no dim ones. To look
+        for them in each piece of each row is a fifth of what drawing the grid costs."""
+        return [one for one in super().get_line_filters() if not isinstance(one, ANSIToTruecolor)]
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 

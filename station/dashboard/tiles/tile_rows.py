@@ -30,6 +30,8 @@ NAME_COLUMNS = 7
 """A slot's name of two letters in the smallest square letters."""
 ACT_FROM = 9
 """So many rows are needed before what to do is drawn large too: five for the outcome, an empty one, three."""
+UNPROVEN = "!!"
+"""Before a slot's name, and before the words where there is a row for them: the line does not prove all."""
 GAP = 3
 """Columns between the outcome and the slot."""
 SPARED = 0.7
@@ -83,7 +85,7 @@ def _title(face: Face, width: int, *, selected: bool, with_act: bool) -> tuple[s
     """State, what to do and serial on the left, the slot on the right; the last of the left goes first where room is
     short. And whether the serial is there."""
     mark = "◆" if selected else " "
-    name = f"{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
+    name = f"{UNPROVEN if face.unproven else ''}{face.name} " + (f"#{face.attempt} " if face.attempt > 1 else "")
     room = width - cell_len(name)
     if room < 4:
         return set_cell_size(f"{mark}{face.look.glyph} {face.name}", width), False
@@ -151,7 +153,9 @@ def _foot(face: Face, width: int, colours: Colours) -> tuple[list[Row], list[Row
     facts += [_line(line, width, colours.body) for line in _wrapped(face.details[1:], width)]
     if face.filled is not None:
         hints = [_bar(face.filled, width, colours), *hints]
-    return (facts, hints) if face.look.tone == "passed" else (hints, facts)
+    hints, facts = (facts, hints) if face.look.tone == "passed" else (hints, facts)
+    unproven = [_line(f"{UNPROVEN} {face.unproven}", width, colours.body + Style(bold=True))] if face.unproven else []
+    return unproven + hints, facts
 
 
 def _wrapped(texts: Sequence[str], width: int) -> list[str]:

@@ -23,7 +23,9 @@ from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
+from station.clock import monotonic_s
 from station.dashboard.web.host_names import OwnNames, host_of_page, name_of
+from station.dashboard.web.logins import COOKIE, Logins, give_cookie
 from station.errors import UsageError
 
 PAGES = Path(__file__).parent
@@ -65,7 +67,8 @@ class Viewer(AppService):
 
 
 class DashboardServer(Server):
-    """Serves the dashboards that `command` starts; `has_line` says whether there is anything to look at."""
+    """Serves the dashboards that `command` starts, `--read-only` behind it for who only looks; `has_line` says whether
+    there is anything to look at. What a proxy says of the host is believed with `behind_proxy`."""
 
     def __init__(
         self,
@@ -75,26 +78,41 @@ class DashboardServer(Server):
         title: str,
         has_line: Callable[[], bool],
         names: OwnNames,
+        logins: Logins | None = None,
+        *,
+        behind_proxy: bool = False,
     ) -> None:
         super().__init__("exec " + shlex.join(command), host, port, title, templates_path=PAGES)
         self._names = names
+        self._logins = logins or Logins()
+        self._behind_proxy = behind_proxy
         self._has_line = has_line
         self._open: set[web.WebSocketResponse] = set()
 
     async def application(self) -> web.Application:
         """The web application, guarded."""
         application = await self._make_app()
+        if self._logins.mode != "off":
+            application.router.add_get("/login", self.handle_login_page)
+            application.router.add_post("/login", self.handle_login)
+            application.router.add_post("/logout", self.handle_logout)
         application.middlewares.append(self._guard)
         return application
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._names.has(request.host):
-            raise web.HTTPForbidden(text=_unknown_name(name_of(request.host)))
+        host = self._host(request)
+        if not self._names.has(host):
+            raise web.HTTPForbidden(text=_unknown_name(name_of(host)))
         origin = request.headers.get("Origin")
-        if origin is not None and not self._names.may_ask(origin, request.host):
+        if origin is not None and not self._names.may_ask(origin, host):
             raise web.HTTPForbidden(text=_another_page(name_of(host_of_page(origin))))
         return await handler(request)
+
+    def _host(self, request: web.Request) -> str:
+        """The name by which the browser asked."""
+        forwarded = request.headers.get("X-Forwarded-Host", "").partition(",")[0].strip()
+        return forwarded if self._behind_proxy and forwarded else request.host
 
     async def on_startup(self, app: web.Application) -> None:
         """The command says where it serves."""
@@ -105,16 +123,49 @@ class DashboardServer(Server):
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """The page; while there is no line, one that looks again."""
+        if not self._logins.may_look(request):
+            raise web.HTTPSeeOther("/login")
         has_line = await asyncio.to_thread(self._has_line)
-        known: dict[str, Any] = {"title": self.title, "websocket": f"{_socket_scheme(request)}://{request.host}/ws"}
+        socket = f"{_socket_scheme(request)}://{self._host(request)}/ws"
+        session = self._logins.session(request)
+        known: dict[str, Any] = {"title": self.title, "websocket": socket, "login": self._logins.mode != "off"}
+        known["role"] = session.role if session else ""
         known["font_size"] = min(max(to_int(request.query.get("fontsize", "16"), 16), 6), 60)
         page = "page.html.j2" if has_line else "no_line.html.j2"
         return aiohttp_jinja2.render_template(page, request, known, status=200 if has_line else 503)
+
+    async def handle_login_page(self, request: web.Request) -> web.StreamResponse:
+        """The form for the PIN."""
+        return self._login_page(request, "", 200)
+
+    async def handle_login(self, request: web.Request) -> web.StreamResponse:
+        """A PIN: a session for it, or the form again, with why not."""
+        pin = (await request.post()).get("pin")
+        try:
+            token = await self._logins.log_in(pin if isinstance(pin, str) else "")
+        except UsageError as error:
+            return self._login_page(request, error.message, 429 if error.code == "role.too_many_tries" else 403)
+        answer = _see("/")
+        give_cookie(answer, token, secure=_socket_scheme(request) == "wss")
+        return answer
+
+    async def handle_logout(self, request: web.Request) -> web.StreamResponse:
+        """The browser is nobody's again."""
+        await self._logins.log_out(request)
+        answer = _see("/login")
+        answer.del_cookie(COOKIE, path="/")
+        return answer
+
+    def _login_page(self, request: web.Request, wrong: str, status: int) -> web.Response:
+        known = {"title": self.title, "wrong": wrong, "may_look": self._logins.mode == "to steer"}
+        return aiohttp_jinja2.render_template("login.html.j2", request, known, status=status)
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """One browser, until it or its dashboard leaves."""
         if len(self._open) >= MOST_VIEWERS:
             raise web.HTTPServiceUnavailable(text="Too many browsers look already.")
+        if not self._logins.may_look(request):
+            raise web.HTTPUnauthorized(text="Log in first: /login")
         websocket = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
         await websocket.prepare(request)
 
@@ -122,13 +173,19 @@ class DashboardServer(Server):
             await websocket.close()
 
         viewer = Viewer(
-            self.command,
+            self.command if self._logins.may_steer(request) else f"{self.command} --read-only",
             write_bytes=websocket.send_bytes,
             write_str=websocket.send_str,
             close=close,
             download_manager=self.download_manager,
         )
         self._open.add(websocket)
+        session = self._logins.session(request)
+        ends = None
+        if session is not None:
+            session.open.add(websocket)
+            loop = asyncio.get_running_loop()
+            ends = loop.call_later(session.until_s - monotonic_s(), lambda: loop.create_task(close()))
         try:
             width, height = (to_int(request.query.get(name, ""), 80) for name in ("width", "height"))
             await viewer.start(_size(width), _size(height))
@@ -137,6 +194,9 @@ class DashboardServer(Server):
                 await self._process_messages(websocket, viewer)
         finally:
             self._open.discard(websocket)
+            if session is not None and ends is not None:
+                session.open.discard(websocket)
+                ends.cancel()
             await viewer.stop()
         return websocket
 
@@ -175,6 +235,11 @@ def _socket_scheme(request: web.Request) -> str:
     forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
     secure = forwarded in ("https", "wss") or "proto=https" in request.headers.get("Forwarded", "").lower()
     return "wss" if secure or request.secure else "ws"
+
+
+def _see(path: str) -> web.Response:
+    """The browser goes on there, with a GET."""
+    return web.Response(status=303, headers={"Location": path})
 
 
 def _unknown_name(name: str) -> str:

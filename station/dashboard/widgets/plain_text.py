@@ -13,6 +13,6 @@ class Plain(Static):
     def __init__(self, text: str = "", *, id: str | None = None) -> None:
         super().__init__(printable_lines(text), id=id, markup=False)
 
-    def say(self, text: str) -> None:
-        """Another text."""
-        self.update(printable_lines(text))
+    def say(self, text: str, *, rows_change: bool = True) -> None:
+        """Another text; the screen is laid out anew where it may have more or fewer rows."""
+        self.update(printable_lines(text), layout=rows_change)

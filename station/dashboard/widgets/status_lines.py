@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len
 
 from station.control.wire import CentralLag, LineAbout, LineStatus
-from station.dashboard.language import tr, translated
+from station.dashboard.language import mark, tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
 from station.errors import HINTS
 from station.local_time import local, time_text, zone_names
+from station.model.proof_settings import BOOT, VERIFY
 from station.yields.counting import YieldReport
 
 LEAST_BAR, MOST_BAR = 4, 40
 SEPARATOR = " · "
 DAY_H = 20.0
+UNPROVEN = {VERIFY: mark("NOT READ BACK"), BOOT: mark("START NOT WAITED FOR")}
 """An end that is further away is no time of the day."""
 
 
@@ -32,18 +34,30 @@ class StatusLines(Plain):
         self._shown = ""
 
     def show(
-        self, about: LineAbout | None, report: YieldReport | None, now: datetime, central: CentralLag | None = None
+        self,
+        about: LineAbout | None,
+        report: YieldReport | None,
+        now: datetime,
+        first: str = "",
+        central: CentralLag | None = None,
     ) -> None:
-        """Show the newest; nothing is drawn where nothing changed."""
+        """Show the newest, with `first` before all else; nothing is drawn where nothing changed."""
         if not (width := self.size.width):
             return  # it has no place on the screen yet
         clock = f"{local(now):%H:%M:%S} {zone_names([now])}"
         room = width - cell_len(clock) - 2
-        first = _ends(cut(what_runs(about, report, now, room, central), room), clock, width)
-        text = f"{first}\n{_ends(figures(report, about), _bundle(about), width)}"
+        marks = SEPARATOR.join([*([first] if first else []), *unproven_words(about)])
+        marks += SEPARATOR if marks else ""
+        runs = what_runs(about, report, now, max(0, room - cell_len(marks)), central)
+        text = f"{_ends(cut(marks + runs, room), clock, width)}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
-            self.say(text)
+            self.say(text, rows_change=False)  # two rows, always: the clock is no reason to lay the screen out
+
+
+def unproven_words(about: LineAbout | None) -> list[str]:
+    """What the line does not prove, because the configuration turns it off."""
+    return [tr(UNPROVEN[name]) for name in (about.unproven if about else ()) if name in UNPROVEN]
 
 
 def _no_batch(about: LineAbout) -> str:

@@ -12,12 +12,13 @@ from typing import IO, Any
 
 import pytest
 
-from station.control.requests import REQUESTS, Role
+from station.control.requests import REQUESTS, Role, act_of, parsed
 from station.control.server import LINE_LIMIT_BYTES, LineService
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
 from station.model.slots import RerunWay, SlotView
+from station.roles.guarded_acts import Act
 
 WHOLE: dict[str, dict[str, Any]] = {
     "stop": {"abort": True},
@@ -31,8 +32,11 @@ WHOLE: dict[str, dict[str, Any]] = {
     "go_on_with_batch": {"name": "L1"},
     "count_batch": {"name": "L1"},
     "move_camera": {"move": "unplug", "port_path": "1-1.1"},
+    "prove_engineer": {"pin": "2580", "name": "Ada"},
+    "end_engineer": {},
 }
 """Every request that steers, with its fields."""
+OF_THE_CONNECTION = ("prove_engineer", "end_engineer")
 
 
 class Line:
@@ -40,6 +44,7 @@ class Line:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.short = False
 
     def status(self) -> LineStatus:
         return LineStatus()
@@ -74,6 +79,9 @@ class Line:
 
     def count_batch(self, name: str) -> None:
         self.asked.append(("count_batch", name))
+
+    def cuts_short(self, name: str | None, planned: int | None) -> bool:
+        return self.short and name != "L1"
 
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
@@ -132,6 +140,19 @@ def test_every_request_is_tried() -> None:
     assert set(REQUESTS) - set(WHOLE) == {"snapshot"}
 
 
+def test_every_request_names_the_role_that_it_needs(line: Line) -> None:
+    line.short = True
+    table = {do: (kind.role, act_of(parsed({"do": do, **WHOLE.get(do, {})}), line)) for do, kind in REQUESTS.items()}
+    assert {do for do, (role, _) in table.items() if role is Role.LOOK} == {"snapshot"}
+    assert {do: act for do, (_, act) in table.items() if act} == {
+        "restore_slot": (Act.SLOT_RESTORED, "1-1.1"),
+        "end_batch": (Act.BATCH_ENDED_SHORT, "L1"),
+    }
+    assert act_of(parsed({"do": "begin_batch", "name": "L2", "operator": None, "planned": 40}), line)
+    line.short = False
+    assert act_of(parsed({"do": "end_batch", "name": "L1"}), line) is None
+
+
 def test_who_looks_can_never_steer(connect: Connect, line: Line) -> None:
     raw = connect()
     assert raw.send({"role": "look"}) == {"role": "look"}
@@ -144,7 +165,7 @@ def test_who_looks_can_never_steer(connect: Connect, line: Line) -> None:
     assert line.asked == []
 
 
-@pytest.mark.parametrize("do", WHOLE)
+@pytest.mark.parametrize("do", [do for do in WHOLE if do not in OF_THE_CONNECTION])
 def test_who_steers_may_ask_for_all(connect: Connect, line: Line, do: str) -> None:
     raw = connect()
     raw.send({"role": "steer"})

@@ -22,13 +22,25 @@ from station.errors import LedgerError
 from station.ledger import central, migrate, shipment, shipper, shipping_state, transactions
 from station.ledger.backup import backup
 from station.ledger.database import FILE_NAME, open_writer
+from station.ledger.product_serial_rows import bind
 from station.ledger.reader import Reader
 from station.ledger.recorder import release_unit
 from station.ledger.run_import import import_runs
 from station.ledger.shipper import Pusher, Shipper
-from station.ledger.tables import ATTEMPTS, BATCHES, IMAGES, MEASUREMENTS, RELEASES, RUNS, SHIPMENTS, UNITS
+from station.ledger.tables import (
+    ATTEMPTS,
+    BATCHES,
+    IMAGES,
+    MEASUREMENTS,
+    PRODUCT_SERIALS,
+    RELEASES,
+    RUNS,
+    SHIPMENTS,
+    UNITS,
+)
 from station.model.batches import Batch
 from station.model.ids import new_id
+from station.model.product_serials import Pairing
 from station.model.runs import Outcome, RunRecord
 from station.model.units import Release
 from tests.postgres import Postgres
@@ -44,6 +56,7 @@ ORDER: dict[Table, tuple[str, ...]] = {
     MEASUREMENTS: ("attempt_id", "position"),
     RELEASES: ("release_id",),
     BATCHES: ("batch_id",),
+    PRODUCT_SERIALS: ("binding_id",),
 }
 
 
@@ -89,7 +102,7 @@ def test_everything_that_is_finished_arrives_as_it_is(data_dir: Path, centre: st
     release_unit(data_dir, Release(SERIAL, "2026-47", START, "Ada"))
     assert push(data_dir, centre) == 7
     assert in_centre(centre) == in_log(data_dir)
-    assert [len(found) for found in in_log(data_dir).values()] == [5, 5, 10, 25, 1, 1]
+    assert [len(found) for found in in_log(data_dir).values()] == [5, 5, 10, 25, 1, 1, 0]
     assert push(data_dir, centre) == 0
 
 
@@ -108,10 +121,12 @@ def test_what_changes_later_arrives_too(data_dir: Path, centre: str) -> None:
     put(data_dir, replace(passed, serial=OTHER_SERIAL, notes=("it was another",)))
     release_unit(data_dir, Release(SERIAL, None, START, "Ada"))
     import_runs(data_dir, [a_run(Outcome.FAIL, 9, code="unit.scrapped", attempts=())])
-    assert push(data_dir, centre) == 5
+    bind(data_dir, Pairing("P-1", OTHER_SERIAL, "bench-1", START, "Ada"))
+    assert push(data_dir, centre) == 6
     found = in_centre(centre)
     assert found == in_log(data_dir)
     assert {row["code"] for row in found["runs"]} == {None, "station.interrupted", "unit.scrapped"}
+    assert [row["product_serial"] for row in found["runs"] if row["serial"] == OTHER_SERIAL] == ["P-1"]
     assert found["batches"][0]["ended_at"] == START + timedelta(hours=1)
 
 

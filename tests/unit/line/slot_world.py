@@ -24,16 +24,19 @@ from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
 from station.line.run_rules import HUB_DECISION_S
+from station.line.setup import PermissionTerms
 from station.line.slot import WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
     Arrived,
     AskApplication,
+    AskFactory,
     AskLog,
     BatchChanged,
     CancelAsked,
     CyclePower,
     Doubled,
     Effect,
+    FactoryAnswered,
     FindUnit,
     FreeWorker,
     Hold,
@@ -68,6 +71,8 @@ from station.model.events import (
     RunNotCommitted,
     RunOpened,
 )
+from station.model.permission import Answer as Said
+from station.model.permission import Permission
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState
 from station.model.verdicts import Verdict, ended_by
@@ -78,16 +83,19 @@ START = datetime(2026, 11, 25, tzinfo=UTC)
 SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
 SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 UHUBCTL = "uhubctl -l {hub} -p {port} -a cycle"
+HELD_WHILE_SILENT = PermissionTerms(lambda question: Permission(Said.YES), "hold")
+ALLOWED_WHERE_SILENT = replace(HELD_WHILE_SILENT, silent="allow")
 worlds: st.SearchStrategy[World] = st.deferred(
     lambda: st.builds(
-        lambda application, power_cycle: World(
-            terms=Terms(replace(SETUP, application=application, power_cycle=power_cycle))
+        lambda application, power_cycle, permission: World(
+            terms=Terms(replace(SETUP, application=application, power_cycle=power_cycle, permission=permission))
         ),
         st.sampled_from(["leave", "take", "enter"]),
         st.sampled_from(["", UHUBCTL]),
+        st.sampled_from([None, HELD_WHILE_SILENT, ALLOWED_WHERE_SILENT]),
     )
 )
-"""Every setting of what becomes of a camera in its application."""
+"""Every setting of what becomes of a camera in its application, and of who allows its run."""
 
 addresses = st.integers(1, 4)
 devices = st.builds(
@@ -120,6 +128,9 @@ class World:
     reported: Counter[str] = field(default_factory=Counter)
     working: str | None = None
     asked: Device | None = None
+    factory_asked: list[AskFactory] = field(default_factory=list)
+    allowed: set[tuple[str, str | None]] = field(default_factory=set)
+    """The runs that the factory's system allowed, or that need not wait for it, each in the batch that it has."""
     holding: list[Device] = field(default_factory=list)
     entering: list[Device | None] = field(default_factory=list)
     """The applications that were asked into their bootloader; None for a port whose power is being cycled."""
@@ -138,6 +149,8 @@ class World:
         now = Moment(self.at_s, START + timedelta(seconds=self.at_s), f"r{self.keys}", f"a{self.keys}")
         if isinstance(event, LineStopped):
             self.terms = replace(self.terms, accepting=False, returning=False)
+        if isinstance(event, FactoryAnswered):
+            self._note_permission(event)
         if isinstance(event, OpeningCommitted):
             self.on_disk.add(event.run.run_id)
         if isinstance(event, RunCommitted):
@@ -166,6 +179,8 @@ class World:
             self._submitted(effect)
         elif isinstance(effect, StartWorker):
             assert effect.run.run_id in self.on_disk, "a worker began before the opening was on the disk"
+            if self.terms.setup.permission is not None:
+                assert (effect.run.run_id, effect.run.batch) in self.allowed, "written without permission"
             assert self.working is None, "two workers"
             self.working = effect.run.run_id
         elif isinstance(effect, TellWorker):
@@ -187,10 +202,23 @@ class World:
         elif isinstance(effect, CyclePower):
             assert effect.template, "no command was given"
             self.entering.append(None)
+        elif isinstance(effect, AskFactory):
+            assert self.slot.run is not None
+            assert (effect.question.run_id, effect.question.batch) == (self.slot.run.run_id, self.slot.run.batch)
+            assert effect.question.run_id in self.on_disk, "asked before the opening was on the disk"
+            self.factory_asked.append(effect)
         elif isinstance(effect, FindUnit):
             self.looked_up.append(effect.device)
         elif isinstance(effect, Report):
             self.reported[effect.run.run_id] += 1
+
+    def _note_permission(self, event: FactoryAnswered) -> None:
+        """What the newest question's answer allows, by the setting."""
+        terms, asked = self.terms.setup.permission, self.slot.permission
+        if terms is None or asked is None or asked.ticket != event.ticket or self.slot.run is None:
+            return
+        if event.permission.answer is Said.YES or (event.permission.answer is Said.SILENT and terms.silent == "allow"):
+            self.allowed.add((self.slot.run.run_id, self.slot.run.batch))
 
     def _submitted(self, effect: Submit) -> None:
         fact = effect.fact
@@ -240,6 +268,10 @@ class World:
                 self.feed(HolderAnswered(CameraHeld(self.holding.pop(0), "1.0.3", 0.1)))
             while self.unanswered:
                 self.feed(OpeningCommitted(self.unanswered.pop(0)))
+            while self.factory_asked:
+                self.feed(FactoryAnswered(self.factory_asked.pop(0).ticket, Permission(Said.YES)))
+            if self.slot.phase is Phase.PERMISSION:
+                self.feed(Ticked(), later_s=100.0)
             if self.slot.phase is Phase.QUEUED:
                 self.feed(WorkerGiven())
             if self.slot.phase is Phase.PULLED:
@@ -330,6 +362,13 @@ class AnswerEntry:
 
 
 @dataclass(frozen=True)
+class AnswerFactory:
+    """The factory's system answers one of the questions that it was asked."""
+
+    said: Said
+
+
+@dataclass(frozen=True)
 class AnswerUnit:
     """The log answers whose application it was asked about."""
 
@@ -343,7 +382,7 @@ class Forward:
     steps: int
 
 
-Answer = Forward | AnswerLog | AnswerHold | AnswerOpening | AnswerClose | AnswerEntry | AnswerUnit
+Answer = Forward | AnswerLog | AnswerHold | AnswerOpening | AnswerClose | AnswerEntry | AnswerUnit | AnswerFactory
 
 attempts = st.builds(
     lambda key: AttemptRecord(key, 1, Outcome.FAIL, "usb.timeout", "write", START, 1.0), st.text("xyz", min_size=3)
@@ -390,6 +429,7 @@ answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(AnswerClose, committed=st.sampled_from([True, True, True, False])),
     st.builds(AnswerEntry, well=st.booleans()),
     st.builds(AnswerUnit, is_left=st.booleans()),
+    st.builds(AnswerFactory, st.sampled_from(Said)),
 )
 events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(Arrived, devices),
@@ -411,6 +451,7 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.builds(UnitFound, devices, st.sampled_from(["", *SERIALS]), st.booleans()),
     st.one_of(st.builds(BootloaderEntered, devices), st.just(PowerCycled("1-1"))),
     st.builds(BatchChanged, st.sampled_from([None, "L1"]), st.none()),
+    st.builds(FactoryAnswered, st.sampled_from(["stray", ""]), st.just(Permission(Said.YES))),
     st.just(Ticked()),
     st.sampled_from([TakenOut("three"), Restored(), Restored(), LineStopped(False), LineStopped(True)]),
     st.builds(OpeningNotCommitted, stray_runs, st.just("stray")),
@@ -446,6 +487,10 @@ def play(world: World, move: SlotEvent | Answer, later_s: float) -> None:
     elif isinstance(move, AnswerEntry):
         if world.entering:
             world.answer_entry(well=move.well, later_s=later_s)
+    elif isinstance(move, AnswerFactory):
+        if world.factory_asked:
+            ticket = world.factory_asked.pop(0).ticket
+            world.feed(FactoryAnswered(ticket, Permission(move.said, "so")), later_s)
     elif isinstance(move, AnswerUnit):
         if world.looked_up:
             world.feed(UnitFound(world.looked_up.pop(0), SERIALS[0], move.is_left), later_s)
@@ -479,6 +524,8 @@ def forward(world: World, later_s: float) -> None:
         world.feed(HolderAnswered(CameraHeld(world.holding.pop(0), "1.0.3", 0.1)), later_s)
     elif world.unanswered:
         world.feed(OpeningCommitted(world.unanswered.pop(0)), later_s)
+    elif world.factory_asked:
+        world.feed(FactoryAnswered(world.factory_asked.pop(0).ticket, Permission(Said.YES)), later_s)
     elif world.slot.phase is Phase.QUEUED:
         world.feed(WorkerGiven(), later_s)
     elif world.working is not None:

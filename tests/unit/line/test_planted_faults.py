@@ -15,7 +15,17 @@ from station.line import admission, entry, run_end, run_rules, transitions
 from station.line.line_terms import Terms
 from station.line.slot import Moment, Slot
 from station.line.slot import Phase as SlotPhase
-from station.line.slot_events import Arrived, Effect, Left, RerunAsked, Ticked, WorkerDied, WorkerGiven
+from station.line.slot_events import (
+    Arrived,
+    BatchChanged,
+    Effect,
+    FactoryAnswered,
+    Left,
+    RerunAsked,
+    Ticked,
+    WorkerDied,
+    WorkerGiven,
+)
 from station.model.events import OpeningCommitted, RunCommitted
 from tests.unit.line.slot_world import World, delays_s, moves, play, worlds
 
@@ -68,7 +78,18 @@ def opening_lost(slot: Slot, _event: OpeningCommitted, _now: Moment, _terms: Ter
     return replace(slot, run=None).enters(SlotPhase.EMPTY), ()
 
 
+def any_answer_is_a_yes(slot: Slot, _event: FactoryAnswered, _now: Moment, _terms: Terms) -> Stepped:
+    return slot.enters(SlotPhase.QUEUED), ()
+
+
+def allowed_in_another_batch(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) -> Stepped:
+    assert slot.run is not None
+    return replace(slot, run=replace(slot.run, batch=event.batch)), ()
+
+
 FAULTS: dict[str, Fault] = {
+    "written although the factory's system refused": (FactoryAnswered, SlotPhase.PERMISSION, any_answer_is_a_yes),
+    "written in a batch that nobody asked about": (BatchChanged, SlotPhase.QUEUED, allowed_in_another_batch),
     "green before commit": (RunEnded, SlotPhase.RUNNING, green_before_commit),
     "a slot with two runs": (Arrived, SlotPhase.CLOSING, a_second_run),
     "a run never closed": (Left, SlotPhase.QUEUED, never_closed),

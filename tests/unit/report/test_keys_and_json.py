@@ -88,6 +88,9 @@ FULL = a_run(
     application_serial="0829c14000000000",
     product_serial="P-17",
     part_number="AE3-1",
+    hardware_revision="C",
+    location="hall 3",
+    time_zone="Asia/Shanghai",
     purpose=Purpose.REWORK,
     notes=("the application's serial has another form", "ünïcode"),
 )

@@ -1,0 +1,70 @@
+"""The outbox as who delivers it sees it, from a process of its own; and what an engineer does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import select
+
+from station.clock import now
+from station.ledger import outbox_rows, schema_version
+from station.ledger.database import open_reader, open_writer, translated
+from station.ledger.run_loading import load_runs
+from station.ledger.tables import RUNS
+from station.model.sinks import Backlog, DueRun, Sink, Tried, WaitingRun
+
+
+class Outbox:
+    """Reads what is due, and notes how it ended; beside a line that works. For any number of threads.
+
+    Errors: LedgerError, at the start also for a log that is not there or not current.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        schema_version.require_current(data_dir)
+        self._data_dir = data_dir
+        self._reader = open_reader(data_dir)
+        self._writer = open_writer(data_dir)
+
+    def due(self, sink: Sink, limit: int) -> list[DueRun]:
+        """The runs that are to be delivered to a sink now, of each unit the oldest, at most `limit`."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            found = outbox_rows.due(connection, sink, now(), limit)
+            if not found:
+                return []
+            query = select(RUNS).where(RUNS.c.run_id.in_([run_id for run_id, _ in found]))
+            runs = {run.run_id: run for run in load_runs(connection, query)}
+        return [DueRun(run_id, tries, runs[run_id].to_json()) for run_id, tries in found]
+
+    def note(self, tried: Sequence[Tried]) -> None:
+        """How tries ended."""
+        with translated(self._data_dir), self._writer.begin() as connection:
+            outbox_rows.note(connection, tried)
+
+    def try_now(self, sink: str | None = None) -> int:
+        """Everything that waits for a sink, or for any, is tried at once; how many runs that are."""
+        with translated(self._data_dir), self._writer.begin() as connection:
+            return outbox_rows.try_now(connection, sink, now())
+
+    def drop(self, sink: str, run_id: str | None, *, reason: str, by: str) -> int:
+        """One run that waits for a sink, or all of them, will not be delivered; how many."""
+        with translated(self._data_dir), self._writer.begin() as connection:
+            return outbox_rows.drop(connection, sink, run_id, reason, by, now())
+
+    def backlogs(self) -> list[Backlog]:
+        """What waits, by sink."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return outbox_rows.backlogs(connection)
+
+    def waiting(self, sink: str | None = None, limit: int = 1000) -> list[WaitingRun]:
+        """What waits for a sink, or for all, the oldest first."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return list(outbox_rows.waiting(connection, sink, limit))
+
+    def close(self) -> None:
+        """Close the connections."""
+        for engine in (self._reader, self._writer):
+            with suppress(Exception):
+                engine.dispose()

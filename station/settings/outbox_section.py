@@ -1,0 +1,105 @@
+"""`[outbox.NAME]`: the factory's systems that hear of finished runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from station.model.runs import Outcome
+from station.model.sinks import Sink
+
+SCHEMES = {"http": ("http", "https"), "tcp": ("tcp",), "mqtt": ("mqtt", "mqtts")}
+"""What the address of each kind begins with. A folder and a command have none."""
+_EXAMPLES = {
+    "folder": "an absolute folder, for example /srv/mes/incoming",
+    "http": "a URL, for example https://mes.example/api/runs",
+    "tcp": "a place, for example tcp://mes.example:9100",
+    "mqtt": "a broker, for example mqtt://broker.example (1883), or mqtts:// (8883)",
+    "hook": "a command, for example /usr/local/bin/tell-mes --line 3",
+}
+_Word = Literal["PASS", "FAIL", "ERROR", "ABORTED", "SKIPPED"]
+_OUTCOMES: list[_Word] = ["PASS", "FAIL", "ERROR", "ABORTED", "SKIPPED"]
+
+
+def one_line(value: str) -> str:
+    """Text that can be printed, on one line."""
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("has a blank at an end or a character that cannot be printed")
+    return value
+
+
+def absolute_file(value: str) -> str:
+    """A file that means the same wherever the station is started; empty for none."""
+    value = os.path.expanduser(one_line(value))
+    if value and not os.path.isabs(value):
+        raise ValueError("a file in the configuration is absolute or begins with ~/")
+    return value
+
+
+def address(kind: str, to: str) -> str:
+    """Where a system is, as its kind wants it. ValueError says how."""
+    if kind == "folder":
+        folder = os.path.expanduser(to)
+        if not os.path.isabs(folder):
+            raise ValueError(f"to is {_EXAMPLES[kind]}")
+        return folder
+    if kind == "hook":
+        if not shlex.split(to):  # an open quotation mark is a ValueError
+            raise ValueError(f"to is {_EXAMPLES[kind]}")
+        return to
+    _refuse_other_urls(kind, to)
+    return to
+
+
+def _refuse_other_urls(kind: str, to: str) -> None:
+    place = urlsplit(to)
+    port = place.port  # ValueError where it is no number of a port
+    if place.scheme not in SCHEMES[kind] or not place.hostname or (kind == "tcp" and not port):
+        raise ValueError(f"to is {_EXAMPLES[kind]}")
+    if place.username or place.password:
+        raise ValueError("a password does not belong into the configuration: name a secret_file")
+
+
+class SinkSection(BaseModel):
+    """`[outbox.NAME]`: one system. Durations are seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    kind: Literal["folder", "http", "tcp", "mqtt", "hook"] = Field(
+        description='"folder", "http", "tcp", "mqtt" or "hook"'
+    )
+    to: Annotated[str, AfterValidator(one_line)] = Field(
+        min_length=1, max_length=500, description="a folder, a URL or a command, as its kind wants it"
+    )
+    outcomes: list[_Word] = Field(
+        default=_OUTCOMES, min_length=1, max_length=5, description=f"a list of {', '.join(_OUTCOMES)}"
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=300, description="seconds, more than 0 and at most 300")
+    retry_s: float = Field(default=1.0, ge=0.05, le=300, description="seconds from 0.05 to 300")
+    retry_limit_s: float = Field(default=300.0, ge=0.05, le=86400, description="seconds from 0.05 to 86400")
+    secret_file: Annotated[str, AfterValidator(absolute_file)] = Field(default="", description="a file, or empty")
+    username: Annotated[str, AfterValidator(one_line)] = Field(default="", max_length=200, description="text")
+    topic: Annotated[str, AfterValidator(one_line)] = Field(
+        default="station/runs", min_length=1, max_length=200, description="a topic without + and #"
+    )
+
+    @field_validator("to")
+    @classmethod
+    def _as_its_kind_wants_it(cls, value: str, others: ValidationInfo) -> str:
+        return address(others.data["kind"], value) if "kind" in others.data else value
+
+    @field_validator("topic")
+    @classmethod
+    def _names_one_topic(cls, value: str) -> str:
+        if "+" in value or "#" in value:
+            raise ValueError("a record is published to one topic: + and # name several")
+        return value
+
+    def sink(self, name: str) -> Sink:
+        """The sink of this name."""
+        values = self.model_dump() | {"outcomes": tuple(map(Outcome, self.outcomes))}
+        return Sink(name=name, **values)

@@ -1,0 +1,155 @@
+"""`station web` with logins: who may look, who may steer, what the cookie is, and how wrong PINs are slowed down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from station.dashboard.web.host_names import own_names
+from station.dashboard.web.logins import COOKIE, Logins
+from station.dashboard.web.web_server import DashboardServer
+from station.ledger import audit, schema_version
+from station.roles.pin_file import HOLDERS, set_pin
+from station.wiring.authority import holder_at_web
+
+Client = TestClient[web.Request, web.Application]
+PINS = {"engineer": "2580", "operator": "3141", "look": "1618"}
+SAYS = ("python3", "-c", "import sys; print(sys.argv)")
+
+
+@asynccontextmanager
+async def served(data_dir: Path, mode: str, *, behind_proxy: bool = False) -> AsyncIterator[Client]:
+    schema_version.create_or_check(data_dir)
+    for role, pin in PINS.items():
+        set_pin(data_dir, role, pin)
+    logins = Logins(mode, lambda pin: holder_at_web(data_dir, "bench-1", pin, HOLDERS))
+    names = own_names("127.0.0.1", ("line.factory.example",))
+    server = DashboardServer(SAYS, "127.0.0.1", 0, "bench-1", lambda: True, names, logins, behind_proxy=behind_proxy)
+    async with TestClient(TestServer(await server.application())) as client:
+        yield client
+
+
+async def log_in(client: Client, pin: str, **headers: str) -> aiohttp.ClientResponse:
+    return await client.post("/login", data={"pin": pin}, headers=headers, allow_redirects=False)
+
+
+async def test_always_means_that_nobody_looks_without_a_pin(tmp_path: Path) -> None:
+    async with served(tmp_path, "always") as client:
+        page = await client.get("/", allow_redirects=False)
+        assert (page.status, page.headers["Location"]) == (303, "/login")
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            await client.ws_connect("/ws")
+        assert "password" in await (await client.get("/login")).text()
+        done = await log_in(client, PINS["look"])
+        assert (done.status, done.headers["Location"]) == (303, "/")
+        assert "Log out (look)" in await (await client.get("/")).text()
+        await client.post("/logout", allow_redirects=False)
+        assert (await client.get("/", allow_redirects=False)).status == 303
+
+
+async def test_to_steer_means_that_everybody_looks(tmp_path: Path) -> None:
+    async with served(tmp_path, "to steer") as client:
+        assert "Log in to steer" in await (await client.get("/")).text()
+        await log_in(client, PINS["operator"])
+        assert "Log out (operator)" in await (await client.get("/")).text()
+
+
+@pytest.mark.parametrize(
+    ("mode", "role", "steers"),
+    [
+        ("to steer", "", False),
+        ("to steer", "look", False),
+        ("to steer", "operator", True),
+        ("to steer", "engineer", True),
+        ("always", "look", False),
+        ("always", "operator", True),
+        ("always", "engineer", True),
+    ],
+)
+async def test_who_steers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, role: str, steers: bool) -> None:
+    commands: list[str] = []
+
+    class Viewer:
+        def __init__(self, command: str, **_given: object) -> None:
+            commands.append(command)
+
+        async def start(self, _width: int, _height: int) -> None:
+            """Nothing is drawn."""
+
+        async def stop(self) -> None:
+            """Nothing was started."""
+
+    monkeypatch.setattr("station.dashboard.web.web_server.Viewer", Viewer)
+    async with served(tmp_path, mode) as client:
+        if role:
+            await log_in(client, PINS[role])
+        async with client.ws_connect("/ws"):
+            pass
+    assert [command.endswith(" --read-only") for command in commands] == [not steers]
+
+
+async def test_the_cookie_is_for_this_site_only_and_for_no_script(tmp_path: Path) -> None:
+    async with served(tmp_path, "to steer") as client:
+        for headers, secure in (({}, False), ({"X-Forwarded-Proto": "https"}, True)):
+            given = (await log_in(client, PINS["operator"], **headers)).headers["Set-Cookie"]
+            parts = {part.strip().partition("=")[0].lower() for part in given.split(";")}
+            assert {COOKIE, "httponly", "samesite", "path", "max-age"} <= parts
+            assert "SameSite=Strict" in given
+            assert ("secure" in parts) is secure
+            assert len(given.partition("=")[2].partition(";")[0]) >= 40
+
+
+async def test_wrong_pins_are_slowed_down_for_all_browsers_and_not_at_the_bench(tmp_path: Path) -> None:
+    async with served(tmp_path, "always") as client:
+        statuses = [(await log_in(client, "0000")).status for _ in range(4)]
+        assert statuses == [403, 403, 403, 429]
+        refused = await log_in(client, PINS["engineer"])
+        assert refused.status == 429
+        assert "wrong PINs in a row" in await refused.text()
+        assert COOKIE not in refused.headers.get("Set-Cookie", "")
+    rows = [(row.act, row.details) for row in audit.rows(tmp_path)]
+    assert rows == [
+        ("pin.refused", '{"where":"station web","wrong_in_a_row":1}'),
+        ("pin.refused", '{"where":"station web","wrong_in_a_row":3}'),
+    ]
+    assert not (tmp_path / "wrong-pins.json").exists()
+
+
+async def test_a_made_up_session_is_none(tmp_path: Path) -> None:
+    async with served(tmp_path, "always") as client:
+        for made_up in ("", "x" * 43, "None"):
+            page = await client.get("/", headers={"Cookie": f"{COOKIE}={made_up}"}, allow_redirects=False)
+            assert page.status == 303
+
+
+async def test_another_page_logs_nobody_in(tmp_path: Path) -> None:
+    async with served(tmp_path, "always") as client:
+        assert (await log_in(client, PINS["operator"], Origin="http://evil.example")).status == 403
+
+
+@pytest.mark.parametrize("behind_proxy", [True, False])
+async def test_what_a_proxy_says_of_the_host_is_believed_where_it_is_configured(
+    tmp_path: Path, behind_proxy: bool
+) -> None:
+    proxied = {"X-Forwarded-Host": "line.factory.example", "X-Forwarded-Proto": "https", "Host": "inner.invalid"}
+    async with served(tmp_path, "to steer", behind_proxy=behind_proxy) as client:
+        page = await client.get("/", headers=proxied)
+        assert page.status == (200 if behind_proxy else 403)
+        if behind_proxy:
+            assert "wss://line.factory.example/ws" in await page.text()
+        forged = {"X-Forwarded-Host": "evil.example"}
+        assert (await client.get("/", headers=forged)).status == (403 if behind_proxy else 200)
+
+
+async def test_without_logins_there_is_no_page_for_them(tmp_path: Path) -> None:
+    async with served(tmp_path, "off") as client:
+        page = await client.get("/")
+        assert page.status == 200
+        assert "Log in" not in await page.text()
+        assert (await client.get("/login")).status == 404

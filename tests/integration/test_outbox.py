@@ -1,0 +1,174 @@
+"""A line and the factory's systems: what is told, what waits, and what is lost when anything is killed: nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Bench, Station, station, wait_for
+from tests.integration.conftest import MakeBench, camera, serial
+from tests.receivers import MOSQUITTO, HttpSystem, Received, TcpSystem, free_port, mosquitto, subscribed
+from tests.unit.factory.test_record_sinks import is_dead
+
+
+def configured(where: Path, **sinks: str) -> Path:
+    """A configuration with these sinks: `kind address`."""
+    where.mkdir(exist_ok=True)
+    file = where / "station.toml"
+    tables = []
+    for name, words in sinks.items():
+        kind, _, to = words.partition(" ")
+        tables.append(f'[outbox.{name}]\nkind = "{kind}"\nto = "{to}"\nretry_s = 0.05\nretry_limit_s = 0.5\n')
+    file.write_text("\n".join(tables))
+    return file
+
+
+def told(received: Received) -> dict[str, dict[str, Any]]:
+    return {record["run_id"]: record for record in received.records}
+
+
+def backlog(bench: Bench, config: Path) -> dict[str, Any]:
+    done = station("outbox", "--json", "--config", config, "--data-dir", bench.data_dir)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return {**found, "sinks": {sink["sink"]: sink for sink in found["sinks"]}}
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (apt-get install mosquitto)")
+def test_every_kind_of_system_is_told_of_every_run(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(number) for number in (1, 2, 3)])
+    (tmp_path / "folder").mkdir()
+    hook = tmp_path / "hook.sh"
+    hook.write_text(f"#!/bin/sh\ncat >> {tmp_path / 'hooked'}\n")
+    hook.chmod(0o755)
+    port, http, tcp = free_port(), HttpSystem(), TcpSystem()
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto(tmp_path, port))
+        received = stack.enter_context(subscribed(port, "station/runs"))
+        config = configured(
+            tmp_path,
+            folder=f"folder {tmp_path / 'folder'}",
+            http=f"http {stack.enter_context(http.serving())}",
+            tcp=f"tcp {stack.enter_context(tcp.serving())}",
+            mqtt=f"mqtt {broker}",
+            hook=f"hook {hook}",
+        )
+        with bench.station("--config", config, "--stop-after", "3") as running:
+            runs = {run["run_id"]: run for run in running.runs(3)}
+            assert running.end() == 0
+        received.wait_for(lambda records: len(records) >= 3)
+    hooked = [json.loads(line) for line in (tmp_path / "hooked").read_text().splitlines()]
+    assert {record["run_id"]: record for record in hooked} == runs
+    assert {path.stem: json.loads(path.read_text()) for path in (tmp_path / "folder").iterdir()} == runs
+    for system in (http, tcp, received):
+        assert told(system) == runs
+    assert backlog(bench, config)["waiting"] == []
+
+
+def test_the_factory_hears_nothing_of_cameras_that_the_station_made_up(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    config = configured(tmp_path, folder=f"folder {tmp_path / 'folder'}")
+    config.write_text(config.read_text() + '[ask]\nkind = "hook"\nto = "false"\n')
+    done = station(
+        "demo", "--cameras", "2", "--headless", "--json", "--config", config, "--data-dir", tmp_path / "data"
+    )
+    assert {json.loads(line)["outcome"] for line in done.stdout.splitlines()} == {"PASS", "FAIL"}
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_line_ends_although_its_system_is_dead_and_says_what_waits(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1)])
+    port = free_port()
+    config = configured(tmp_path, mes=f"http http://127.0.0.1:{port}/runs")
+    with bench.station("--config", config, "--stop-after", "1") as running:
+        run = running.run()
+        assert (run["outcome"], running.end()) == ("PASS", 0)
+    mes = backlog(bench, config)["sinks"]["mes"]
+    assert (mes["waiting"], mes["configured"], mes["code"]) == (1, True, "outbox.unreachable")
+    assert mes["tries"] >= 1
+    shown = station("outbox", "--config", config, "--data-dir", bench.data_dir).stdout
+    assert "mes: http http://127.0.0.1" in shown
+    assert "1 wait, the oldest for" in shown
+    assert serial(1) in shown
+    nobody = station("outbox", "--data-dir", bench.data_dir, "--config", configured(tmp_path / "other")).stdout
+    assert "mes: IS CONFIGURED NO MORE" in nobody
+    doctor = station(
+        "doctor", "--json", "--config", tmp_path / "other/station.toml", "--data-dir", bench.data_dir
+    ).stdout
+    (found,) = [check for check in json.loads(doctor)["checks"] if check["check"] == "outbox mes"]
+    assert not found["ok"]
+    assert "station outbox drop mes --all" in found["fix"]
+
+    config = configured(tmp_path, mes=f"http http://127.0.0.1:{port}/runs")
+    system = HttpSystem()
+    with system.serving(port):
+        assert station("outbox", "retry", "--config", config, "--data-dir", bench.data_dir).returncode == 0
+        assert station("outbox", "deliver", "--config", config, "--data-dir", bench.data_dir).returncode == 0
+    assert told(system) == {run["run_id"]: run}
+
+
+def test_whatever_is_killed_every_run_is_told_in_its_order(make_bench: MakeBench, tmp_path: Path) -> None:
+    """The system is slow and fails now and then; the deliverer is killed, then the line, in the middle of runs."""
+    numbers = (1, 2, 3, 4)
+    bench = make_bench([camera(1, profile="nor", scale=0.2), *(camera(number) for number in numbers[1:])])
+    system = HttpSystem()
+    answers = iter([200, 503, 200, 422, 200, 200] * 1000)
+
+    def answer(_record: dict[str, Any]) -> tuple[int, bytes]:
+        time.sleep(0.05)
+        return next(answers), b""
+
+    system.answer = answer
+    with system.serving() as url:
+        config = configured(tmp_path, mes=f"http {url}")
+        again = {"STATION_RUN__ALREADY_PASSED": "reflash", "STATION_RUN__WRITE": "all"}
+        with bench.station("--config", config, environment=again) as running:
+            runs_of(bench, running, numbers, rounds=2)
+            (deliverer,) = wait_for(partial(running.processes, "station-outbox"), "the deliverer")
+            os.kill(deliverer, signal.SIGKILL)
+            running.runs(len(numbers))
+            (deliverer,) = wait_for(partial(running.processes, "station-outbox"), "the deliverer again")
+            before = bench.blocks_written(serial(1))
+            replug(bench, numbers)
+            wait_for(lambda: bench.blocks_written(serial(1)) > before + 5, "a camera in the middle")
+            running.process.kill()
+            running.end()
+        wait_for(partial(is_dead, deliverer), "the deliverer ends behind its line")
+        with bench.station("--config", config, environment=again, plug=False) as running:
+            replug(bench, numbers)
+            running.runs(len(numbers))
+            running.interrupt()
+            running.end()
+        wanted = {run["run_id"]: run for run in bench.export() if run["outcome"] is not None}
+        station("outbox", "retry", "--config", config, "--data-dir", bench.data_dir)
+        wait_for(
+            lambda: station("outbox", "deliver", "--config", config, "--data-dir", bench.data_dir).returncode == 0,
+            "everything delivered",
+        )
+    assert told(system) == wanted
+    assert any(run["code"] == "station.interrupted" for run in wanted.values())
+    came = list(dict.fromkeys(record["run_id"] for record in system.records))
+    for number in numbers:
+        mine = [run_id for run_id, run in wanted.items() if run["serial"] == serial(number)]
+        assert [run_id for run_id in came if run_id in mine] == mine
+
+
+def replug(bench: Bench, numbers: tuple[int, ...]) -> None:
+    for number in numbers:
+        bench.line.unplug(serial(number))
+        bench.line.plug(serial(number))
+
+
+def runs_of(bench: Bench, running: Station, numbers: tuple[int, ...], rounds: int) -> None:
+    """Each camera is run so often, and then plugged in once more."""
+    for _ in range(rounds):
+        running.runs(len(numbers))
+        replug(bench, numbers)
