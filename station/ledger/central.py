@@ -93,8 +93,8 @@ def as_central_error(url: str, error: BaseException) -> LedgerError:
     secret = url_of(url).password
     if secret:
         reason = reason.replace(str(secret), "***")
-    form = "the central database {url} cannot be used: {reason}"
-    return LedgerError("central.unreachable", sentence(form, url=shown(url), reason=reason))
+    said = sentence("the central database {url} cannot be used: {reason}", url=shown(url), reason=reason)
+    return LedgerError("central.unreachable", said)
 
 
 @contextmanager
@@ -130,13 +130,26 @@ def require_current(connection: Connection, url: str) -> None:
     found = revision_of(connection)
     if found == HEAD:
         return
-    if found is None or found in REVISIONS:
-        form = "the central database {url} has schema {found}; this version needs {wanted}"
-        code = "central.schema_outdated"
-    else:
-        form = "the central database {url} has schema {found}, unknown here (newest: {wanted})"
-        code = "central.schema_unknown"
-    raise LedgerError(code, sentence(form, url=shown(url), found=found or "none", wanted=HEAD))
+    where = shown(url)
+    if found is not None and found not in REVISIONS:
+        newer = sentence(
+            "the central database {url} has schema {found}, unknown here (newest: {wanted})",
+            url=where,
+            found=found,
+            wanted=HEAD,
+        )
+        raise LedgerError("central.schema_unknown", newer)
+    if found is None:
+        raise LedgerError(
+            "central.schema_outdated", sentence("the central database {url} has no tables yet", url=where)
+        )
+    older = sentence(
+        "the central database {url} has schema {found}; this version needs {wanted}",
+        url=where,
+        found=found,
+        wanted=HEAD,
+    )
+    raise LedgerError("central.schema_outdated", older)
 
 
 def upgrade(url: str) -> CentralUpgrade:
