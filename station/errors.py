@@ -340,6 +340,7 @@ HINTS: dict[str, str] = {
     "outbox.refused": "Ask the system's people what is wrong with this record; then: station outbox retry, or station outbox drop.",
     "outbox.unusable": "Fix what is named in [outbox] of the configuration, then start the line again.",
     "outbox.internal": "Tell the engineer. The station made a mistake; what waits is tried again.",
+    "usage.destination": "Give it with --procedure ID or --process-code N, as that system shows it.",
     "usage.drop": 'Example: station outbox drop mes --all --reason "the old system is gone" --by Ada',
     "usage.unknown_sink": "station outbox shows the systems; they are configured in [outbox].",
     "request.role": "A connection says once, first, what it may do: look or steer.",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from station import __version__
 from station.factory.delivery_error import DeliveryError, words_of
-from station.factory.signature import key_of, secret_in, signature_headers
+from station.factory.webhook_signature import key_of, secret_in, signature_headers
 from station.file_problems import reason
 from station.problem import sentence
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from station.clock import monotonic_s
 from station.factory.delivery_error import DeliveryError, words_of
-from station.factory.signature import secret_in
+from station.factory.webhook_signature import secret_in
 from station.file_problems import reason
 from station.model.ids import new_id
 from station.problem import sentence

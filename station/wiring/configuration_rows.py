@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from station.line.setup import LineSetup
     from station.settings import Settings
 
-GUARDED = ("run.", "test.", "verification.", "recovery.", "roles.", "recipe", "bundle")
+GUARDED = ("run.", "test.", "verification.", "recovery.", "roles.", "ask.", "product_serial.", "recipe", "bundle")
 OF_EACH_START = frozenset({"run.batch", "run.operator", "run.purpose", "run.bundle", "run.recipe", "station.data_dir"})
 """Every run's record has them, or they are compared in another form (`recipe`, `bundle`)."""
 MASK = "***"

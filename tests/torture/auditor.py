@@ -5,6 +5,7 @@
 3. No run that is open after the station was started and stopped in peace.
 4. No run twice: in the log, under its own key or another, or printed otherwise than logged.
 5. A run that was printed as PASS is a PASS in the log.
+6. No sound camera failed by its link because a hand pulled it out for good.
 """
 
 from __future__ import annotations
@@ -39,6 +40,19 @@ def _of_cameras(
         if runs and not camera.superseded and _is_green(runs[-1]) and camera.memory != sha256:
             wrong = [partition for partition, digest in sha256.items() if camera.memory.get(partition) != digest]
             yield f"{camera.spec.serial} ({camera.fault}): green, and {', '.join(wrong)} are not the bundle's"
+        if camera.fault == "none":
+            yield from (f"{camera.spec.serial}: pulled out, and {run['code']}" for run in runs if _blamed(run, camera))
+
+
+def _blamed(run: Run, camera: Treated) -> bool:
+    """Whether the run ended as a fault of the camera's link, and a hand ended it: it was not back before its end."""
+    if run["outcome"] != "FAIL" or not str(run["code"]).startswith("usb."):
+        return False
+    began, ended = run["started_at"], run["finished_at"]
+    return any(
+        began < absence.since.isoformat() < ended and not (absence.until and absence.until.isoformat() < ended)
+        for absence in camera.absences
+    )
 
 
 def _is_of(run: Run, camera: Treated) -> bool:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ ENVIRONMENT = {
 }
 PEACE = {"STATION_RUN__BOOT_TIMEOUT_S": "30"}
 PEACE_LIMIT_S = 240.0
+GONE_S = 20.0
+"""Longer than a station waits for a camera that may come back."""
 
 
 def _virtual_place(number: int) -> CameraSpec:
@@ -103,6 +106,7 @@ class Tortured:
         self._printed: list[dict[str, Any]] = []
         self._station: Station | None = None
         self._sims: tuple[str, ...] = ()
+        self._left_alone: dict[str, float] = {}
         images = {partition: (release / name).read_bytes() for partition, name in FILES.items()}
         self._sizes = {partition: len(content) for partition, content in images.items()}
         self._sha256 = {partition: hashlib.sha256(content).hexdigest() for partition, content in images.items()}
@@ -136,15 +140,18 @@ class Tortured:
     # --- what is done to it -----------------------------------------------------------------------------------------
 
     def _act(self, tray: Tray) -> None:
-        port = self._dice.choice(tray.ports)
+        now_s = time.monotonic()
+        port = self._dice.choice([port for port in tray.ports if self._left_alone.get(port, now_s) <= now_s])
         acts: dict[str, tuple[int, Callable[[], None]]] = {
             "next camera": (50, lambda: tray.next_camera(port)),
-            "pull": (12, lambda: tray.pull(port)),
+            "pull": (8, lambda: tray.pull(port)),
+            "pull and go away": (4, lambda: self._pull_and_go(tray, port)),
             "plug in again": (20, lambda: tray.plug_again(port)),
             "twin": (4, lambda: tray.twin(port)),
             "kill a worker": (3, lambda: self._kill("station-worker")),
             "kill the holder": (1, lambda: self._kill("station-holder")),
             "lock the log": (2, self._lock_log),
+            "kill the station while the log is locked": (1, self._kill_while_locked),
             **({"fill the disk": (2, self._fill_disk)} if self._disk else {}),
             "kill the station": (2, lambda: self._restart(signal.SIGKILL)),
             "end the station": (1, lambda: self._restart(signal.SIGTERM)),
@@ -153,13 +160,24 @@ class Tortured:
         self._result.acts[name] = self._result.acts.get(name, 0) + 1
         acts[name][1]()
 
+    def _pull_and_go(self, tray: Tray, port: str) -> None:
+        """In the middle of a run; nobody touches the port before the station must have noticed."""
+        tray.pull_in_the_middle(port)
+        self._left_alone[port] = time.monotonic() + GONE_S
+
     def _kill(self, name: str) -> None:
         assert self._station
         if processes := self._station.processes(name):
             with suppress(ProcessLookupError):
                 os.kill(self._dice.choice(processes), signal.SIGKILL)
 
-    def _lock_log(self) -> None:
+    def _kill_while_locked(self) -> None:
+        """With results in its journal, where there were any: the next start has to bring them into the log."""
+        self._lock_log(8.0)
+        threading.Event().wait(4.0)
+        self._restart(signal.SIGKILL)
+
+    def _lock_log(self, least_s: float = 0.0) -> None:
         """Somebody's SQL browser holds the log, for a moment or for longer than its answer is waited for elsewhere."""
         file = self._data_dir / "station.sqlite3"
 
@@ -170,14 +188,14 @@ class Tortured:
                 threading.Event().wait(seconds)
                 browser.close()
 
-        threading.Thread(
-            target=hold, args=(self._dice.choice([1.0, 2.0, 15.0]) * self._dice.random(),), daemon=True
-        ).start()
+        seconds = max(least_s, self._dice.choice([1.0, 2.0, 15.0]) * self._dice.random())
+        threading.Thread(target=hold, args=(seconds,), daemon=True).start()
 
     def _fill_disk(self) -> None:
         """Nothing more can be written where the log is, for a moment or for longer than a run takes."""
         assert self._disk
-        self._disk.fill(self._dice.choice([1.0, 8.0]) * self._dice.random())
+        seconds = self._dice.choice([1.0, 8.0]) * self._dice.random()
+        wait_for(partial(self._disk.fill, seconds), "a full disk")
 
     # --- the station ------------------------------------------------------------------------------------------------
 

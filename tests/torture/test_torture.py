@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from tests.torture.__main__ import AFTERWARDS_S, RESULT, SIZES, SLOTS, guest_com
 from tests.torture.auditor import violations
 from tests.torture.bench import Tortured
 from tests.torture.planted import DEFECTS, plant
-from tests.torture.tray import Treated
+from tests.torture.tray import Absence, Treated
 
 PLUGGED = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+PULLED = datetime(2026, 11, 28, 12, 0, 4, tzinfo=UTC)
 SHA256 = {"HP": "aa", "ROMFS0": "bb"}
 GOOD = Treated(CameraSpec("C1", "1-1.1"), "none", PLUGGED, memory=SHA256, blocks_written=7)
 PASS = {
@@ -32,6 +33,7 @@ PASS = {
     "started_at": "2026-11-28T12:00:01+00:00",
     "finished_at": "2026-11-28T12:00:09+00:00",
 }
+FAILED = {**PASS, "outcome": "FAIL", "code": "usb.disconnected"}
 SKIPPED = {**PASS, "outcome": "SKIPPED", "code": "unit.already_passed"}
 
 
@@ -79,6 +81,10 @@ def test_nothing_is_lost_and_nothing_is_false_with_a_real_kernel(tmp_path: Path)
         (GOOD, [PASS, {**PASS, "run_id": "r2"}], [], "is in the log under 2 keys"),
         (GOOD, [PASS, {**PASS, "run_id": "r2", "started_at": "2026-11-28T12:00:02+00:00"}], [], None),
         (GOOD, [PASS], [PASS, PASS], "was printed 2 times"),
+        (replace(GOOD, absences=[Absence(PULLED)]), [FAILED], [], "pulled out, and usb.disconnected"),
+        (replace(GOOD, absences=[Absence(PULLED, PULLED + timedelta(seconds=1))]), [FAILED], [], None),
+        (replace(GOOD, absences=[Absence(PULLED)], fault="stalls"), [FAILED], [], None),
+        (replace(GOOD, absences=[Absence(PLUGGED)]), [FAILED], [], None),
         (GOOD, [{**PASS, "outcome": "ERROR", "code": "station.interrupted"}], [PASS], "green before the log had it"),
     ],
 )

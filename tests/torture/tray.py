@@ -7,6 +7,7 @@ holds. The station is not asked.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +38,16 @@ FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "resets for ever": ({"do": "app_resets", "after_s": 0.1},),
 }
 """What may be wrong with a camera, by a name for the summary."""
+MIDDLE_BLOCKS, MIDDLE_LIMIT_S = 10, 10.0
 PROFILES = ("instant", "mram", "nor")
+
+
+@dataclass(slots=True)
+class Absence:
+    """From a pull until it was plugged in again, None where it never was."""
+
+    since: datetime
+    until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +62,8 @@ class Treated:
     memory: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each image's length in its partition, read when nothing could change it any more."""
     blocks_written: int = 0
+    absences: list[Absence] = field(default_factory=list)
+    """When a hand pulled it out."""
 
 
 class Tray:
@@ -69,7 +81,6 @@ class Tray:
         self.there: dict[str, Treated] = {}
         self.gone: list[Treated] = []
         self.faults: dict[str, int] = {}
-        self.pulls = 0
 
     @property
     def cameras(self) -> list[Treated]:
@@ -111,12 +122,23 @@ class Tray:
     def pull(self, port: str) -> None:
         """Unplug a camera that will be plugged in again."""
         if port in self.there:
-            self.pulls += 1
-            self._ask(port, "unplug")
+            self._unplug(port, self.there[port])
+
+    def pull_in_the_middle(self, port: str) -> None:
+        """Another camera, sound, unplugged once it is being written; where it never is, after a while."""
+        self.next_camera(port, sound=True)
+        until_s = time.monotonic() + MIDDLE_LIMIT_S
+        while time.monotonic() < until_s:
+            if sum(self._ask(port, "state")["blocks_written"].values()) >= MIDDLE_BLOCKS:
+                break
+            time.sleep(0.02)
+        self.pull(port)
 
     def plug_again(self, port: str) -> None:
         """Plug in what is in the port."""
         if port in self.there:
+            if absences := self.there[port].absences:
+                absences[-1].until = absences[-1].until or datetime.now(UTC)
             self._ask(port, "plug")
 
     def take_out(self, port: str) -> None:
@@ -124,7 +146,7 @@ class Tray:
         treated = self.there.pop(port, None)
         if treated is None:
             return
-        self._ask(port, "unplug")
+        self._unplug(port, treated)
         state = self._ask(port, "state")
         treated.blocks_written = sum(state["blocks_written"].values())
         treated.memory = {
@@ -132,6 +154,11 @@ class Tray:
             for partition, size in self._sizes.items()
         }
         self.gone.append(treated)
+
+    def _unplug(self, port: str, treated: Treated) -> None:
+        if not treated.absences or treated.absences[-1].until:
+            treated.absences.append(Absence(datetime.now(UTC)))
+        self._ask(port, "unplug")
 
     def _ask(self, port: str, do: str, **keys: Any) -> dict[str, Any]:
         return self._clients[self.ports.index(port) % len(self._clients)].ask(do, port_path=port, **keys)

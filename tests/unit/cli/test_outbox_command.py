@@ -79,6 +79,10 @@ def test_what_is_dropped_needs_a_reason_and_waits_no_more(folder: Path, run: Run
     assert (code, said.partition(":")[0]) == (2, "usage.unknown_sink")
     assert outbox(folder, "drop", "mes", "--run", run.run_id, "--reason", "x", "--by", "Ada")[0] == 0
     assert json.loads(outbox(folder, "--json")[1])["waiting"] == []
+    audited = station("audit", "--json", "--config", folder / "station.toml", "--data-dir", folder / "data").stdout
+    assert [(row["act"], row["subject"], row["who"]) for row in json.loads(audited)] == [
+        ("outbox.dropped", "mes", "Ada")
+    ]
 
 
 def test_deliver_says_what_is_left(folder: Path, run: RunRecord) -> None:
