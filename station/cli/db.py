@@ -9,6 +9,7 @@ import typer
 
 from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
 from station.cli.output import print_json, print_line, say
+from station.errors import LedgerError
 from station.terminal_text import printable
 
 app = new_app("The log's schema, its check and its backup.\n\nExample: station db check")
@@ -57,6 +58,9 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
             print_line(f"PROBLEM {problem}")
         if found.ok:
             print_line("the log is sound")
+    if not found.ok and not found.is_damaged:
+        what = f"in the audit of the log {found.file} something was changed by hand: {found.problems[0]}"
+        raise LedgerError("ledger.audit_changed", what)
     if not found.ok:
         raise corrupt(folder, f"the log {found.file} is damaged: {found.problems[0]}")
 
