@@ -24,7 +24,20 @@ ROOT = Path(__file__).parent.parent
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
 CALLS = {"tr": (0,), "mark": (0,), "tr_count": (0, 1), "Binding": (2,), "sentence": (0,)}
 """What the texts are handed to, and in which places; a key's description is the third word of its Binding."""
-SPEAKING = ("dashboard", "app", "control", "dfu", "factory", "flash", "ledger", "line", "usb", "wiring")
+SPEAKING = (
+    "dashboard",
+    "app",
+    "control",
+    "dfu",
+    "factory",
+    "flash",
+    "ledger",
+    "line",
+    "model",
+    "roles",
+    "usb",
+    "wiring",
+)
 """The packages whose texts reach a screen: its own, and those that make sentences of problems."""
 NO_WORDS = re.compile(r"(\{\w+\}|\W)*")
 """Forms that only join their values are the same in every language."""

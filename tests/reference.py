@@ -35,6 +35,10 @@ ABOUT = {
     "settings": "The configuration",
     "usage": "A command line",
     "request": "What a screen asked of the line",
+    "role": "Who may do what: the engineer's PIN",
+    "product": "The serials of the finished products",
+    "mes": "The factory's system that is asked before a camera is run",
+    "outbox": "What is still to be delivered to the factory's systems",
 }
 """What the codes of a kind are about, by the first word of a code."""
 _KEY = re.compile(r"(?:# )?([A-Za-z0-9_-]+) = (.*)")

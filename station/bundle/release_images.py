@@ -14,12 +14,12 @@ from station.board.board import Board
 from station.board.firmware_image import reset_vector, starts_in, version_label
 from station.board.partition import Partition
 from station.bundle.archive import ReleaseArchive, opened_archive
+from station.bundle.bundle_signature import FILE as SIGNATURE_FILE
+from station.bundle.bundle_signature import LIMIT_BYTES as SIGNATURE_LIMIT_BYTES
 from station.bundle.files import NotRegularError, read_regular
 from station.bundle.folder import ReleaseFolder
 from station.bundle.release_layout import FileNames, Layout, find_layout, listed
 from station.bundle.romfs import declared_bytes, is_cut_off, is_romfs
-from station.bundle.signature import FILE as SIGNATURE_FILE
-from station.bundle.signature import LIMIT_BYTES as SIGNATURE_LIMIT_BYTES
 from station.bundle.suffix import SUFFIX_BYTES, without_suffix
 from station.errors import BundleError
 

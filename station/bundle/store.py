@@ -22,11 +22,11 @@ from pathlib import Path
 
 from station.atomic_write import INCOMING, write_durably
 from station.board.board import Board
+from station.bundle import bundle_signature as signature_file
 from station.bundle import manifest
-from station.bundle import signature as signature_file
+from station.bundle.bundle_signature import Signature, signed_bytes
 from station.bundle.files import make_folder, open_regular, read_regular
 from station.bundle.release_images import NO_CHOICES, Choices, FoundImage, Note, Release, read_release
-from station.bundle.signature import Signature, signed_bytes
 from station.bundle.stored_signatures import StoredSignatures
 from station.bundle.trusted_keys import TrustedKeys
 from station.errors import BundleError, BusyError

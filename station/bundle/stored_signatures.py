@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from station.atomic_write import write_durably
-from station.bundle import signature as file_form
+from station.bundle import bundle_signature as file_form
+from station.bundle.bundle_signature import Signature, refuse_unfitting, signed_bytes
 from station.bundle.files import read_regular
-from station.bundle.signature import Signature, refuse_unfitting, signed_bytes
 from station.bundle.trusted_keys import TrustedKeys
 from station.errors import BundleError
 from station.file_problems import reason

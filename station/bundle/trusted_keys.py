@@ -32,10 +32,10 @@ class TrustedKeys:
         """The name under which a key is trusted, None where it is not."""
         return next((name for name, key in self.all().items() if key == public_key), None)
 
-    def trust(self, path: Path, name: str) -> bytes:
-        """Accept the public key in a file from now on, and return it.
+    def check_new(self, path: Path, name: str) -> bytes:
+        """The public key in a file that may be trusted under a name.
 
-        BundleError `bundle.key_invalid`, `bundle.key_name_taken`; UsageError `usage.output` where it cannot be kept.
+        BundleError `bundle.key_invalid`, `bundle.name_invalid`, `bundle.key_name_taken`.
         """
         if not manifest.NAME.fullmatch(name):
             message = f"{name!r} cannot be a key's name: use 1 to 64 letters, digits, '.', '_' and '-'"
@@ -44,6 +44,14 @@ class TrustedKeys:
         there = self.all().get(name)
         if there not in (None, key):
             raise BundleError("bundle.key_name_taken", f"another key is trusted under the name {name} already")
+        return key
+
+    def trust(self, path: Path, name: str) -> bytes:
+        """Accept the public key in a file from now on, and return it.
+
+        BundleError as `check_new`, and `bundle.not_stored` where it cannot be kept.
+        """
+        key = self.check_new(path, name)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_durably(self._file(name), signing_keys.public_pem(key), _FILE_MODE)
@@ -51,12 +59,16 @@ class TrustedKeys:
             raise BundleError("bundle.not_stored", f"{self._folder}: {error.strerror or error}") from None
         return key
 
-    def remove(self, name: str) -> None:
-        """Accept a key no longer; UsageError `usage.unknown_key` names those that there are."""
+    def check_known(self, name: str) -> None:
+        """UsageError `usage.unknown_key` names the keys that there are."""
         known = {path.stem for path, _ in self._read_all()}
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise UsageError("usage.unknown_key", f"no key is trusted under the name {name!r}; there are: {listed}")
+
+    def remove(self, name: str) -> None:
+        """Accept a key no longer; UsageError `usage.unknown_key`."""
+        self.check_known(name)
         try:
             self._file(name).unlink()
         except OSError as error:

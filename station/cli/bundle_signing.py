@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,17 +100,29 @@ def trust(
     remove: Annotated[
         str | None, typer.Option("--remove", metavar="NAME", help="Accept this key's signatures no longer.")
     ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides it. Default: you.")] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Accept the signatures of a key from now on; without KEY: list the keys that are accepted."""
-    store = _store(config, data_dir)
+    from station.bundle.signing_keys import fingerprint
+    from station.cli.engineer import done_by_engineer
+    from station.roles.guarded_acts import Act
+    from station.wiring.bundle_choice import bundles_of
+
+    settings = settings_for(config, data_dir)
+    store = bundles_of(settings)
+    allowed = partial(done_by_engineer, config, settings.data_dir, by=by)
     if remove is not None:
+        store.keys.check_known(remove)
+        allowed(Act.KEY_REMOVED, f"to trust the key {printable(remove)} no longer", remove)
         store.keys.remove(remove)
         say(f"{printable(remove)} is trusted no longer")
     if key is not None:
         called = name or key.name.removesuffix(".pub").removesuffix(".pem")
+        found = fingerprint(store.keys.check_new(key, called))
+        allowed(Act.KEY_TRUSTED, f"to trust the key {found}", called, details={"key": found})
         store.keys.trust(key, called)
         say(f"signatures of {printable(called)} are accepted from now on")
     if as_json or (key is None and remove is None):
@@ -168,7 +181,7 @@ def _words(option: str, given: list[str] | None) -> tuple[str, ...]:
 
 
 def _file_name() -> str:
-    from station.bundle.signature import FILE
+    from station.bundle.bundle_signature import FILE
 
     return FILE
 

@@ -11,6 +11,7 @@ import typer
 
 from station.cli.options import (
     BatchOption,
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -19,8 +20,8 @@ from station.cli.options import (
     SpreadsheetOption,
     StationSelection,
     UntilOption,
-    data_dir_for,
     new_app,
+    reader_for,
     time_range,
     use_station_clock,
 )
@@ -42,11 +43,20 @@ def export(
     export_format: Annotated[
         str,
         typer.Option(
-            "--format", metavar="jsonl|csv|openhtf", help="A run a line, an image a line, or OpenHTF records."
+            "--format",
+            metavar="jsonl|csv|openhtf|tofupilot|wats",
+            help="A run a line, an image a line, or what OpenHTF, TofuPilot and WATS take.",
         ),
     ] = "jsonl",
+    procedure: Annotated[
+        str, typer.Option("--procedure", metavar="ID", help="With --format tofupilot: the procedure's id there.")
+    ] = "",
+    process_code: Annotated[
+        int, typer.Option("--process-code", metavar="N", min=0, help="With --format wats: the test operation's number.")
+    ] = 0,
     spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -56,16 +66,19 @@ def export(
         raise UsageError("usage.format", f"--json is --format jsonl, and --format {export_format} is another one")
     use_station_clock(config)
     first, last = time_range(since, until)
-    folder = data_dir_for(config, data_dir)
-    from station.ledger.reader import Reader
     from station.model.units import RunFilter
-    from station.report.run_export import check_export_format, export_lines
+    from station.report.run_export import Destination, check_export_format, export_lines
 
     check_export_format(export_format)
     selection = RunFilter(batch=batch, station_id=station, since=first, until=last)
-    with closing(Reader(folder)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
-        lines = export_lines(reader.runs(selection), export_format, spreadsheet=spreadsheet)
+        lines = export_lines(
+            reader.runs(selection),
+            export_format,
+            spreadsheet=spreadsheet,
+            to=Destination(procedure, process_code),
+        )
         if output is not None and str(output) != "-":
             with text_output(output) as file:
                 file.writelines(lines)

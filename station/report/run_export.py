@@ -1,4 +1,4 @@
-"""Every run, for other programs: JSON lines (complete), CSV (one line per image) or OpenHTF's records.
+"""Every run, for other programs: JSON lines (complete), CSV (one line per image), or as other systems take them.
 
 Written as they are read, so that no number of runs is too large.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from station.errors import UsageError
 from station.json_lines import text_line
@@ -17,6 +18,8 @@ from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
 from station.report.openhtf import openhtf_lines
 from station.report.render import check_spreadsheet
+from station.report.tofupilot import tofupilot_lines
+from station.report.wats import wats_lines
 
 RUN_COLUMNS = tuple(name for name in field_names(RunRecord) if name != "attempts")
 _OTHERWISE = ("notes", "images", "measurements")
@@ -30,19 +33,37 @@ CSV_HEADER = (*RUN_COLUMNS, *_ATTEMPT_HEADER, "attempt_notes", *IMAGE_COLUMNS, "
 
 def check_export_format(name: str) -> None:
     """UsageError usage.format for a name that is no format."""
-    if name not in EXPORTS:
-        raise UsageError("usage.format", f"no export format {name!r}; there are {', '.join(EXPORTS)}")
+    if name not in FORMATS:
+        raise UsageError("usage.format", f"no export format {name!r}; there are {', '.join(FORMATS)}")
 
 
-def export_lines(runs: Iterable[RunRecord], export_format: str, *, spreadsheet: bool = False) -> Iterator[str]:
-    """The runs in the format "jsonl", "csv" or "openhtf", line by line, each with its line feed.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What a system wants to know beside the runs: TofuPilot's procedure, WATS' process code."""
 
-    `spreadsheet` is a manner of CSV. Errors: UsageError usage.format, at once.
+    procedure: str = ""
+    process_code: int = 0
+
+
+def export_lines(
+    runs: Iterable[RunRecord], export_format: str, *, spreadsheet: bool = False, to: Destination = Destination()
+) -> Iterator[str]:
+    """The runs in a format, line by line, each with its line feed.
+
+    `spreadsheet` is a manner of CSV. Errors: UsageError usage.format, usage.destination, at once.
     """
     check_export_format(export_format)
     if spreadsheet:
         check_spreadsheet(export_format)
         return csv_lines(runs, spreadsheet=True)
+    if export_format == "tofupilot":
+        if not to.procedure:
+            raise UsageError("usage.destination", "TofuPilot wants to know the procedure that the runs are of")
+        return tofupilot_lines(runs, to.procedure)
+    if export_format == "wats":
+        if not to.process_code:
+            raise UsageError("usage.destination", "WATS wants to know the process code of the operation")
+        return wats_lines(runs, to.process_code)
     return EXPORTS[export_format](runs)
 
 
@@ -100,4 +121,5 @@ EXPORTS: dict[str, Callable[[Iterable[RunRecord]], Iterator[str]]] = {
     "csv": csv_lines,
     "openhtf": openhtf_lines,
 }
-"""The export formats by name."""
+"""The export formats that need nothing but the runs, by name."""
+FORMATS = (*EXPORTS, "tofupilot", "wats")

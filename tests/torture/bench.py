@@ -38,7 +38,6 @@ ENVIRONMENT = {
     "STATION_RUN__BOOT_STAYS_S": "0.2",
     "STATION_RUN__MAX_RUNS": "1000",
 }
-PEACE = {"STATION_RUN__BOOT_TIMEOUT_S": "30"}
 PEACE_LIMIT_S = 240.0
 GONE_S = 20.0
 """Longer than a station waits for a camera that may come back."""
@@ -144,8 +143,8 @@ class Tortured:
         port = self._dice.choice([port for port in tray.ports if self._left_alone.get(port, now_s) <= now_s])
         acts: dict[str, tuple[int, Callable[[], None]]] = {
             "next camera": (50, lambda: tray.next_camera(port)),
-            "pull": (6, lambda: tray.pull(port)),
-            "pull and go away": (6, lambda: self._pull_and_go(tray, port)),
+            "pull": (8, lambda: tray.pull(port)),
+            "pull and go away": (4, lambda: self._pull_and_go(tray, port)),
             "plug in again": (20, lambda: tray.plug_again(port)),
             "twin": (4, lambda: tray.twin(port)),
             "kill a worker": (3, lambda: self._kill("station-worker")),
@@ -161,8 +160,8 @@ class Tortured:
         acts[name][1]()
 
     def _pull_and_go(self, tray: Tray, port: str) -> None:
-        """Nobody touches the port before the station must have noticed."""
-        tray.pull(port)
+        """In the middle of a run; nobody touches the port before the station must have noticed."""
+        tray.pull_in_the_middle(port)
         self._left_alone[port] = time.monotonic() + GONE_S
 
     def _kill(self, name: str) -> None:
@@ -199,10 +198,10 @@ class Tortured:
 
     # --- the station ------------------------------------------------------------------------------------------------
 
-    def _start(self, environment: dict[str, str] | None = None) -> None:
+    def _start(self) -> None:
         sims = [word for folder in self._sims for word in ("--sim", folder)]
         words: list[str | Path] = ["--bundle", self._release, "--data-dir", self._data_dir, "--batch", "T1", *sims]
-        started = self._station = Station(words, {**self._environment, **(environment or {})})
+        started = self._station = Station(words, self._environment)
 
         def is_up() -> bool:
             return any("ready" in line for line in started.talk) or started.process.poll() is not None
@@ -226,11 +225,10 @@ class Tortured:
     # --- the account ------------------------------------------------------------------------------------------------
 
     def _account(self, tray: Tray) -> None:
-        """Once in peace: every slot passes a sound camera, the station ends, and all is compared."""
-        self._end(signal.SIGTERM)
+        """In peace: the station that went through all this passes a sound camera in every slot; it is started once
+        more and ended; and all is compared."""
         if self._disk:
             self._disk.free()
-        self._start(PEACE)
         assert self._station
         for port in tray.ports:
             tray.next_camera(port, sound=True)
@@ -249,6 +247,7 @@ class Tortured:
                     came_to[port] = f"{came_to.get(port, '')} {run['outcome']} {run['code'] or ''}"
                     tray.next_camera(port, sound=True)
                     waiting[tray.there[port].spec.serial] = port
+        self._restart(signal.SIGTERM)
         self._end(signal.SIGTERM)
         for port in tray.ports:
             tray.take_out(port)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from station.bundle.signature import FILE
+from station.bundle.bundle_signature import FILE
+from station.ledger import audit, schema_version
+from station.roles.pin_file import set_pin
 from tests.releases import make_demo_release
 from tests.unit.cli.conftest import Station
 
@@ -68,6 +70,25 @@ def test_keys_are_listed_and_removed(station: Station, key: Path) -> None:
     assert station("bundle", "trust", "--json").json == []
     told = station("bundle", "trust", "--remove", "release-key")
     assert (told.exit_code, told.err.split(":")[0]) == (2, "usage.unknown_key")
+
+
+def test_whom_a_station_trusts_is_an_engineer_s_decision(
+    station: Station, key: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATION_ID", "bench-1")
+    schema_version.create_or_check(data_dir)
+    set_pin(data_dir, "engineer", "2580")
+    told = station("bundle", "trust", f"{key}.pub", "--name", "factory")
+    assert (told.exit_code, told.err.partition(":")[0]) == (2, "role.engineer_needed")
+    assert station("bundle", "trust", "--json").json == [], "everybody may look"
+    (tmp_path / "my-pin").write_text("2580\n")
+    monkeypatch.setenv("STATION_PIN_FILE", str(tmp_path / "my-pin"))
+    assert station("bundle", "trust", f"{key}.pub", "--name", "factory", "--by", "Ada").exit_code == 0
+    monkeypatch.delenv("STATION_PIN_FILE")
+    assert station("bundle", "trust", "--remove", "factory").exit_code == 2
+    assert [row["name"] for row in station("bundle", "trust", "--json").json] == ["factory"]
+    rows = [(row.act, row.subject, row.who, row.role) for row in audit.rows(data_dir, "bench-1")]
+    assert rows == [("key.trusted", "factory", "Ada", "engineer")]
 
 
 def test_what_is_missing_to_sign(station: Station, release: Path, key: Path) -> None:

@@ -196,6 +196,7 @@ def test_db_check_names_the_row_that_was_changed(station: Station, log: Path) ->
         connection.commit()
     told = station("db", "check")
     assert told.exit_code == 4
+    assert told.err.startswith("ledger.audit_changed: ")
     assert "PROBLEM audit row 1 of station bench-1 (unit.released by Eve at " in told.out
 
 

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from station.board.openmv_ae3 import HE, ROMFS0
+from station.board.openmv_ae3 import HE, HP, OPENMV_AE3, ROMFS0
+from station.board.partition import Partition
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Reply
 from station.dfu.dfu_protocol import State
 from station.errors import CameraError
+from station.flash.dfu_session import DfuSession
 from station.flash.steps.already_passed import BY_CHANCE, blocks_to_check, holds_images
-from tests.unit.flash.exchanges import Exchange, block_of, camera, contents, plan_of, read_back, select, status, upload
+from tests.unit.flash.exchanges import (
+    BLOCK_BYTES,
+    Exchange,
+    block_of,
+    camera,
+    contents,
+    plan_of,
+    read_back,
+    select,
+    status,
+    upload,
+)
 
 HE_IMAGE, ROMFS0_IMAGE = contents(1, 2), contents(3) + b"the rest"
 
@@ -43,6 +57,30 @@ def test_a_camera_that_holds_every_image_is_left_as_it_is(tmp_path: Path) -> Non
 def test_one_wrong_block_of_the_last_image_is_enough(tmp_path: Path) -> None:
     wrong = [*select(ROMFS0), *upload(0, block_of(3)), *upload(1, block_of(4))]
     assert holds(tmp_path, read_back(HE, HE_IMAGE), wrong) == (False, [])
+
+
+def test_another_version_at_the_place_of_the_label_is_seen(tmp_path: Path) -> None:
+    """Two builds may differ in little more: its block is read in every case, whatever else is chosen by chance."""
+    label = b"OpenMV 5.0.0; MicroPython 1.26"
+    fills = [*range(1, 200)]
+    content = contents(*fills[:100]) + label.ljust(BLOCK_BYTES, b"\0") + contents(*fills[100:])
+    asked: list[int] = []
+
+    class Holds:
+        """Every block is right."""
+
+        board = OPENMV_AE3
+
+        def select(self, _partition: Partition) -> None: ...
+
+        def upload(self, block: int, _length: int) -> bytes:
+            asked.append(block)
+            return content[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]
+
+    for _ in range(5):
+        asked.clear()
+        assert holds_images(cast(DfuSession, Holds()), (plan_of(tmp_path, HP, content),), []) is True
+        assert {0, 100, 199} <= set(asked)
 
 
 def test_after_a_wrong_block_nothing_more_is_read(tmp_path: Path) -> None:

@@ -138,6 +138,36 @@ def test_an_external_memory_that_cannot_be_read_is_written_whole_with_a_note() -
     assert notes[0].startswith("ROMFS0 could not be read before it was written")
 
 
+def test_nor_is_it_tried_again_when_the_image_is_written_once_more() -> None:
+    failed = [*select(ROMFS0), *upload(0, TIMED_OUT), *status(State.DFU_IDLE)]
+    with camera(failed, full_write(ROMFS0, IMAGE), full_write(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        write_changed(image)
+        write_changed(image)
+
+
+def test_a_block_that_could_not_be_read_is_the_one_that_is_repeated() -> None:
+    """What it brings proves nothing: that it is read at all is what the repetition asks."""
+    last = len(BLOCKS) - 1
+    read = [*select(ROMFS0), *uploads(BLOCKS[:last]), *upload(last, STALLED)]
+    with camera(read, select(ROMFS0), upload(last, REST)) as session:
+        image = job(session)
+        with pytest.raises(CameraError):
+            image.verify(lambda _: None)
+        image.repeat(session)
+
+
+def test_the_times_of_an_image_are_those_of_all_its_tries() -> None:
+    with camera(full_write(ROMFS0, IMAGE), full_write(ROMFS0, IMAGE), read_back(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        write_whole(image)
+        first_s = image.record.write_s
+        write_whole(image)
+        image.verify(lambda _: None)
+    assert 0 < first_s < image.record.write_s < 60
+    assert 0 < image.record.verify_s < 60
+
+
 def test_one_that_was_found_unreadable_before_is_not_tried_again() -> None:
     with camera(full_write(ROMFS0, IMAGE)) as session:
         write_changed(job(session, readable=False))
