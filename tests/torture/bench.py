@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -39,6 +40,7 @@ ENVIRONMENT = {
     "STATION_RUN__MAX_RUNS": "1000",
 }
 PEACE_LIMIT_S = 240.0
+PEACE_OF_A_DEFECT_S = 60.0
 GONE_S = 20.0
 """Longer than a station waits for a camera that may come back."""
 
@@ -106,6 +108,7 @@ class Tortured:
         self._station: Station | None = None
         self._sims: tuple[str, ...] = ()
         self._left_alone: dict[str, float] = {}
+        self._peace_s = PEACE_LIMIT_S
         images = {partition: (release / name).read_bytes() for partition, name in FILES.items()}
         self._sizes = {partition: len(content) for partition, content in images.items()}
         self._sha256 = {partition: hashlib.sha256(content).hexdigest() for partition, content in images.items()}
@@ -116,6 +119,8 @@ class Tortured:
         `until_found`: end with the first account that finds a violation.
         """
         began_s = time.monotonic()
+        if until_found:
+            self._peace_s = PEACE_OF_A_DEFECT_S
         with VirtualLine(self._places, shards=2, kernel=self._kernel) as line:
             tray = Tray(line.addresses, self._places, self._sizes, self._dice)
             self._sims = () if self._kernel else tuple(line.addresses)
@@ -218,7 +223,12 @@ class Tortured:
     def _end(self, number: int) -> None:
         assert self._station
         self._station.interrupt(number)
-        self._station.end(LIMIT_S)
+        try:
+            self._station.end(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._result.violations.append(f"the station did not end within {LIMIT_S:g} s of signal {number}")
+            self._station.process.kill()
+            self._station.end(LIMIT_S)
         self._printed += self._station.rest
         self._station = None
 
@@ -234,7 +244,7 @@ class Tortured:
             tray.next_camera(port, sound=True)
         waiting = {tray.there[port].spec.serial: port for port in tray.ports}
         came_to: dict[str, str] = {}
-        until_s = time.monotonic() + PEACE_LIMIT_S
+        until_s = time.monotonic() + self._peace_s
         while waiting and time.monotonic() < until_s:
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
