@@ -91,8 +91,16 @@ def _drop_views(views: dict[str, str]) -> None:
 
 
 def _create_views(views: dict[str, str]) -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
     for name, query in views.items():
-        op.execute(f"CREATE VIEW {name} AS {query}")
+        op.execute(f"CREATE VIEW {name} AS {query if sqlite else _with_keys_as_text(query)}")
+
+
+def _with_keys_as_text(query: str) -> str:
+    """PostgreSQL has no greatest UUID: as texts they have the same order."""
+    for key in ("ranked.run_id", "latest.run_id"):
+        query = query.replace(f"THEN {key} END", f"THEN CAST({key} AS varchar) END")
+    return query.replace("= judged.telling_run_id", "= CAST(judged.telling_run_id AS uuid)")
 
 
 WROTE_NOTHING = """

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, a_path, data_dir_for, new_app
+from station.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    a_path,
+    central_url_of,
+    data_dir_for,
+    new_app,
+    settings_for,
+)
 from station.cli.output import print_json, print_line, say
 from station.errors import LedgerError
 from station.terminal_text import printable
@@ -16,11 +25,21 @@ app = new_app("The log's schema, its check and its backup.\n\nExample: station d
 
 
 @app.command(epilog="Example: station db upgrade")
-def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+def upgrade(
+    central: Annotated[
+        bool, typer.Option("--central", help="The database of all stations, not this station's log.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Bring the log to this version's schema; a copy of it is kept first. Makes the log where there is none.
 
-    No station may work in the data folder.
+    No station may work in the data folder. With --central it is the database of all stations instead.
     """
+    if central:
+        _upgrade_central(config, data_dir, as_json=as_json)
+        return
     folder = data_dir_for(config, data_dir)
     from station.ledger import schema_version
     from station.wiring.log import data_folder
@@ -36,6 +55,19 @@ def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None, as_json
         say(f"nothing to do: the log has schema {done.after}")
     else:
         say(f"upgraded the log from schema {done.before} to {done.after}; the old one is {done.backup_file}")
+
+
+def _upgrade_central(config: Path | None, data_dir: Path | None, *, as_json: bool) -> None:
+    url = central_url_of(settings_for(config, data_dir))
+    from station.ledger import central
+
+    done = central.upgrade(url)
+    if as_json:
+        print_json({"before": done.before, "after": done.after, "backup_file": None})
+    elif done.before == done.after:
+        say(f"nothing to do: the central database has schema {done.after}")
+    else:
+        say(f"the central database {central.shown(url)} has schema {done.after} now")
 
 
 @app.command(epilog="Example: station db check --json")

@@ -62,6 +62,7 @@ COMMANDS: dict[str, Command] = {
     "audit": Command("station.cli.audit", "who did what only an engineer may do"),
     "doctor": Command("station.cli.doctor", "what is wrong with this machine, and the command that fixes it"),
     "db": Command("station.cli.db", "the log's schema, its check and its backup"),
+    "central": Command("station.cli.central", "the database of all stations: what waits to be sent, and sending it"),
     "sim": Command("station.cli.sim", "serve virtual cameras over USB/IP, with faults"),
 }
 

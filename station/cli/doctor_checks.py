@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.board.chosen import BOARD
+from station.cli.central_checks import central_findings
 from station.cli.finding import Finding, text_of, wrong
 from station.cli.role_checks import role_finding
 from station.cli.upkeep_checks import upkeep_findings
@@ -68,6 +69,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         _bundle(settings),
         *usb_findings(root, _vendor_id(), _port_paths(settings, root), INSTALL_RULE),
         *upkeep_findings(settings, root),
+        *central_findings(settings),
         role_finding(settings),
     ]
 

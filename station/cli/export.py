@@ -11,6 +11,7 @@ import typer
 
 from station.cli.options import (
     BatchOption,
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -19,8 +20,8 @@ from station.cli.options import (
     SpreadsheetOption,
     StationSelection,
     UntilOption,
-    data_dir_for,
     new_app,
+    reader_for,
     time_range,
     use_station_clock,
 )
@@ -55,6 +56,7 @@ def export(
     ] = 0,
     spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -64,14 +66,12 @@ def export(
         raise UsageError("usage.format", f"--json is --format jsonl, and --format {export_format} is another one")
     use_station_clock(config)
     first, last = time_range(since, until)
-    folder = data_dir_for(config, data_dir)
-    from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.run_export import Destination, check_export_format, export_lines
 
     check_export_format(export_format)
     selection = RunFilter(batch=batch, station_id=station, since=first, until=last)
-    with closing(Reader(folder)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
         lines = export_lines(
             reader.runs(selection),

@@ -8,6 +8,7 @@ from contextlib import closing
 from station.cli.next_commands import say_nothing_found
 from station.cli.options import (
     BatchOption,
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -15,6 +16,7 @@ from station.cli.options import (
     StationSelection,
     new_app,
     purposes_of,
+    reader_for,
     settings_for,
 )
 from station.cli.output import print_json
@@ -27,6 +29,7 @@ def failed(
     batch: BatchOption = None,
     station: StationSelection = None,
     purpose: PurposeSelection = None,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -34,16 +37,17 @@ def failed(
     """The units that are not done (failed, cut short, still running), and why: the list to run again."""
     purposes = purposes_of(purpose)
     settings = settings_for(config, data_dir)
-    from station.ledger.reader import Reader
     from station.model.done import COUNTED_PURPOSES
     from station.model.units import RunFilter
     from station.report.text import failed_text
 
-    with closing(Reader(settings.data_dir)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
         units = reader.failed(batch, station_id=station, purposes=purposes, max_runs=settings.run.max_runs)
-        if not units and not reader.newest(
-            RunFilter(batch=batch, station_id=station, purposes=purposes or COUNTED_PURPOSES), 1
+        if (
+            not central
+            and not units
+            and not reader.newest(RunFilter(batch=batch, station_id=station, purposes=purposes or COUNTED_PURPOSES), 1)
         ):
             say_nothing_found(settings.data_dir, "failed")
     if as_json:

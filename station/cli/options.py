@@ -17,6 +17,7 @@ from station.local_time import use_zone
 from station.terminal_text import printable
 
 if TYPE_CHECKING:
+    from station.ledger.reader import Reader
     from station.model.runs import Purpose
     from station.settings import Settings
 
@@ -64,6 +65,9 @@ UntilOption = Annotated[
 BundleSelection = Annotated[str | None, typer.Option("--bundle", metavar="B", help="Only this firmware bundle.")]
 StationSelection = Annotated[
     str | None, typer.Option("--station", metavar="ID", help="Only this station, where one log has several.")
+]
+CentralOption = Annotated[
+    bool, typer.Option("--central", help="Of all stations: ask the central database, not this station's log.")
 ]
 SlotSelection = Annotated[str | None, typer.Option("--slot", metavar="S", help="Only this slot.")]
 OperatorSelection = Annotated[str | None, typer.Option("--operator", metavar="O", help="Only this operator.")]
@@ -123,6 +127,26 @@ def settings_for(config: Path | None, data_dir: Path | None, *, virtual: bool = 
         settings = load_settings(config, data_dir=settings.data_dir / FOLDER, overrides=given)
     use_zone(settings.station.time_zone)
     return settings
+
+
+def central_url_of(settings: Settings) -> str:
+    """The database of all stations; UsageError `central.not_set` where the configuration names none."""
+    if not settings.central_url:
+        raise UsageError("central.not_set", "the configuration names no central database")
+    return settings.central_url
+
+
+def reader_for(config: Path | None, data_dir: Path | None, *, central: bool) -> Reader:
+    """What reads this station's log, or with `central` the database of all stations."""
+    if central:
+        url = central_url_of(settings_for(config, data_dir))
+        from station.ledger.reader import Reader
+
+        return Reader.of_central(url)
+    folder = data_dir_for(config, data_dir)
+    from station.ledger.reader import Reader
+
+    return Reader(folder)
 
 
 def use_station_clock(config: Path | None) -> None:

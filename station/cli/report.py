@@ -11,6 +11,7 @@ from station.cli.next_commands import say_nothing_found
 from station.cli.options import (
     BatchOption,
     BundleSelection,
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -25,6 +26,7 @@ from station.cli.options import (
     data_dir_for,
     new_app,
     purposes_of,
+    reader_for,
     time_range,
     use_station_clock,
 )
@@ -57,6 +59,7 @@ def report(
     explain: Annotated[bool, typer.Option("--explain", help="Say what each figure means, too.")] = False,
     spreadsheet: SpreadsheetOption = False,
     output: OutputOption = None,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -68,8 +71,6 @@ def report(
     use_station_clock(config)
     first, last = time_range(since, until)
     purposes = purposes_of(purpose)
-    folder = data_dir_for(config, data_dir)
-    from station.ledger.reader import Reader
     from station.model.units import RunFilter
     from station.report.render import check_format, check_spreadsheet, render_report
 
@@ -78,11 +79,11 @@ def report(
         check_spreadsheet(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
     selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
-    with closing(Reader(folder)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(station=station, **places)
         found = reader.report(selection)
-    if not (found.units_begun or found.open_runs):
-        say_nothing_found(folder, "report")
+    if not central and not (found.units_begun or found.open_runs):
+        say_nothing_found(data_dir_for(config, data_dir), "report")
     text = render_report(found, report_format, explain=explain, spreadsheet=spreadsheet)
     with text_output(output) as file:
         file.write(text)

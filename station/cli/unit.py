@@ -7,12 +7,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from station.cli.options import (
+    CentralOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
     SerialArgument,
-    data_dir_for,
     new_app,
+    reader_for,
     use_station_clock,
 )
 from station.cli.output import local_time, print_json, print_line
@@ -29,16 +30,15 @@ app = new_app("One camera's whole history.")
 @app.command(epilog="Examples: station unit 2233; station unit 3A0F5C77B1D2E49600112233")
 def unit(
     serial: SerialArgument,
+    central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """One camera's whole history: every run with its attempts and images, the oldest first."""
-    folder = data_dir_for(config, data_dir)
     use_station_clock(config)
-    from station.ledger.reader import Reader
 
-    with closing(Reader(folder)) as reader:
+    with closing(reader_for(config, data_dir, central=central)) as reader:
         story = reader.unit(reader.unit_named(serial))
     if as_json:
         print_json(story.to_json())

@@ -45,7 +45,7 @@ from station.control.requests import (
 )
 from station.control.socket_path import note_socket, socket_path
 from station.control.steered import Hands, Steered
-from station.control.wire import LineAbout, Snapshot
+from station.control.wire import CentralLag, LineAbout, Snapshot
 from station.errors import UsageError
 from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
@@ -95,6 +95,7 @@ class LineService:
         self._hands = hands
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
+        self._central: CentralLag | None = None
         self._facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._notices: deque[dict[str, Any]] = deque(maxlen=NOTICES_KEPT)
         """The latest, as they were posted; of the service's thread."""
@@ -114,6 +115,12 @@ class LineService:
         """Tell every screen, and those that come later, what the line works on now."""
         self._about = about
         self._post({"about": about.to_json()})
+
+    def post_central(self, lag: CentralLag) -> None:
+        """Tell every screen, and those that come later, how far the database of all stations is behind."""
+        if lag != self._central:
+            self._central = lag
+            self._post({"central": lag.to_json()})
 
     def _post(self, fact: dict[str, Any]) -> None:
         self._facts.put(fact)
@@ -175,6 +182,8 @@ class LineService:
             connection.setblocking(False)
             client = _Client(connection, self._authority)
             client.tell({"about": self._about.to_json()})
+            if self._central is not None:
+                client.tell({"central": self._central.to_json()})
             for notice in self._notices:
                 client.tell(notice)
             self._clients[connection] = client

@@ -5,6 +5,7 @@ The JSON forms are what goes over the line's socket. Clocks of two processes are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,23 @@ class LineAbout:
             "unproven": tuple(map(str, given.get("unproven", ()))),
         }
         return cls(**{**given, **made})
+
+
+@dataclass(frozen=True, slots=True)
+class CentralLag:
+    """How many changes of the log are not in the database of all stations yet, and whether it is away."""
+
+    waiting: int
+    away: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> CentralLag:
+        """The value from its JSON form."""
+        return cls(int(given["waiting"]), bool(given["away"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from station.control.wire import LineAbout
+from station.control.wire import CentralLag, LineAbout
 from station.dashboard.engineer_steps import EngineerSteps
 from station.dashboard.language import translated
 from station.dashboard.log_figures import Figures
@@ -40,6 +40,8 @@ class LineFacts:
             self.ring(fact["outcome"])
         elif name == "notice":
             self.state.add(event_of_notice(fact))
+        elif name == "central":
+            self.state.central = CentralLag.from_json(fact)
         elif name == "refused":
             text = printable(translated(sentence_from_json(fact.get("message", fact["text"]))))
             if not self.engineer.refused(str(fact["code"]), text, fact.get("asked")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from station.control.wire import LineAbout, LineStatus, Snapshot
+from station.control.wire import CentralLag, LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
 from station.model.slots import SlotState, SlotView, slot_order
 from station.model.units import FinishedRun
@@ -45,6 +45,8 @@ class State:
 
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(LineStatus(), ()))
     about: LineAbout | None = None
+    central: CentralLag | None = None
+    """How far the database of all stations is behind; None where there is none."""
     report: YieldReport | None = None
     pace: Pace = field(default_factory=Pace)
     events: list[Event] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The interlock's one question, asked while a camera waits in its slot: answered in well under a millisecond.
+"""The interlock's one question, asked while a camera waits in its slot: a log answers it in well under a millisecond.
 
 The statement is written with SQLAlchemy like every other, but compiled once and run on a connection of its own:
 building, checking out and unpacking would take ten times as long as the database does.
@@ -7,10 +7,11 @@ building, checking out and unpacking would take ten times as long as the databas
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, bindparam, exists, false, func, or_, select
 from sqlalchemy.pool import PoolProxiedConnection
 
 from station.ledger.columns import storable
@@ -18,7 +19,7 @@ from station.ledger.selection import touched
 from station.ledger.sqlite import recorded_at
 from station.ledger.tables import LATEST_FIRST, RELEASES, RUNS, UNITS
 from station.model.done import COUNTED_PURPOSES
-from station.model.events import UnitHistory
+from station.model.events import TouchingRun, UnitHistory
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 
@@ -42,7 +43,8 @@ class HistoryQuestion:
             row = self._fetch(self._statement(in_batch=batch is not None), values)
         if row is None:
             return UnitHistory()
-        outcome, bundle_sha256, recipe, verified, boot_confirmed, outlived, failed_runs = row
+        outcome, bundle_sha256, recipe, verified, boot_confirmed, run_id, station_id, ordered_at, *rest = row
+        outlived, failed_runs = rest
         return UnitHistory(
             outcome or OPEN,
             bundle_sha256,
@@ -51,12 +53,14 @@ class HistoryQuestion:
             bool(boot_confirmed),
             int(failed_runs),
             touched_is_newest=not outlived,
+            touched_by=TouchingRun(run_id, station_id, _moment(ordered_at)),
         )
 
     def _statement(self, *, in_batch: bool) -> _Prepared:
         """Compiled at the first question: reports, which ask none, need not wait for it."""
         if in_batch not in self._prepared:
-            self._prepared[in_batch] = _Prepared(self._engine, _of_batch() if in_batch else _of_no_batch())
+            sqlite = self._engine.dialect.name == "sqlite"
+            self._prepared[in_batch] = _Prepared(self._engine, _of_batch(sqlite) if in_batch else _of_no_batch(sqlite))
         return self._prepared[in_batch]
 
     def close(self) -> None:
@@ -67,6 +71,9 @@ class HistoryQuestion:
     def _fetch(self, prepared: _Prepared, values: dict[str, str | None]) -> Any:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
+            if self._engine.dialect.name != "sqlite":
+                driver: Any = self._connection.driver_connection
+                driver.autocommit = True
         try:
             # One statement outside any transaction: it sees one moment, and holds nothing when it is fetched.
             with closing(self._connection.cursor()) as cursor:
@@ -99,27 +106,37 @@ class _Prepared:
         return named if self._names is None else [named[name] for name in self._names]
 
 
+def _moment(stored: datetime | str) -> datetime:
+    """SQLite's driver has texts, in UTC."""
+    return stored if isinstance(stored, datetime) else datetime.fromisoformat(stored).replace(tzinfo=UTC)
+
+
 def _of_unit() -> ColumnElement[bool]:
     """Runs of the unit of the parameter `serial`."""
     unit = select(UNITS.c.unit_id).where(UNITS.c.serial == bindparam("serial"), UNITS.c.identified)
     return RUNS.c.unit_id == unit.scalar_subquery()
 
 
-def _of_batch() -> Select[Any]:
+def _of_batch(sqlite: bool) -> Select[Any]:
     in_batch = or_(RELEASES.c.batch == bindparam("batch"), RELEASES.c.batch.is_(None))
-    return _question(RUNS.c.batch == bindparam("batch"), in_batch)
+    return _question(RUNS.c.batch == bindparam("batch"), in_batch, sqlite)
 
 
-def _of_no_batch() -> Select[Any]:
-    return _question(RUNS.c.batch.is_(None), RELEASES.c.batch.is_(None))
+def _of_no_batch(sqlite: bool) -> Select[Any]:
+    return _question(RUNS.c.batch.is_(None), RELEASES.c.batch.is_(None), sqlite)
 
 
-def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool]) -> Select[Any]:
+def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool], sqlite: bool) -> Select[Any]:
     """The newest run that touched the unit, and how often the unit failed in the batch since it was last good."""
-    columns = (RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed)
+    columns = (
+        RUNS.c.outcome, RUNS.c.bundle_sha256, RUNS.c.recipe, RUNS.c.verified, RUNS.c.boot_confirmed,
+        RUNS.c.run_id, RUNS.c.station_id, RUNS.c.ordered_at,
+    )  # fmt: skip
     # A look of its own at the runs, not at the row that the outer statement has found.
     failed = _failed_since(batch, release_batch).correlate(None).scalar_subquery()
-    query = select(*columns, _outlived(), failed).where(_of_unit(), touched(), _not_a_mere_test())
+    query = select(*columns, _outlived() if sqlite else false(), failed).where(
+        _of_unit(), touched(), _not_a_mere_test()
+    )
     return query.order_by(*LATEST_FIRST).limit(1)
 
 
@@ -129,7 +146,10 @@ def _not_a_mere_test(runs: Any = RUNS.c) -> ColumnElement[bool]:
 
 
 def _outlived() -> ColumnElement[bool]:
-    """Whether the run that seems the newest is not: its station's clock was set back, and another recorded later."""
+    """Whether the run that seems the newest is not: its station's clock was set back, and another recorded later.
+
+    Only a station's own log knows in which order it recorded.
+    """
     later = RUNS.alias("later")
     return exists().where(
         later.c.unit_id == RUNS.c.unit_id,

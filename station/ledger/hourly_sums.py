@@ -89,6 +89,14 @@ def refresh(connection: Connection, cells: Iterable[Cell]) -> None:
         _sum_up(connection, cell.hour_at, place)
 
 
+def refresh_stations(connection: Connection, hours: Iterable[tuple[str, datetime]]) -> None:
+    """Sum all cells of these stations in these hours again: one look at an hour's runs, however many cells it has."""
+    for station_id, hour_at in sorted(hours):
+        for table in _TABLES:
+            connection.execute(delete(table).where(table.c.hour_at == hour_at, table.c.station_id == station_id))
+        _sum_up(connection, hour_at, [*within(hour_at, hour_at + HOUR), RUNS.c.station_id == station_id])
+
+
 def rebuild(connection: Connection) -> None:
     """Sum everything again, hour by hour."""
     for table in _TABLES:

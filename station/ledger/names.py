@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Table, select, union
 
 from station.errors import UsageError
 from station.ledger.product_serial_rows import unit_of_product
+from station.ledger.selection import begins_with
 from station.ledger.tables import BATCHES, HOUR_RUNS, RUNS, UNITS
 from station.model.serials import canonical_serial, reversed_serial
 from station.terminal_text import printable
@@ -22,7 +23,6 @@ _ALIKE = 0.6
 _BEGINNING = 6
 """Serials that begin with so many of the same digits are looked at for the nearest, and as many of the newest."""
 _MOST_SERIALS = 2000
-_LAST = "\U0010ffff"
 
 
 def refuse_unknown(connection: Connection, kind: str, name: str) -> None:
@@ -132,7 +132,7 @@ def _is_unit(connection: Connection, name: str) -> bool:
 def _serials_like(connection: Connection, asked: str) -> set[str]:
     """What the nearest is looked for among: not a million serials."""
     start = asked[:_BEGINNING]
-    begins = select(UNITS.c.serial).where(UNITS.c.serial >= start, UNITS.c.serial < start + _LAST).limit(_MOST_SERIALS)
+    begins = select(UNITS.c.serial).where(begins_with(connection, UNITS.c.serial, start)).limit(_MOST_SERIALS)
     newest = select(UNITS.c.serial).order_by(UNITS.c.unit_id.desc()).limit(_MOST_SERIALS)
     shown = units_of_application(connection, asked)
     return {*connection.scalars(begins), *connection.scalars(newest), *shown} - {""}

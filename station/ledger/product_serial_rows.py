@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from station.errors import UsageError
-from station.ledger import outbox_rows, schema_version
+from station.ledger import changes, outbox_rows, schema_version
 from station.ledger.database import BUSY_TIMEOUT_S, open_writer, translated
 from station.ledger.selection import is_identified_unit
 from station.ledger.tables import LATEST_FIRST, PRODUCT_SERIALS, RUNS, UNITS
@@ -42,7 +42,7 @@ def put_binding(connection: Connection, pairing: Pairing, sinks: Sequence[Sink])
     serial = canonical_serial(pairing.serial)
     if _is_bound(connection, pairing.product_serial, serial):
         return
-    values = {
+    values: dict[str, Any] = {
         "binding_id": new_id(),
         "product_serial": pairing.product_serial,
         "serial": serial,
@@ -51,12 +51,15 @@ def put_binding(connection: Connection, pairing: Pairing, sinks: Sequence[Sink])
         "bound_by": pairing.bound_by,
     }
     connection.execute(insert(PRODUCT_SERIALS), values)
+    changes.note(connection, changes.Kind.PRODUCT, [values["binding_id"]])
     unit = select(UNITS.c.unit_id).where(is_identified_unit(serial)).scalar_subquery()
     mine = RUNS.c.unit_id == unit
     connection.execute(update(RUNS).where(mine).values(product_serial=pairing.product_serial))
-    finished = select(RUNS.c.run_id).where(mine, RUNS.c.outcome.is_not(None)).order_by(*LATEST_FIRST).limit(1)
-    if (run_id := connection.scalar(finished)) is not None:
-        outbox_rows.queue(connection, [run_id], sinks, pairing.bound_at)
+    finished = select(RUNS.c.run_id).where(mine, RUNS.c.outcome.is_not(None)).order_by(*LATEST_FIRST)
+    run_ids = connection.scalars(finished).all()
+    changes.note(connection, changes.Kind.RUN, run_ids)
+    if run_ids:
+        outbox_rows.queue(connection, run_ids[:1], sinks, pairing.bound_at)
 
 
 def _is_bound(connection: Connection, product_serial: str, serial: str) -> bool:

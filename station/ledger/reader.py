@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from station.errors import UsageError
 from station.ledger import names, outbox_rows, product_serial_rows, schema_version, unit_lists, yield_queries
@@ -32,16 +34,36 @@ NEWEST_RUNS = 50
 
 
 class Reader:
-    """Reads the log. Every answer is of one moment: the last commit when its question began.
+    """Reads a station's log, or the database of all stations. Every answer is of one moment: the last commit when its
+    question began.
 
     May be shared by threads. Errors: LedgerError, at the start also for a log that is not there or not current.
     """
 
     def __init__(self, data_dir: Path) -> None:
         schema_version.require_current(data_dir)
-        self._data_dir = data_dir
-        self._engine = open_reader(data_dir)
-        self._history = HistoryQuestion(self._engine)
+        self._ask(open_reader(data_dir), partial(translated, data_dir))
+
+    @classmethod
+    def of_central(cls, url: str) -> Reader:
+        """Reads the database of all stations. Errors: UsageError central.url; LedgerError central.*."""
+        from station.ledger import central
+
+        reader = cls.__new__(cls)
+        engine = central.central_engine(url).execution_options(isolation_level="REPEATABLE READ")
+        reader._ask(engine, partial(central.central_errors, url))
+        try:
+            with reader._errors(), reader._engine.connect() as connection:
+                central.require_current(connection, url)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _ask(self, engine: Engine, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._engine = engine
+        self._errors = errors
+        self._history = HistoryQuestion(engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -54,17 +76,17 @@ class Reader:
         Read in chunks, all of one moment: a million runs need no more memory than a few hundred.
         """
         query = select(RUNS).where(*conditions_of(selection)).order_by(*OLDEST_FIRST)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             yield from load_runs(connection, query)
 
     def newest(self, selection: RunFilter, limit: int) -> list[RunLine]:
         """The newest runs of a selection, newest first, at most `limit`."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return unit_lists.newest_runs(connection, selection, limit)
 
     def finished(self, station_id: str, since: datetime, limit: int) -> list[FinishedRun]:
         """How the newest runs of a station ended that started since, newest first, at most `limit`."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return unit_lists.finished_runs(connection, station_id, since, limit)
 
     def found(self, text: str, limit: int) -> list[RunLine]:
@@ -72,7 +94,7 @@ class Reader:
 
         A whole serial may be in either byte order. It, and a beginning of eight digits or more, is found by an index.
         """
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return unit_lists.runs_of_units(connection, text, limit)
 
     def unit(self, serial: str) -> UnitStory:
@@ -82,7 +104,7 @@ class Reader:
         application's, in this order; the last where exactly one unit showed it. A serial that the log does not know
         gives a story without runs.
         """
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             known = _known_spelling(connection, serial)
             runs = select(RUNS).join(UNITS).where(UNITS.c.serial == known).order_by(*OLDEST_FIRST)
             released = select(RELEASES).where(RELEASES.c.serial == known).order_by(RELEASES.c.released_at)
@@ -91,13 +113,13 @@ class Reader:
 
     def unit_of_application(self, serial: str) -> str | None:
         """The bootloader's serial of the one unit whose application showed this serial, in any case; else None."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return names.unit_of_application(connection, serial)
 
     def refuse_unknown(self, **asked: str | None) -> None:
         """UsageError usage.unknown_batch (station, slot, operator, bundle, unit) for a name that the log has never
         seen, with the nearest that it has. Names are given by their kind; None is not asked."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             for kind, name in asked.items():
                 if name is not None:
                     names.refuse_unknown(connection, kind, name)
@@ -113,7 +135,7 @@ class Reader:
 
     def near_batches(self, name: str) -> list[str]:
         """The batches that differ from a new one only in how it was typed or scanned; none where it is known itself."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return near_names(name, names.seen(connection, "batch"))
 
     def unit_named(self, text: str) -> str:
@@ -121,12 +143,12 @@ class Reader:
 
         UsageError usage.several_units, usage.unknown_unit.
         """
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return names.unit_named(connection, text)
 
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
-        with translated(self._data_dir):
+        with self._errors():
             history = self._history.ask(serial, batch)
             with self._engine.connect() as connection:
                 product_serial = product_serial_rows.product_serial_of(connection, serial)
@@ -148,7 +170,7 @@ class Reader:
         the batch of the run that tells why are marked as set aside.
         """
         selection = RunFilter(batch=batch, station_id=station_id, since=since, purposes=purposes)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             units = yield_queries.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units
 
@@ -164,28 +186,28 @@ class Reader:
 
     def report(self, selection: RunFilter = _EVERYTHING) -> YieldReport:
         """The yield report of a selection of runs (`serial` is not asked: for one camera there is `unit`)."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             counts = yield_queries.count(connection, replace(selection, serial=None))
             return report_of(counts, selection, _planned(connection, selection.whole_batch))
 
     def open_batch(self, station_id: str) -> Batch | None:
         """The batch that was begun last at a station's bench and is not ended; None where there is none."""
         query = select(BATCHES).where(BATCHES.c.station_id == station_id, BATCHES.c.ended_at.is_(None))
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None
 
     def newest_stations(self) -> list[str]:
         """The stations of the newest runs, the newest first."""
         newest = select(RUNS.c.station_id).order_by(RUNS.c.started_at.desc()).limit(NEWEST_RUNS)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return list(dict.fromkeys(connection.scalars(newest)))
 
     def first_run_after(self, moment: datetime | None) -> datetime | None:
         """When the first run began that began after a moment (None: the first of all); None where none did."""
         first = select(RUNS.c.started_at).order_by(RUNS.c.started_at).limit(1)
         asked = first if moment is None else first.where(RUNS.c.started_at > moment)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return connection.scalar(asked)
 
     def open_elsewhere(self, station_id: str) -> Batch | None:
@@ -195,7 +217,7 @@ class Reader:
         query = select(BATCHES).where(
             BATCHES.c.station_id != station_id, BATCHES.c.ended_at.is_(None), BATCHES.c.name.not_in(begun_here)
         )
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             row = connection.execute(query.order_by(BATCHES.c.begun_at.desc()).limit(1)).one_or_none()
             return batch_record(row) if row else None
 
@@ -207,22 +229,22 @@ class Reader:
         """The units with a result in a batch at a station, by `unit_key`: a counted run, or they passed earlier."""
         chosen = (RUNS.c.batch == batch, RUNS.c.station_id == station_id, has_result())
         query = select(RUNS.c.serial, RUNS.c.identified, RUNS.c.run_id).where(*chosen)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return {unit_key(serial, identified, run_id) for serial, identified, run_id in connection.execute(query)}
 
     def rates(self, selection: RunFilter = _EVERYTHING) -> Rates:
         """How fast the runs of a selection were (`serial` is not asked)."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return rates_of(yield_queries.count_rates(connection, replace(selection, serial=None)))
 
     def backlogs(self) -> list[Backlog]:
         """What the factory's systems have not taken yet, by system."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return outbox_rows.backlogs(connection)
 
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return connection.execute(select(func.count()).select_from(RUNS)).scalar_one()
 
     def open_runs(self, station_id: str | None = None) -> int:
@@ -230,7 +252,7 @@ class Reader:
         query = select(func.count()).select_from(RUNS).where(RUNS.c.outcome.is_(None))
         if station_id is not None:
             query = query.where(RUNS.c.station_id == station_id)
-        with translated(self._data_dir), self._engine.connect() as connection:
+        with self._errors(), self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from station.ledger.hourly_sums import HOUR, PLACE
 from station.ledger.tables import RUNS, UNITS
@@ -15,6 +15,8 @@ from station.model.runs import Outcome
 from station.model.serials import canonical_serial
 from station.model.units import RunFilter
 from station.yields.counting import hour_of
+
+_LAST = "\U0010ffff"
 
 
 def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElement[bool]]:
@@ -33,6 +35,14 @@ def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElemen
 def is_identified_unit(serial: str) -> ColumnElement[bool]:
     """The condition for the one unit of a serial."""
     return and_(UNITS.c.serial == canonical_serial(serial), UNITS.c.identified)
+
+
+def begins_with(connection: Connection, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """The condition for a column that begins with a text. In SQLite, whose LIKE uses no index, a range; elsewhere the
+    order of texts is the server's own."""
+    if connection.dialect.name != "sqlite":
+        return column.startswith(text, autoescape=True)
+    return and_(column >= text, column < text + _LAST)
 
 
 def at_places(selection: RunFilter, columns: Any) -> list[ColumnElement[bool]]:

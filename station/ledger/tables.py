@@ -10,6 +10,8 @@
     audit     one row per act that only an engineer may do; a chain of hashes for each station (`audit_chain`)
     product_serials  one row per unit whose product serial is known
     outbox    one row per finished run and system of the factory that has not taken it yet
+    changes   what the database of all stations has to hear of, numbered (`changes.py`); log_identity has the log's key
+    stations, shipments  in that database alone: who sent, and how far it got
 
 Three more hold sums by the hour, made from the runs by `hourly_sums` and never a source:
 
@@ -25,6 +27,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -283,6 +286,41 @@ PRODUCT_SERIALS = Table(
     UniqueConstraint("serial"),
 )
 """Which unit, by its bootloader's canonical serial, carries which serial on its label; also before its first run."""
+
+
+CHANGES = Table(
+    "changes",
+    METADATA,
+    Column("kind", Words, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Index("ix_changes_number", "number", unique=True),
+)
+"""The newest change of each row that the centre is to have; `number` rises with every change of the log."""
+
+LOG_IDENTITY = Table("log_identity", METADATA, Column("log_id", Key, primary_key=True))
+"""One row in a station's log: a log that takes its place has another."""
+
+STATIONS = Table(
+    "stations",
+    METADATA,
+    Column("station_id", Words, primary_key=True),
+    Column("heard_at", UtcTime, nullable=False),
+    Column("virtual", Boolean, nullable=False),
+)
+"""Who has rows in the centre, when the first came, and whether the cameras are virtual. Whoever writes a station's rows
+holds its row here meanwhile."""
+
+SHIPMENTS = Table(
+    "shipments",
+    METADATA,
+    Column("station_id", Words, primary_key=True),
+    Column("log_id", Key, primary_key=True),
+    Column("sent_number", BigInteger, nullable=False),
+    Column("sent_at", UtcTime, nullable=False),
+    Column("refused", Integer, nullable=False),
+)
+"""How far each log was sent, written with the rows themselves. `refused`: rows that the centre could not hold."""
 
 
 def _place_columns() -> tuple[Column[Any], ...]:

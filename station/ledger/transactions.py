@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, or_, select, update
 
 from station.clock import now
-from station.ledger import hourly_sums, outbox_rows
+from station.ledger import changes, hourly_sums, outbox_rows
 from station.ledger.hourly_sums import Cell
 from station.ledger.product_serial_rows import product_serial_of
 from station.ledger.row_records import (
@@ -90,6 +90,8 @@ def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cel
     query = select(ATTEMPTS.c.attempt_id).where(ATTEMPTS.c.run_id == run.run_id)
     stored = set(connection.scalars(query))
     _add_attempts(connection, run.run_id, [attempt for attempt in run.attempts if attempt.attempt_id not in stored])
+    if run.outcome is not None or changed:
+        changes.note(connection, changes.Kind.RUN, [run.run_id])
     return changed | _finished_cell(run)
 
 
@@ -106,6 +108,8 @@ def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> 
     if row is not None and _find(connection, ATTEMPTS, ATTEMPTS.c.attempt_id == attempt.attempt_id) is None:
         _add_attempts(connection, run_id, [attempt])
         hourly_sums.refresh(connection, _finished_cell(row))
+        if row.outcome is not None:
+            changes.note(connection, changes.Kind.RUN, [run_id])
 
 
 def close_open_runs(connection: Connection, sinks: Sequence[Sink] = ()) -> int:
@@ -138,6 +142,7 @@ def close_open_runs(connection: Connection, sinks: Sequence[Sink] = ()) -> int:
         _update_run(connection, row.run_id, values)
     hourly_sums.refresh(connection, {hourly_sums.cell_of(row) for row in rows})
     outbox_rows.queue(connection, [row.run_id for row in rows], sinks, now())
+    changes.note(connection, changes.Kind.RUN, [row.run_id for row in rows])
     return len(rows)
 
 
@@ -159,7 +164,7 @@ def _last_heard(
 
 def put_release(connection: Connection, release: Release) -> None:
     """The unit is released from being set aside in the batch."""
-    values = {
+    values: Values = {
         "release_id": new_id(),
         "serial": canonical_serial(release.serial),
         "batch": release.batch,
@@ -167,6 +172,7 @@ def put_release(connection: Connection, release: Release) -> None:
         "released_by": release.released_by,
     }
     connection.execute(insert(RELEASES), values)
+    changes.note(connection, changes.Kind.RELEASE, [values["release_id"]])
 
 
 def put_batch(connection: Connection, batch: Batch) -> None:
@@ -178,6 +184,7 @@ def put_batch(connection: Connection, batch: Batch) -> None:
     else:
         values["begun_at"] = row.begun_at
         connection.execute(update(BATCHES).where(BATCHES.c.batch_id == row.batch_id).values(values))
+    changes.note(connection, changes.Kind.BATCH, [batch.batch_id if row is None else row.batch_id])
 
 
 def _find(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Any:

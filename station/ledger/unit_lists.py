@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, or_, select
 
 from station.ledger.row_records import message_of
-from station.ledger.selection import conditions_of
+from station.ledger.selection import begins_with, conditions_of
 from station.ledger.tables import NEWEST_FIRST, RUNS, UNITS
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial, reversed_serial
@@ -17,7 +17,6 @@ from station.model.units import FinishedRun, RunFilter, RunLine
 
 PREFIX_LENGTH = 8
 """A text at least so long that serials begin with is not looked for inside of others: that is no chance."""
-_LAST = "\U0010ffff"
 
 _COLUMNS = (RUNS.c.run_id, RUNS.c.serial, RUNS.c.outcome, RUNS.c.code, RUNS.c.slot, RUNS.c.started_at)
 
@@ -58,7 +57,7 @@ def _units(connection: Connection, asked: str, reversed_: str | None, limit: int
     if found := connection.execute(whole).scalars().all():
         return found
     if len(asked) >= PREFIX_LENGTH:
-        begins = query.where(UNITS.c.serial >= asked, UNITS.c.serial < asked + _LAST)
+        begins = query.where(begins_with(connection, UNITS.c.serial, asked))
         found = connection.execute(begins).scalars().all()
         if 0 < len(found) < limit:
             return found

@@ -37,6 +37,8 @@ from station.yields.counting import BundleCount, Counts, OpenUnit, hour_of
 
 _CHUNK = 500
 """So many units are asked for at once."""
+_STREAMED = 20_000
+"""So many rows come at once from a server."""
 
 _PASS, _FAIL = str(Outcome.PASS), str(Outcome.FAIL)
 _SKIPPED = str(Outcome.SKIPPED)
@@ -176,11 +178,18 @@ def _walk(connection: Connection, selection: RunFilter) -> _Walk:
         query = query.where(RUNS.c.started_at < selection.until)
     if not everywhere:
         query = query.where(RUNS.c.unit_id.in_(select(RUNS.c.unit_id).where(*conditions_of(selection))))
-    result = connection.execute(query.order_by(RUNS.c.unit_id, RUNS.c.ordered_at, RUNS.c.run_id))
     walk = _Walk()
-    # The driver's own rows: wrapping a million of them would take as long again as reading them.
-    walk.through(result.cursor)
+    walk.through(_driver_rows(connection, query.order_by(RUNS.c.unit_id, RUNS.c.ordered_at, RUNS.c.run_id)))
     return walk
+
+
+def _driver_rows(connection: Connection, query: Select[Any]) -> Any:
+    """The rows of a query. A file's are the driver's own: wrapping a million would take as long again as reading them.
+    A server sends all of them at once, unless they are asked for in parts."""
+    if connection.dialect.name == "sqlite":
+        return connection.execute(query).cursor
+    result = connection.execute(query, execution_options={"yield_per": _STREAMED})
+    return chain.from_iterable(result.partitions())
 
 
 def _add_units(walk: _Walk, counts: Counts) -> None:

@@ -360,6 +360,8 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
         check=check,
     )
     run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
+    if arrival.decision is not None:
+        run = replace(run, notes=(*run.notes, *arrival.decision.notes))
     if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
         run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
     if arrival.decision is not None and identified:

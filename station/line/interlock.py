@@ -14,6 +14,8 @@ class Skip:
     """The unit is not to be touched."""
 
     problem: Problem
+    notes: tuple[str, ...] = ()
+    """What the run's record is to say of how the log was asked."""
     product_serial: str | None = None
     """The one that the unit is bound to, by the log."""
 

@@ -12,6 +12,8 @@ class Go:
     """Run it. `check`: the log says that it passed; a few blocks of its memory decide whether it is run after all."""
 
     check: bool = False
+    notes: tuple[str, ...] = ()
+    """What the run's record is to say of how the log was asked."""
     product_serial: str | None = None
     """The one that the unit is bound to, by the log."""
 

@@ -83,8 +83,8 @@ class LogQuestions:
         history = self._log.history(device.serial, setup.batch)
         found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
         if isinstance(found, Skip):
-            return replace(found, product_serial=history.product_serial)
-        return Go(check=isinstance(found, Check), product_serial=history.product_serial)
+            return replace(found, notes=history.notes, product_serial=history.product_serial)
+        return Go(isinstance(found, Check), history.notes, history.product_serial)
 
     def _find(self, device: Device, terms: Terms) -> None:
         setup = terms.setup

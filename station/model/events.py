@@ -8,7 +8,8 @@ the ledger could not take it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from station.model.batches import Batch
 from station.model.runs import AttemptRecord, RunRecord
@@ -91,6 +92,15 @@ LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotComm
 
 
 @dataclass(frozen=True, slots=True)
+class TouchingRun:
+    """A run that may have changed its camera: which, where, and its place in time among the unit's runs."""
+
+    run_id: str
+    station_id: str
+    ordered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UnitHistory:
     """What the interlock must know of a unit before it is touched.
 
@@ -109,3 +119,7 @@ class UnitHistory:
     touched_is_newest: bool = True
     product_serial: str | None = None
     """The one that the unit is bound to."""
+    touched_by: TouchingRun | None = field(default=None, compare=False)
+    """That newest run; for the comparison of two logs."""
+    notes: tuple[str, ...] = ()
+    """What the record of a run is to say of how this was learned."""

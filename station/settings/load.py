@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from station.config_file import find_document
 from station.settings.environment import read_environment, variable
 from station.settings.invalid_setting import invalid, shown, suggestion
-from station.settings.schema import ENTRIES, Settings, entry_fields, section_fields
+from station.settings.schema import ENTRIES, SECRETS, Settings, entry_fields, section_fields
 
 _Origin = Callable[[tuple[str, ...]], str]
 _NOTHING: Mapping[str, object] = {}
@@ -65,7 +65,8 @@ def _explained(detail: ErrorDetails, origin: _Origin) -> str:
         allowed = list(_keys(location[:-1]))
         return f"{where}: unknown key{suggestion(location[-1], allowed)}; allowed: {', '.join(allowed)}"
     reason = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"allowed: {_allowed(location)}"
-    return f"{where}: found {shown(detail['input'])}; {reason}"
+    found = "a secret" if location in SECRETS else shown(detail["input"])
+    return f"{where}: found {found}; {reason}"
 
 
 def _allowed(location: tuple[str, ...]) -> str:

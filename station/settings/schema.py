@@ -9,7 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from station.board.board import Board
@@ -26,6 +34,7 @@ from station.model.sinks import Sink
 from station.model.slots import SlotMap
 from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
+from station.settings.central_section import CentralSection
 from station.settings.invalid_setting import shown, suggestion
 from station.settings.outbox_section import SinkSection
 from station.settings.product_serial_section import ProductSerialSection
@@ -241,6 +250,7 @@ class Settings(BaseModel):
     recovery: RecoverySection = Field(default_factory=RecoverySection, description="a table")
     bundles: BundlesSection = Field(default_factory=BundlesSection, description="a table")
     verification: VerificationSection = Field(default_factory=VerificationSection, description="a table")
+    central: CentralSection = Field(default_factory=CentralSection, description="a table")
     dashboard: DashboardSection = Field(default_factory=DashboardSection, description="a table")
     roles: RolesSection = Field(default_factory=RolesSection, description="a table")
     web: WebSection = Field(default_factory=WebSection, description="a table")
@@ -280,6 +290,11 @@ class Settings(BaseModel):
     def data_dir(self) -> Path:
         """The folder of the log, the bundles and the journal: absolute; it need not exist yet."""
         return self.station.data_dir
+
+    @property
+    def central_url(self) -> str:
+        """The database of all stations, with its password; empty where there is none."""
+        return self.central.url.get_secret_value()
 
     @property
     def run_options(self) -> RunOptions:
@@ -336,6 +351,10 @@ class Settings(BaseModel):
             message = f"there is no recipe {shown(name)}{suggestion(name, known)}; known: {', '.join(known)}"
             raise UsageError("usage.unknown_recipe", message)
         return Recipe(name, tuple(STEPS[step] for step in steps))
+
+
+SECRETS = frozenset({("central", "url")})
+"""Keys whose values no message shows."""
 
 
 def entry_fields(name: str) -> Mapping[str, FieldInfo]:

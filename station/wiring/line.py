@@ -35,6 +35,7 @@ from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
+from station.wiring.central import asking_both, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
@@ -208,13 +209,17 @@ def running_line(
         if not bench.served:
             claim(settings.station.data_dir, virtual=bench.access.kind == "usbip")
         replies = Replies()
-        # Before the log, so that it ends behind it: the last results are delivered too.
+        # Before the log, so that they end behind it: the last results are delivered and sent too.
         opened.enter_context(delivering(settings.station.data_dir, sinks))
+        shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
+        log = replace(log, history=asking_both(settings, log.history, opened))
         _refuse_batch_at_start(setup, log.begun)
         note_start(settings, setup, prove)
         opened.enter_context(authority.noting())
         service = LineService(settings.station.data_dir, about, bench.hands, authority)
+        if shipper is not None:
+            shipper.start(lambda state: service.post_central(lag_of(state)))
         heard = Listeners(on_run, on_batch, listeners.on_plan_reached, on_notice)
         line = Line(setup, log, programs_for(bench.access, taught(bench.board, settings)), bench.watcher, heard)
         replies.go_to(line.ledger_replied)

@@ -9,7 +9,7 @@ import pytest
 from rich.style import Style
 from textual.widgets import Input
 
-from station.control.wire import LineStatus, Snapshot
+from station.control.wire import CentralLag, LineStatus, Snapshot
 from station.dashboard.app import Dashboard
 from station.dashboard.eta import Pace
 from station.dashboard.rerun_requests import words_of
@@ -245,3 +245,16 @@ async def test_tiles_beside_each_other_have_letters_of_one_size(tmp_path: Path, 
             sizes = {tuple(large_on(face, rows)) for face, rows in zip(grid.faces, drawn, strict=True)}
             heights = {tuple(letters.rows for letters in found) for found in sizes}
             assert len(heights) == 1, heights
+
+
+@pytest.mark.parametrize(
+    ("lag", "said"),
+    [
+        (CentralLag(0, away=False), "central log ✓"),
+        (CentralLag(3, away=False), "3 wait for the central log"),
+        (CentralLag(40, away=True), "central log away, 40 wait"),
+    ],
+)
+def test_the_header_says_how_far_the_central_log_is_behind(lag: CentralLag, said: str) -> None:
+    assert said in what_runs(ABOUT, None, NOON, 100, lag)
+    assert "central" not in what_runs(ABOUT, None, NOON, 100)

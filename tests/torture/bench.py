@@ -38,7 +38,6 @@ ENVIRONMENT = {
     "STATION_RUN__BOOT_STAYS_S": "0.2",
     "STATION_RUN__MAX_RUNS": "1000",
 }
-PEACE = {"STATION_RUN__BOOT_TIMEOUT_S": "30"}
 PEACE_LIMIT_S = 240.0
 GONE_S = 20.0
 """Longer than a station waits for a camera that may come back."""
@@ -199,10 +198,10 @@ class Tortured:
 
     # --- the station ------------------------------------------------------------------------------------------------
 
-    def _start(self, environment: dict[str, str] | None = None) -> None:
+    def _start(self) -> None:
         sims = [word for folder in self._sims for word in ("--sim", folder)]
         words: list[str | Path] = ["--bundle", self._release, "--data-dir", self._data_dir, "--batch", "T1", *sims]
-        started = self._station = Station(words, {**self._environment, **(environment or {})})
+        started = self._station = Station(words, self._environment)
 
         def is_up() -> bool:
             return any("ready" in line for line in started.talk) or started.process.poll() is not None
@@ -226,11 +225,10 @@ class Tortured:
     # --- the account ------------------------------------------------------------------------------------------------
 
     def _account(self, tray: Tray) -> None:
-        """Once in peace: every slot passes a sound camera, the station ends, and all is compared."""
-        self._end(signal.SIGTERM)
+        """In peace: the station that went through all this passes a sound camera in every slot; it is started once
+        more and ended; and all is compared."""
         if self._disk:
             self._disk.free()
-        self._start(PEACE)
         assert self._station
         for port in tray.ports:
             tray.next_camera(port, sound=True)
@@ -249,6 +247,7 @@ class Tortured:
                     came_to[port] = f"{came_to.get(port, '')} {run['outcome']} {run['code'] or ''}"
                     tray.next_camera(port, sound=True)
                     waiting[tray.there[port].spec.serial] = port
+        self._restart(signal.SIGTERM)
         self._end(signal.SIGTERM)
         for port in tray.ports:
             tray.take_out(port)

@@ -13,7 +13,7 @@ from station.ledger import schema_version
 from tests.releases import make_demo_release
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich"}
+HEAVY = {"textual", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "typer", "rich", "psycopg"}
 
 TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 

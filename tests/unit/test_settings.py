@@ -182,8 +182,8 @@ REFUSED = {
     "unknown table": (
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
-        "allowed: station, run, test, line, recovery, bundles, verification, dashboard, roles, web, scanner, slots, "
-        "product_serial, ask, outbox, controllers, recipes",
+        "allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, roles, web, scanner, "
+        "slots, product_serial, ask, outbox, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -198,8 +198,8 @@ REFUSED = {
     ),
     "key outside a table": (
         "verify = true",
-        "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, dashboard, roles, "
-        "web, scanner, slots, product_serial, ask, outbox, controllers, recipes",
+        "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, "
+        "roles, web, scanner, slots, product_serial, ask, outbox, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -278,6 +278,15 @@ REFUSED = {
     "slot that looks like a port": ('[slots]\n"1-2" = "1-1"', "slots.1-2: found"),
     "slot without a name": ('[slots]\n"" = "1-1"', "a slot's name has 1 to 24 characters"),
 }
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://station:hush@db/central", "postgresql://station:hush@db", "postgresql://station:hush@db/a b"]
+)
+def test_a_central_url_that_is_none_is_refused_without_its_password(file: Path, url: str) -> None:
+    message = refusal(file, f'[central]\nurl = "{url}"')
+    assert "central.url: found a secret; a central database is" in message
+    assert "hush" not in message
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED.keys())
@@ -436,8 +445,8 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
         (
             "RNU__VERIFY",
             "true",
-            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, DASHBOARD, ROLES, "
-            "WEB, SCANNER, SLOTS, PRODUCT_SERIAL, ASK, OUTBOX, CONTROLLERS, RECIPES",
+            "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, CENTRAL, DASHBOARD, "
+            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, ASK, OUTBOX, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),

@@ -71,7 +71,7 @@ class Desk(Screen[None]):
         """Show the newest state of the line."""
         state = self._state
         engineer = engineer_text(state.engineer, state.engineer_left_s())
-        self.query_one(StatusLines).show(state.about, state.report, state.now(), engineer)
+        self.query_one(StatusLines).show(state.about, state.report, state.now(), engineer, state.central)
         self.query_one(Banner).show(state.snapshot.status, state.about)
         self.page.show_state()
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rich.cells import cell_len
 
-from station.control.wire import LineAbout, LineStatus
+from station.control.wire import CentralLag, LineAbout, LineStatus
 from station.dashboard.language import mark, tr, translated
 from station.dashboard.text_wrap import cut
 from station.dashboard.widgets.plain_text import Plain
@@ -33,7 +33,14 @@ class StatusLines(Plain):
         super().__init__()
         self._shown = ""
 
-    def show(self, about: LineAbout | None, report: YieldReport | None, now: datetime, first: str = "") -> None:
+    def show(
+        self,
+        about: LineAbout | None,
+        report: YieldReport | None,
+        now: datetime,
+        first: str = "",
+        central: CentralLag | None = None,
+    ) -> None:
         """Show the newest, with `first` before all else; nothing is drawn where nothing changed."""
         if not (width := self.size.width):
             return  # it has no place on the screen yet
@@ -41,7 +48,7 @@ class StatusLines(Plain):
         room = width - cell_len(clock) - 2
         marks = SEPARATOR.join([*([first] if first else []), *unproven_words(about)])
         marks += SEPARATOR if marks else ""
-        runs = what_runs(about, report, now, max(0, room - cell_len(marks)))
+        runs = what_runs(about, report, now, max(0, room - cell_len(marks)), central)
         text = f"{_ends(cut(marks + runs, room), clock, width)}\n{_ends(figures(report, about), _bundle(about), width)}"
         if text != self._shown:
             self._shown = text
@@ -60,9 +67,18 @@ def _no_batch(about: LineAbout) -> str:
     return tr("no batch: {name} is open under the id {station}").format(name=name, station=station_id)
 
 
-def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime, room: int) -> str:
-    """Station, batch with how many of its planned units have a result, operator, and the batch's progress, whose bar
-    is as long as `room` columns allow."""
+def _central(lag: CentralLag) -> str:
+    """Short: what waits is in this station's own log all the while."""
+    if lag.away:
+        return tr("central log away, {count} wait").format(count=lag.waiting)
+    return tr("{count} wait for the central log").format(count=lag.waiting) if lag.waiting else tr("central log ✓")
+
+
+def what_runs(
+    about: LineAbout | None, report: YieldReport | None, now: datetime, room: int, central: CentralLag | None = None
+) -> str:
+    """Station, batch with how many of its planned units have a result, operator, how far the database of all stations
+    is behind, and the batch's progress, whose bar is as long as `room` columns allow."""
     if about is None:
         return ""
     parts = [about.station_id]
@@ -71,6 +87,7 @@ def what_runs(about: LineAbout | None, report: YieldReport | None, now: datetime
     if report is not None and planned:
         parts[-1] += tr(" ({done} of {planned})").format(done=report.units_with_result, planned=planned)
     parts += [about.operator] if about.operator else []
+    parts += [] if central is None else [_central(central)]
     text = SEPARATOR.join(parts)
     if report is None or not planned:
         return text

@@ -3,15 +3,18 @@ from __future__ import annotations
 import queue
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from station.ledger import schema_version
+from station.ledger import central, schema_version
 from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, OpeningCommitted, OpeningNotCommitted
+from tests.postgres import Postgres, binaries, running_postgres
+from tests.silent_server import BlackHole
 
 LIMIT_S = 30.0
 
@@ -82,3 +85,34 @@ def reader(data_dir: Path) -> Iterator[Reader]:
     made = Reader(data_dir)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests. Its crash is a test's own matter: it starts it again."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
+    with running_postgres(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_centre(postgres: Postgres) -> str:
+    """A database, made by the real migrations; tests take copies of it."""
+    name = postgres.new_database()
+    central.upgrade(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def centre(postgres: Postgres, migrated_centre: str) -> str:
+    """The URL of a central database of this test's own."""
+    return postgres.url(postgres.new_database(migrated_centre))
+
+
+@pytest.fixture
+def black_hole() -> Iterator[BlackHole]:
+    """A server that never answers."""
+    with closing(BlackHole()) as made:
+        yield made

@@ -263,7 +263,7 @@ def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
         event.remove(Engine, "before_cursor_execute", note)
     reader.close()
     engine = open_reader(data_dir)
-    for query in (_of_batch(), _of_no_batch()):
+    for query in (_of_batch(sqlite=True), _of_no_batch(sqlite=True)):
         prepared = _Prepared(engine, query)
         statements.append((prepared.statement, tuple(prepared.parameters({"serial": SERIAL, "batch": "2026-47"}))))
     assert len(statements) >= 8
