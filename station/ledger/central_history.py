@@ -34,7 +34,7 @@ _LOOK_S = 5.0
 _STATEMENT_S = 1.0
 _CONNECT_S = 2
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 5.0
 
 _log = logging.getLogger(__name__)
 _Question = tuple[str, str | None, "Future[UnitHistory]"]
