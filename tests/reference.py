@@ -38,6 +38,7 @@ ABOUT = {
     "role": "Who may do what: the engineer's PIN",
     "product": "The serials of the finished products",
     "mes": "The factory's system that is asked before a camera is run",
+    "central": "The one database of many stations",
     "outbox": "What is still to be delivered to the factory's systems",
 }
 """What the codes of a kind are about, by the first word of a code."""

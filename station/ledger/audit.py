@@ -27,7 +27,7 @@ from station.ledger.tables import AUDIT
 from station.problem import sentence
 from station.roles.guarded_acts import Done
 
-HEAD_FILE, LOCK_FILE = "audit.head", "audit.lock"
+HEAD_FILE, LOCK_FILE = schema_version.AUDIT_HEAD, "audit.lock"
 LOCK_WAIT_S = 30.0
 TRIGGERS = ("audit_no_delete", "audit_no_update")
 

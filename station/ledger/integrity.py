@@ -31,6 +31,8 @@ class LedgerCheck:
     open_runs: int
     journals: int
     problems: tuple[str, ...]
+    is_damaged: bool = False
+    """Whether the log itself is; False where only the audit was changed."""
     audit: tuple[tuple[str, int, str], ...] = ()
     """Of each station: the number of its last audit row and that row's hash. A copy of it elsewhere proves more."""
 
@@ -63,11 +65,11 @@ def check(data_dir: Path) -> LedgerCheck:
     engine = open_reader(data_dir)
     try:
         with translated(data_dir), engine.connect() as connection:
-            problems = _damage(connection)
+            problems, changed = _damage(connection), []
             if not problems:
                 problems = _broken_references(connection) + _schema_differences(connection)
-                problems += audit.audit_problems(data_dir, connection)
-            return _report(data_dir, connection, problems)
+                changed = audit.audit_problems(data_dir, connection)
+            return _report(data_dir, connection, problems, changed)
     finally:
         engine.dispose()
 
@@ -93,7 +95,7 @@ def _schema_differences(connection: Connection) -> list[str]:
     return [f"schema: {line}" for line in migrate.differences(connection)]
 
 
-def _report(data_dir: Path, connection: Connection, problems: list[str]) -> LedgerCheck:
+def _report(data_dir: Path, connection: Connection, problems: list[str], changed: list[str]) -> LedgerCheck:
     runs, open_runs = 0, 0
     try:
         runs = connection.scalar(select(func.count()).select_from(RUNS)) or 0
@@ -106,6 +108,7 @@ def _report(data_dir: Path, connection: Connection, problems: list[str]) -> Ledg
         runs=runs,
         open_runs=open_runs,
         journals=len(journal_files(data_dir)),
-        problems=tuple(problems),
+        problems=(*problems, *changed),
+        is_damaged=bool(problems),
         audit=() if problems else audit.chain_ends(connection),
     )

@@ -25,6 +25,8 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "00
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]
+AUDIT_SINCE, AUDIT_HEAD = "0008", "audit.head"
+"""The first revision with an audit, and the file beside the log that has the end of its chain."""
 
 
 class SchemaState(StrEnum):
@@ -111,6 +113,10 @@ def upgrade(data_dir: Path) -> Upgrade:
     if found is not SchemaState.OUTDATED:
         _refuse(data_dir, found, before)
     copy = _copy_before_upgrade(data_dir, before)
+    if before is not None and before < AUDIT_SINCE:
+        # An upgrade that was taken back has left the end of an audit which that log does not have.
+        with translated(data_dir):
+            (data_dir / AUDIT_HEAD).unlink(missing_ok=True)
     _migrate(data_dir)
     return Upgrade(before, HEAD, copy)
 

@@ -22,7 +22,7 @@ from tests.harness import LIMIT_S, PROGRAM, Bench, descendants, station, wait_fo
 from tests.integration.conftest import MakeBench, camera
 from tests.unit.report.test_page import of_the_page, proxy
 
-SLOW = {"profile": "mram", "scale": 1.0}
+SLOW = {"profile": "mram", "scale": 1.0, "forced": True}
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ PIN = "2580"
 def started(bench: Bench, *words: str | Path, **environment: str) -> tuple[int | None, str]:
     """How a line ends that is interrupted as soon as it is ready; what it said."""
     with bench.station(*words, plug=False, environment=environment) as running:
-        if running.process.poll() is None:
+        if any("ready for cameras" in line for line in running.talk):
             running.interrupt()
         running.end()
         return running.process.poll(), "\n".join(running.talk)

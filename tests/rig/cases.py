@@ -22,8 +22,6 @@ CASES = (
     "two_cameras_with_one_serial_are_refused",
     "a_default_serial_is_refused",
     "an_old_partition_table_is_refused",
-    "a_disk_that_fills_makes_no_camera_green",
-    "what_a_full_disk_kept_is_in_the_log_later",
     "a_killed_worker_costs_its_own_run",
     "a_second_station_is_refused",
     "sigterm_ends_and_logs",

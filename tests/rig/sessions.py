@@ -14,7 +14,6 @@ from tests.harness import FILES, wait_for
 from tests.rig import trace
 from tests.rig.camera_tests import camera_tests
 from tests.rig.disks import disks
-from tests.rig.full_disk import full_disk
 from tests.rig.image import ORDINARY_USER
 from tests.rig.serial_ports import run_again, serial_ports
 from tests.rig.workbench import (
@@ -428,7 +427,6 @@ SESSIONS = (
     present,
     faults,
     odd,
-    full_disk,
     ordinary_user,
     dfu_util_first,
     disks,

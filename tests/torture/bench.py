@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -38,8 +39,8 @@ ENVIRONMENT = {
     "STATION_RUN__BOOT_STAYS_S": "0.2",
     "STATION_RUN__MAX_RUNS": "1000",
 }
-PEACE = {"STATION_RUN__BOOT_TIMEOUT_S": "30"}
 PEACE_LIMIT_S = 240.0
+PEACE_OF_A_DEFECT_S = 60.0
 GONE_S = 20.0
 """Longer than a station waits for a camera that may come back."""
 
@@ -107,6 +108,7 @@ class Tortured:
         self._station: Station | None = None
         self._sims: tuple[str, ...] = ()
         self._left_alone: dict[str, float] = {}
+        self._peace_s = PEACE_LIMIT_S
         images = {partition: (release / name).read_bytes() for partition, name in FILES.items()}
         self._sizes = {partition: len(content) for partition, content in images.items()}
         self._sha256 = {partition: hashlib.sha256(content).hexdigest() for partition, content in images.items()}
@@ -117,6 +119,8 @@ class Tortured:
         `until_found`: end with the first account that finds a violation.
         """
         began_s = time.monotonic()
+        if until_found:
+            self._peace_s = PEACE_OF_A_DEFECT_S
         with VirtualLine(self._places, shards=2, kernel=self._kernel) as line:
             tray = Tray(line.addresses, self._places, self._sizes, self._dice)
             self._sims = () if self._kernel else tuple(line.addresses)
@@ -199,10 +203,10 @@ class Tortured:
 
     # --- the station ------------------------------------------------------------------------------------------------
 
-    def _start(self, environment: dict[str, str] | None = None) -> None:
+    def _start(self) -> None:
         sims = [word for folder in self._sims for word in ("--sim", folder)]
         words: list[str | Path] = ["--bundle", self._release, "--data-dir", self._data_dir, "--batch", "T1", *sims]
-        started = self._station = Station(words, {**self._environment, **(environment or {})})
+        started = self._station = Station(words, self._environment)
 
         def is_up() -> bool:
             return any("ready" in line for line in started.talk) or started.process.poll() is not None
@@ -219,24 +223,28 @@ class Tortured:
     def _end(self, number: int) -> None:
         assert self._station
         self._station.interrupt(number)
-        self._station.end(LIMIT_S)
+        try:
+            self._station.end(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._result.violations.append(f"the station did not end within {LIMIT_S:g} s of signal {number}")
+            self._station.process.kill()
+            self._station.end(LIMIT_S)
         self._printed += self._station.rest
         self._station = None
 
     # --- the account ------------------------------------------------------------------------------------------------
 
     def _account(self, tray: Tray) -> None:
-        """Once in peace: every slot passes a sound camera, the station ends, and all is compared."""
-        self._end(signal.SIGTERM)
+        """In peace: the station that went through all this passes a sound camera in every slot; it is started once
+        more and ended; and all is compared."""
         if self._disk:
             self._disk.free()
-        self._start(PEACE)
         assert self._station
         for port in tray.ports:
             tray.next_camera(port, sound=True)
         waiting = {tray.there[port].spec.serial: port for port in tray.ports}
         came_to: dict[str, str] = {}
-        until_s = time.monotonic() + PEACE_LIMIT_S
+        until_s = time.monotonic() + self._peace_s
         while waiting and time.monotonic() < until_s:
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
@@ -249,6 +257,7 @@ class Tortured:
                     came_to[port] = f"{came_to.get(port, '')} {run['outcome']} {run['code'] or ''}"
                     tray.next_camera(port, sound=True)
                     waiting[tray.there[port].spec.serial] = port
+        self._restart(signal.SIGTERM)
         self._end(signal.SIGTERM)
         for port in tray.ports:
             tray.take_out(port)

@@ -21,9 +21,14 @@ DEFECTS = {
         "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n",
     ),
     "a pull is forgotten": (
-        "line/run_rules.py",
-        "    return replace(slot, phase=phase), (TellWorker(PortChanged(None)),)",
-        "    return slot, ()",
+        "line/transitions.py",
+        "    if isinstance(event, Arrived) and slot.device is not None:\n        if _same_enumeration(slot, event):\n",
+        "    if isinstance(event, Left):\n"
+        "        return slot, ()\n"
+        "    if isinstance(event, Arrived) and slot.device is not None:\n"
+        "        from dataclasses import replace\n"
+        "        known, slot = slot.device, replace(slot, device=None)\n"
+        "        if known.product_id == event.device.product_id:\n",
     ),
     "the opening is not logged": (
         "ledger/recorder.py",

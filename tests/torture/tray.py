@@ -88,10 +88,10 @@ class Tray:
         return [*self.gone, *self.there.values()]
 
     def next_camera(self, port: str, *, sound: bool = False) -> None:
-        """Take the camera out for good, and put another one in its place."""
+        """Take the camera out for good, and put another one in its place. A sound one has no hurry to be held."""
         self.take_out(port)
         fault = "none" if sound or self._dice.random() < 0.5 else self._dice.choice([*FAULTS][1:])
-        self._put(port, self._new_serial(), fault)
+        self._put(port, self._new_serial(), fault, forced=sound or self._places[port].forced)
 
     def twin(self, port: str) -> None:
         """Put a blank camera into the port that has the serial of one that is gone (seen in cheap lots)."""
@@ -100,19 +100,20 @@ class Tray:
             first = self._dice.choice(others)
             self.take_out(port)
             first.superseded = True
-            self._put(port, first.spec.serial, "twin")
+            self._put(port, first.spec.serial, "twin", forced=self._places[port].forced)
 
     def _new_serial(self) -> str:
         self._serials += 1
         return f"{0xC0FFEE00_00000000_00000000 + self._serials * 0x9E3779B97F4A7C15 % (1 << 64):024X}"
 
-    def _put(self, port: str, serial: str, fault: str) -> None:
+    def _put(self, port: str, serial: str, fault: str, *, forced: bool = False) -> None:
         spec = self._places[port].with_(
             serial=serial,
             profile=self._dice.choice(PROFILES),
             scale=0.05,
             boot_s=0.05,
             plugged=True,
+            forced=forced,
             faults=tuple(Fault.from_json(dict(one)) for one in FAULTS.get(fault, ())),
         )
         self.faults[fault] = self.faults.get(fault, 0) + 1

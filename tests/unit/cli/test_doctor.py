@@ -91,6 +91,7 @@ def test_all_is_well(machine: Path, well: Path) -> None:
         "hubs",
         "backup",
         "clock",
+        "engineer's PIN",
     ]
     assert by_name(findings)["libusb"].found.startswith("1.0.")
 

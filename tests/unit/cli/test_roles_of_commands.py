@@ -113,6 +113,14 @@ def test_what_cannot_be_recorded_is_not_done(station: Station, log: Path, with_p
         assert locked.execute("SELECT count(*) FROM releases").fetchone() == (0,)
 
 
+def test_a_restored_log_is_a_row_and_needs_no_pin(station: Station, log: Path, tmp_path: Path) -> None:
+    station("db", "backup", tmp_path / "copy.sqlite3")
+    set_pin(log, "engineer", PIN)
+    assert station("db", "restore", tmp_path / "copy.sqlite3", "--by", "Ada").exit_code == 0
+    assert acts(log) == [("log.restored", str(tmp_path / "copy.sqlite3"), "Ada", "operator")]
+    assert station("db", "check").exit_code == 0
+
+
 @pytest.mark.parametrize("pin", ["123", "", "x" * 129, " 1234"])
 def test_a_pin_that_is_none(station: Station, log: Path, monkeypatch: pytest.MonkeyPatch, pin: str) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{pin}\n"))
@@ -196,6 +204,7 @@ def test_db_check_names_the_row_that_was_changed(station: Station, log: Path) ->
         connection.commit()
     told = station("db", "check")
     assert told.exit_code == 4
+    assert told.err.startswith("ledger.audit_changed: ")
     assert "PROBLEM audit row 1 of station bench-1 (unit.released by Eve at " in told.out
 
 

@@ -204,6 +204,16 @@ def test_a_restored_backup_is_where_the_chain_goes_on(log: Path, tmp_path_factor
     assert audit.append(log, "bench-1", done(7)) == 6
 
 
+def test_an_upgrade_that_was_taken_back_leaves_no_finding(log: Path) -> None:
+    from station.ledger import migrate
+
+    migrate.to(log, "0007")
+    schema_version.upgrade(log)
+    assert check(log).problems == ()
+    assert audit.append(log, "bench-1", done(1)) == 1
+    assert check(log).problems == ()
+
+
 def test_no_chain_is_sound() -> None:
     assert problems([], {}) == []
     assert canonical_json({"b": 1, "a": "ü"}) == '{"a":"ü","b":1}'
