@@ -55,7 +55,7 @@ def test_the_centre_counts_as_the_log_does(
     with asking(centre) as connection:
         connection.exec_driver_sql(
             "TRUNCATE runs, attempts, images, measurements, releases, units, batches, hour_runs, "
-            "hour_images, hour_measurements"
+            "hour_images, hour_measurements, outbox"
         )
         connection.commit()
     put_everywhere(data_dir, centre, *(run for run in runs if run.outcome is not None))
