@@ -125,6 +125,8 @@ class Station:
     def run(self, limit_s: float = LIMIT_S) -> dict[str, Any]:
         """The next finished run."""
         found = self._runs.get(timeout=limit_s)
+        if found is None:
+            self._runs.put(None)  # its end is waited for too
         assert found is not None, f"the station ended: {self.talk}"
         return found
 

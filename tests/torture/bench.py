@@ -246,6 +246,9 @@ class Tortured:
         came_to: dict[str, str] = {}
         until_s = time.monotonic() + self._peace_s
         while waiting and time.monotonic() < until_s:
+            if self._station.process.poll() is not None:
+                self._result.violations.append(f"the station ended by itself: {self._station.talk[-1:]}")
+                break
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
                 self._printed.append(run)
