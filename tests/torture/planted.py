@@ -17,7 +17,7 @@ DEFECTS = {
     ),
     "green before commit": (
         "ledger/recorder.py",
-        "            self._transact(partial(transactions.put_run, run=run), run)\n",
+        "            self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)\n",
         "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n",
     ),
     "a pull is forgotten": (
