@@ -23,6 +23,7 @@ from station.flash.messages import (
 from station.line.interlock import Skip
 from station.line.line_terms import Terms
 from station.line.log_decisions import Go
+from station.line.permission_rules import LATE_S
 from station.line.run_rules import HUB_DECISION_S
 from station.line.setup import PermissionTerms
 from station.line.slot import WORKING, Moment, Phase, Slot
@@ -151,6 +152,8 @@ class World:
             self.terms = replace(self.terms, accepting=False, returning=False)
         if isinstance(event, FactoryAnswered):
             self._note_permission(event)
+        if isinstance(event, Ticked):
+            self._note_silence()
         if isinstance(event, OpeningCommitted):
             self.on_disk.add(event.run.run_id)
         if isinstance(event, RunCommitted):
@@ -218,6 +221,14 @@ class World:
         if terms is None or asked is None or asked.ticket != event.ticket or self.slot.run is None:
             return
         if event.permission.answer is Said.YES or (event.permission.answer is Said.SILENT and terms.silent == "allow"):
+            self.allowed.add((self.slot.run.run_id, self.slot.run.batch))
+
+    def _note_silence(self) -> None:
+        """Nobody answered within the question's limit: that is as good as silence, where the setting lets it pass."""
+        terms, asked = self.terms.setup.permission, self.slot.permission
+        if terms is None or terms.silent != "allow" or asked is None or self.slot.run is None:
+            return
+        if asked.open and self.at_s - asked.at_s > terms.timeout_s + LATE_S:
             self.allowed.add((self.slot.run.run_id, self.slot.run.batch))
 
     def _submitted(self, effect: Submit) -> None:
