@@ -173,6 +173,8 @@ def mode_of(slot: Slot) -> DeviceMode | None:
 
 def left(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped:
     """The port is empty. A camera that was not held by then has left its bootloader, or was pulled out."""
+    if slot.phase in (Phase.APPLICATION, Phase.DONE) and (hinted := entry.left_behind_hint(slot, now)):
+        return hinted, ()
     unheld = slot.phase in (Phase.ASKING, Phase.HOLDING)
     slot = replace(slot, device=None, arrival=None, undecided=False, left_at_s=now.at_s, left_mode=mode_of(slot))
     if slot.taken_out:

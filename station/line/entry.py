@@ -15,10 +15,14 @@ from station.line.line_terms import Terms
 from station.line.run_end import shown
 from station.line.slot import Entry, Moment, Phase, Slot
 from station.line.slot_events import AskApplication, CyclePower, Effect, GiveNotice
+from station.model.devices import DeviceMode
 from station.problem import joined, sentence
 
 Stepped = tuple[Slot, tuple[Effect, ...]]
 
+HINT_READ_S = 2.0
+"""Nobody pulls a camera out sooner after the hint to replug it: one that leaves sooner left by itself, and its answer
+was heard before its departure."""
 ANSWER_S = 90.0
 """A worker's answer comes within its own limits, which are far shorter; this is for one that hangs."""
 
@@ -41,12 +45,21 @@ def failed(slot: Slot, reason: str, now: Moment, terms: Terms, *, power: bool = 
     slot = stays(slot, text)
     if slot.last is None:
         slot = replace(slot, code="usb.not_entered")
-    return replace(slot, noticed="notice.not_entered"), (GiveNotice("notice.not_entered", text),)
+    slot = replace(slot, noticed="notice.not_entered", hinted_at_s=now.at_s)
+    return slot, (GiveNotice("notice.not_entered", text),)
 
 
 def not_entered(reason: str) -> str:
     """The sentence about a camera that did not come into its bootloader."""
     return sentence("it did not come into its bootloader: unplug it and plug it in again ({reason})", reason=reason)
+
+
+def left_behind_hint(slot: Slot, now: Moment) -> Slot | None:
+    """The slot of a camera that left by itself with the answer that it cannot be asked: the hint stays."""
+    if now.at_s - slot.hinted_at_s >= HINT_READ_S:
+        return None
+    gone = replace(slot, device=None, left_at_s=now.at_s, left_mode=DeviceMode.DFU, hinted_at_s=float("-inf"))
+    return gone.enters(Phase.EMPTY, None, slot.code, slot.message) if slot.phase is Phase.APPLICATION else gone
 
 
 def given_up(slot: Slot) -> Slot:

@@ -179,6 +179,8 @@ class Slot:
     taken_out: bool = False
     noticed: str = ""
     """The code of the last notice about what is here, so that it is given once."""
+    hinted_at_s: float = float("-inf")
+    """When the hint to replug a camera came that did not get into its bootloader."""
     known_serial: str = ""
     """The unit whose application this is, by the log; "" where it does not know."""
     fickle: bool = False

@@ -195,6 +195,35 @@ def test_a_port_that_vanishes_before_it_was_asked() -> None:
     replugged(world)
 
 
+@pytest.mark.parametrize("failed_before", [False, True])
+def test_a_port_that_vanishes_while_it_is_asked_keeps_the_hint_whichever_is_heard_first(failed_before: bool) -> None:
+    def asked() -> World:
+        world = after_run(world_of(), FAIL) if failed_before else in_application(world_of())
+        world.feed(RerunAsked())
+        return world
+
+    def shown(world: World) -> tuple[object, ...]:
+        return world.slot.view.state, world.slot.code, replugged(world), world.slot.device
+
+    answer_last, answer_first = asked(), asked()
+    assert answer_last.slot.device is not None
+    gone = replace(REFUSED, device=answer_last.slot.device)
+    answer_last.feed(Left())
+    answer_last.feed(gone)
+    answer_first.feed(gone)
+    answer_first.feed(Left(), 1.0)
+    assert shown(answer_first) == shown(answer_last)
+    assert answer_first.feed(Arrived(BACK), 50.0) == (Hold(BACK), AskLog(BACK)), "the slot is usable"
+
+
+def test_a_hand_that_follows_the_hint_takes_it_away() -> None:
+    world = in_application(world_of())
+    world.feed(RerunAsked())
+    world.feed(REFUSED)
+    world.feed(Left(), 5.0)
+    assert (world.slot.view.state, world.slot.code, world.slot.view.message) == (SlotState.EMPTY, None, "")
+
+
 # --- another one comes ------------------------------------------------------------------------------------------------
 
 
