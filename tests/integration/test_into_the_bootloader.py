@@ -207,6 +207,9 @@ def test_a_camera_whose_port_vanishes_or_that_says_yes_and_does_not_come(
     bench = make_bench([running(1, release=firmware, faults=(Fault("vanish", moment),))])
     with line_with_applications(bench, "--stop-after", "1", STATION_RUN__BOOTLOADER_TIMEOUT_S="1") as line:
         rerun(bench, 1)
+        hinted(bench, 1)
+        # The answer may be heard before the departure.
+        wait_for(lambda: views(bench)["1-1.1"]["state"] == "empty", "the camera is gone")
         shown = hinted(bench, 1)
         assert (shown["state"], shown["code"]) == ("empty", "usb.not_entered")
         assert rerun(bench, 1) == {"replug": ["1-1.1"]}
