@@ -12,6 +12,7 @@ from typing import Any
 from station.board.board import Board
 from station.board.partition import Partition
 from station.errors import BundleError
+from station.file_problems import reason
 from station.model.bundles import Bundle, Image
 
 FORMAT = 2
@@ -49,7 +50,7 @@ def decode(board: Board, raw: bytes, name: str) -> Bundle:
             raise ValueError("it is too long")
         return _bundle(board, json.loads(raw, object_pairs_hook=distinct), name)
     except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
-        raise BundleError("bundle.manifest_invalid", f"the manifest of bundle {name}: {error}") from None
+        raise BundleError("bundle.manifest_invalid", f"the manifest of bundle {name}: {reason(error)}") from None
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

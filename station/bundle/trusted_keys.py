@@ -9,6 +9,7 @@ from pathlib import Path
 from station.atomic_write import write_durably
 from station.bundle import manifest, signing_keys
 from station.errors import BundleError, UsageError
+from station.file_problems import reason
 
 _ENDING = ".pem"
 _FILE_MODE = 0o644
@@ -56,7 +57,7 @@ class TrustedKeys:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_durably(self._file(name), signing_keys.public_pem(key), _FILE_MODE)
         except OSError as error:
-            raise BundleError("bundle.not_stored", f"{self._folder}: {error.strerror or error}") from None
+            raise BundleError("bundle.not_stored", f"{self._folder}: {reason(error)}") from None
         return key
 
     def check_known(self, name: str) -> None:
@@ -72,7 +73,7 @@ class TrustedKeys:
         try:
             self._file(name).unlink()
         except OSError as error:
-            raise BundleError("bundle.not_stored", f"{self._folder}: {error.strerror or error}") from None
+            raise BundleError("bundle.not_stored", f"{self._folder}: {reason(error)}") from None
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}{_ENDING}"
@@ -83,7 +84,7 @@ class TrustedKeys:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise BundleError("bundle.unreadable", f"{self._folder}: {error.strerror}") from None
+            raise BundleError("bundle.unreadable", f"{self._folder}: {reason(error)}") from None
         paths = [self._folder / file for file in files if file.endswith(_ENDING) and manifest.NAME.fullmatch(file)]
         return [(path, _key_or_none(path)) for path in paths]
 

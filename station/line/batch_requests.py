@@ -38,10 +38,6 @@ class BatchRequests:
             self._stopping.stop_because(error)
         self._changed()
 
-    def cuts_short(self, name: str | None, planned: int | None) -> bool:
-        """Whether `begin` with these, or `end` (None), would cut the batch short. From any thread."""
-        return self._batching.cuts_short(name, planned)
-
     def end(self, name: str) -> None:
         """Runs that start from now on are of no batch. The line is paused: the next camera may be of the next batch."""
         if self._batching.is_at_the_bench(name):

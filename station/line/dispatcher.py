@@ -74,7 +74,7 @@ from station.line.slot_events import (
     UnitFound,
     WorkerGiven,
 )
-from station.line.slot_requests import rerun_way
+from station.line.slot_requests import rerun_ways
 from station.line.start_gate import StartGate
 from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOut
 from station.line.stop_reasons import Stopping
@@ -91,10 +91,11 @@ from station.model.slots import RerunWay, SlotView
 from station.problem import sentence
 
 TICK_S = 0.25
-TICKED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
-"""What a slot waits for here ends also by time alone."""
-ASKING_TICK_S = 0.05
-"""How often to look while a slot waits so: a camera is held first where the log is slow."""
+HURRIED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
+TICKED = (*HURRIED, Phase.PERMISSION)
+"""What a slot waits for here ends also by time alone; in the first ones within a part of a second."""
+HURRIED_TICK_S = 0.05
+"""How often to look then: a camera is held first where the log is slow."""
 
 
 class Dispatcher:
@@ -161,8 +162,8 @@ class Dispatcher:
 
     @property
     def _patience_s(self) -> float:
-        asking = any(slot.phase in TICKED for slot in self._slots.values())
-        return ASKING_TICK_S if asking else TICK_S
+        hurried = any(slot.phase in HURRIED for slot in self._slots.values())
+        return HURRIED_TICK_S if hurried else TICK_S
 
     def _take_in(self) -> None:
         while True:
@@ -174,7 +175,7 @@ class Dispatcher:
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
-            if slot.phase in TICKED or slot.phase is Phase.PERMISSION:
+            if slot.phase in TICKED:
                 self._feed(slot.path, Ticked())
 
     # --- events in, effects out -------------------------------------------------------------------------------------
@@ -372,12 +373,7 @@ class Dispatcher:
 
     def rerun_ways(self, port_paths: Iterable[str]) -> dict[RerunWay, list[str]]:
         """What such a request comes to as things stand: the names of the slots. For other threads, too."""
-        ways: dict[RerunWay, list[str]] = {way: [] for way in RerunWay}
-        for path in port_paths:
-            slot = self._slots.get(path)
-            way = rerun_way(slot, self._terms) if slot else RerunWay.EMPTY
-            ways[way].append(slot.name if slot else path)
-        return ways
+        return rerun_ways(self._slots, port_paths, self._terms)
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""

@@ -86,14 +86,14 @@ def _take(slot: Slot, permission: Permission, now: Moment, terms: Terms) -> Step
     assert slot.run is not None
     assert terms.setup.permission is not None
     if permission.answer is Answer.YES:
-        return replace(slot, permission=None).enters(Phase.QUEUED), ()
+        return slot.enters(Phase.QUEUED), ()
     if permission.answer is Answer.NO:
         text = sentence("the factory's system does not allow it: {words}", words=permission.words or NO_REASON)
-        return closed(replace(slot, permission=None), (), ended_by(Outcome.SKIPPED, "mes.refused", text), now)
+        return closed(slot, (), ended_by(Outcome.SKIPPED, "mes.refused", text), now)
     if terms.setup.permission.silent == "allow":
         note = sentence("the factory's system did not say whether it may be flashed: {why}", why=permission.words)
         run = replace(slot.run, notes=(*slot.run.notes, note))
-        return replace(slot, run=run, permission=None).enters(Phase.QUEUED), ()
+        return replace(slot, run=run).enters(Phase.QUEUED), ()
     text = sentence("held: the factory's system does not answer, and is asked again ({why})", why=permission.words)
     asked = PermissionAsked("", now.at_s, open=False)
     return replace(slot, permission=asked).enters(Phase.PERMISSION, message=text), ()

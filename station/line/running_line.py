@@ -110,7 +110,7 @@ class Line:
 
     def cuts_short(self, name: str | None, planned: int | None) -> bool:
         """Whether the batch at the bench would be cut short, were the next runs of this one; None for no batch."""
-        return self._dispatcher.batch_requests.cuts_short(name, planned)
+        return self._dispatcher.batching.cuts_short(name, planned)
 
     def restore_slot(self, place: str) -> None:
         """Use a slot again that was taken out; `place` is its name or its port path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from station.line import admission, entry
@@ -31,6 +32,16 @@ def rerun_way(slot: Slot, terms: Terms) -> RerunWay:
         return _way_off_the_bus(slot, terms)
     ways = {DeviceMode.DFU: RerunWay.RERUN, DeviceMode.APPLICATION: RerunWay.ENTERING}
     return ways.get(device.mode, RerunWay.LEFT_ALONE)
+
+
+def rerun_ways(slots: Mapping[str, Slot], paths: Iterable[str], terms: Terms) -> dict[RerunWay, list[str]]:
+    """The same for several ports: the names of their slots by what becomes of them."""
+    ways: dict[RerunWay, list[str]] = {way: [] for way in RerunWay}
+    for path in paths:
+        slot = slots.get(path)
+        way = rerun_way(slot, terms) if slot else RerunWay.EMPTY
+        ways[way].append(slot.name if slot else path)
+    return ways
 
 
 def _way_off_the_bus(slot: Slot, terms: Terms) -> RerunWay:

@@ -68,16 +68,13 @@ class StartGate:
         self._plan_was_reached = asks
         return reached
 
-    @property
-    def _why_paused(self) -> Problem | PauseForFailures | None:
-        return self._reason or self._refused
-
     def status(self) -> LineStatus:
         """How the line stands."""
-        stopped, paused = self._stopping.reason, self._why_paused
+        refused = self._refused
+        stopped, paused = self._stopping.reason, self._reason or refused
         return LineStatus(
             accepting=self._stopping.accepting,
-            paused=self._paused or self._refused is not None,
+            paused=self._paused or refused is not None,
             code=stopped.code if stopped else None,
             message=stopped.message if stopped else "",
             plan_reached=self._batching.asks,

@@ -10,7 +10,8 @@ from station.model.slots import slot_label
 from station.model.units import FailedUnit, hint_for
 from station.report.cells import chance, figure, hour, interval, moment, number, rate, seconds, share, table
 from station.terminal_text import printable
-from station.yields.figures import DEFINITIONS, BundleCount, CodeCount, YieldReport
+from station.yields.definitions import DEFINITIONS
+from station.yields.figures import BundleCount, CodeCount, YieldReport
 
 MOST_HOURS = 24
 """So many of the last hours are printed; the JSON report has all."""

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator
 
 from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
-from station.yields.figures import DEFINITIONS, YieldReport
+from station.yields.definitions import DEFINITIONS
+from station.yields.figures import YieldReport
 
 CSV_HEADER = ("section", "name", "figure", "value")
 

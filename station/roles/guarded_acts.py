@@ -40,11 +40,6 @@ class Who:
     name: str
     role: str
 
-    @property
-    def is_engineer(self) -> bool:
-        """Whether a PIN proved it, or nobody asks for one."""
-        return self.role in (ENGINEER, ANYBODY)
-
 
 ENGINEER, OPERATOR, ANYBODY = "engineer", "operator", "anybody"
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from station.settings.outbox_section import absolute_file, address, one_line
+from station.settings.outbox_section import absolute_file, address
+from station.settings.setting_rules import Section, Text
 
 
-class AskSection(BaseModel):
+class AskSection(Section):
     """`[ask]`: whom, how long, and what follows from silence. Durations are seconds."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
     kind: Literal["off", "http", "tcp", "hook"] = Field(default="off", description='"off", "http", "tcp" or "hook"')
-    to: Annotated[str, AfterValidator(one_line)] = Field(
+    to: Text = Field(
         default="", max_length=500, validate_default=True, description="a URL or a command, as its kind wants it"
     )
     timeout_s: float = Field(default=5.0, gt=0, le=300, description="seconds, more than 0 and at most 300")

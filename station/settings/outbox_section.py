@@ -7,10 +7,11 @@ import shlex
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from station.model.runs import Outcome
 from station.model.sinks import Sink
+from station.settings.setting_rules import Section, Text, one_line
 
 SCHEMES = {"http": ("http", "https"), "tcp": ("tcp",), "mqtt": ("mqtt", "mqtts")}
 """What the address of each kind begins with. A folder and a command have none."""
@@ -23,13 +24,6 @@ _EXAMPLES = {
 }
 _Word = Literal["PASS", "FAIL", "ERROR", "ABORTED", "SKIPPED"]
 _OUTCOMES: list[_Word] = ["PASS", "FAIL", "ERROR", "ABORTED", "SKIPPED"]
-
-
-def one_line(value: str) -> str:
-    """Text that can be printed, on one line."""
-    if not value.isprintable() or value != value.strip():
-        raise ValueError("has a blank at an end or a character that cannot be printed")
-    return value
 
 
 def absolute_file(value: str) -> str:
@@ -64,17 +58,13 @@ def _refuse_other_urls(kind: str, to: str) -> None:
         raise ValueError("a password does not belong into the configuration: name a secret_file")
 
 
-class SinkSection(BaseModel):
+class SinkSection(Section):
     """`[outbox.NAME]`: one system. Durations are seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     kind: Literal["folder", "http", "tcp", "mqtt", "hook"] = Field(
         description='"folder", "http", "tcp", "mqtt" or "hook"'
     )
-    to: Annotated[str, AfterValidator(one_line)] = Field(
-        min_length=1, max_length=500, description="a folder, a URL or a command, as its kind wants it"
-    )
+    to: Text = Field(min_length=1, max_length=500, description="a folder, a URL or a command, as its kind wants it")
     outcomes: list[_Word] = Field(
         default=_OUTCOMES, min_length=1, max_length=5, description=f"a list of {', '.join(_OUTCOMES)}"
     )
@@ -82,10 +72,8 @@ class SinkSection(BaseModel):
     retry_s: float = Field(default=1.0, ge=0.05, le=300, description="seconds from 0.05 to 300")
     retry_limit_s: float = Field(default=300.0, ge=0.05, le=86400, description="seconds from 0.05 to 86400")
     secret_file: Annotated[str, AfterValidator(absolute_file)] = Field(default="", description="a file, or empty")
-    username: Annotated[str, AfterValidator(one_line)] = Field(default="", max_length=200, description="text")
-    topic: Annotated[str, AfterValidator(one_line)] = Field(
-        default="station/runs", min_length=1, max_length=200, description="a topic without + and #"
-    )
+    username: Text = Field(default="", max_length=200, description="text")
+    topic: Text = Field(default="station/runs", min_length=1, max_length=200, description="a topic without + and #")
 
     @field_validator("to")
     @classmethod

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from station.settings.outbox_section import one_line
+from station.settings.setting_rules import Section, one_line
 
 
 def _expression(value: str) -> str:
@@ -18,10 +18,8 @@ def _expression(value: str) -> str:
     return value
 
 
-class ProductSerialSection(BaseModel):
+class ProductSerialSection(Section):
     """`[product_serial]`: a form and a check digit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     pattern: Annotated[str, AfterValidator(_expression)] = Field(
         default="", max_length=200, description="a regular expression for the whole serial; empty: any text"

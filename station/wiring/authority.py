@@ -17,7 +17,7 @@ from pathlib import Path
 from station.errors import LedgerError, UsageError
 from station.problem import sentence
 from station.roles import pin_file
-from station.roles.guarded_acts import OPERATOR, Act, Done, Who
+from station.roles.guarded_acts import ANYBODY, OPERATOR, Act, Done, Who
 from station.roles.wrong_pins import begins_or_doubles
 
 CLOSE_S = 10.0
@@ -88,21 +88,22 @@ def refused_series(error: pin_file.WrongPinError, name: str, where: str = "") ->
 
 def prove(data_dir: Path, station_id: str, pin: str, name: str) -> None:
     """UsageError where it is not the engineer's PIN, with its row in the audit."""
-    try:
+    with _refusals_recorded(data_dir, station_id, name):
         pin_file.holder_of(data_dir, pin)
-    except pin_file.WrongPinError as error:
-        if (refused := refused_series(error, name)) is not None:
-            with suppress(LedgerError):
-                record(data_dir, station_id, refused)
-        raise
 
 
 def holder_at_web(data_dir: Path, station_id: str, pin: str, wanted: tuple[str, ...]) -> str:
     """Whose PIN somebody typed in a browser. Wrong ones there keep nobody waiting at the bench. UsageError."""
-    try:
+    with _refusals_recorded(data_dir, station_id, "", "station web"):
         return pin_file.holder_of(data_dir, pin, wanted, tries_name=pin_file.WEB_TRIES_NAME)
+
+
+@contextmanager
+def _refusals_recorded(data_dir: Path, station_id: str, name: str, where: str = "") -> Iterator[None]:
+    try:
+        yield
     except pin_file.WrongPinError as error:
-        if (refused := refused_series(error, "", "station web")) is not None:
+        if (refused := refused_series(error, name, where)) is not None:
             with suppress(LedgerError):
                 record(data_dir, station_id, refused)
         raise
@@ -118,7 +119,7 @@ def record(data_dir: Path, station_id: str, done: Done) -> None:
             schema_version.create_or_check(data_dir)
         audit.append(data_dir, station_id, done)
     except LedgerError:
-        if guarded or done.who.role != "anybody":
+        if guarded or done.who.role != ANYBODY:
             raise
 
 

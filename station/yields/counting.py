@@ -1,6 +1,6 @@
 """The figures of a report, from runs: pure, in any order, in one pass.
 
-The definitions, which a report prints with its figures, stand in `figures.DEFINITIONS`. The selection (a batch, a time
+The definitions, which a report prints with its figures, stand in `definitions`. The selection (a batch, a time
 range, everything) is made before: what is "in the batch" here is what is among the runs given. `Counts` is what is
 counted, from runs here or by the log itself; `report_of` makes the report of it.
 """
@@ -21,7 +21,6 @@ from station.model.serials import canonical_serial
 from station.model.slots import BenchSlot, bench_slot_order, slot_label
 from station.model.units import RunFilter
 from station.yields.figures import (
-    DEFINITIONS,
     BundleCount,
     CodeCount,
     HourCount,
@@ -38,7 +37,6 @@ from station.yields.sums import Counts, ImageSum
 from station.yields.write_rate import tells_write_rate
 
 __all__ = [
-    "DEFINITIONS",
     "BundleCount",
     "CodeCount",
     "Counts",

@@ -18,7 +18,8 @@ from station.report.render import FORMATS, render_report
 from station.report.run_export import CSV_HEADER, export_lines
 from station.report.text import failed_text
 from station.terminal_text import printable
-from station.yields.counting import DEFINITIONS, YieldReport, summarize
+from station.yields.counting import YieldReport, summarize
+from station.yields.definitions import DEFINITIONS
 from station.yields.measurement_spread import MeasurementSpread
 from tests.unit.ledger.builders import START, a_run, an_attempt, opened
 
