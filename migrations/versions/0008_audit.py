@@ -1,7 +1,7 @@
 """The audit: who did what only an engineer may do, and with which configuration lines started.
 
 Revision 0008, after 0007. Rows are only added: SQLite refuses to change or delete one. And an index of the runs that
-passed without every proof: a report says where the configuration turned one off.
+were made while the configuration turned a proof off: a report counts those that passed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-UNPROVEN = "outcome = 'PASS' AND (verified = 0 OR boot_confirmed = 0)"
+UNPROVEN = sa.text("proofs_off IS NOT NULL")
 TRIGGER = """
 CREATE TRIGGER audit_no_{what} BEFORE {what} ON audit
 BEGIN SELECT RAISE(ABORT, 'rows of the audit are only added'); END
@@ -39,10 +39,11 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for what in ("update", "delete"):
             op.execute(TRIGGER.format(what=what))
-    where = {"sqlite_where": sa.text(UNPROVEN), "postgresql_where": sa.text(UNPROVEN.replace("= 0", "= false"))}
-    op.create_index("ix_runs_unproven", "runs", ["started_at"], **where)
+    op.add_column("runs", sa.Column("proofs_off", sa.String(), nullable=True))
+    op.create_index("ix_runs_unproven", "runs", ["started_at"], sqlite_where=UNPROVEN, postgresql_where=UNPROVEN)
 
 
 def downgrade() -> None:
     op.drop_index("ix_runs_unproven", "runs")
+    op.drop_column("runs", "proofs_off")
     op.drop_table("audit")

@@ -63,8 +63,6 @@ _ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text("identified = 1")}
 _ONLY_OPEN: dict[str, Any] = {"sqlite_where": text("outcome IS NULL")}
 
 
-UNPROVEN = "outcome = 'PASS' AND (verified = 0 OR boot_confirmed = 0)"
-"""As SQL, word for word as the index has it: with values bound to it the index would not be used."""
 HISTORY_COLUMNS = (
     "unit_id",
     "ordered_at",
@@ -131,6 +129,7 @@ RUNS = Table(
     Column("hardware_revision", Words),
     Column("location", Words),
     Column("time_zone", Words),
+    Column("proofs_off", Words),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.
@@ -148,7 +147,7 @@ RUNS = Table(
     Index(None, "batch", "started_at", "run_id"),
     Index(None, "started_at", "run_id"),
     Index("ix_runs_open", "station_id", **_ONLY_OPEN),
-    Index("ix_runs_unproven", "started_at", sqlite_where=text(UNPROVEN)),
+    Index("ix_runs_unproven", "started_at", sqlite_where=text("proofs_off IS NOT NULL")),
     Index("ix_runs_application_key", "application_key", "unit_id"),
 )
 """Insertions of a camera."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, Table, and_, case, cast, func, or_, select, text
+from sqlalchemy import Connection, Select, Table, and_, case, func, select
 
 from station.ledger.hourly_sums import image_sums, measurement_sums, run_sums
 from station.ledger.row_records import message_of
@@ -26,9 +26,8 @@ from station.ledger.selection import (
     touched,
     whole_hours,
 )
-from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS, UNPROVEN
+from station.ledger.tables import HOUR_IMAGES, HOUR_MEASUREMENTS, HOUR_RUNS, IMAGES, MEASUREMENTS, RUNS
 from station.model.done import ALREADY_PASSED
-from station.model.proof_settings import NOTE_TEXTS
 from station.model.runs import Outcome
 from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
@@ -62,7 +61,7 @@ def count(connection: Connection, selection: RunFilter) -> Counts:
         counts.bundles += _bundles(connection, selection)
     still_open = select(func.count()).where(RUNS.c.outcome.is_(None), *conditions_of(selection))
     counts.open_runs = connection.execute(still_open).scalar_one()
-    counts.unproven_runs = connection.scalar(_unproven(connection, selection)) or 0
+    counts.unproven_runs = connection.execute(_unproven(selection)).scalar_one()
     return counts
 
 
@@ -319,12 +318,10 @@ def _failed_unit(one: _Waiting, row: Any) -> FailedUnit:
     )
 
 
-def _unproven(connection: Connection, selection: RunFilter) -> Select[int]:
-    """Runs that passed while a proof was turned off. Their own index has those that lack one for whatever reason."""
-    # As each database's index has it.
-    words = UNPROVEN if connection.dialect.name == "sqlite" else UNPROVEN.replace("= 0", "= false")
-    noted = or_(*(cast(RUNS.c.notes, String).contains(note) for note in NOTE_TEXTS))
-    return select(func.count()).where(text(words), noted, *conditions_of(selection))
+def _unproven(selection: RunFilter) -> Select[int]:
+    """Runs that passed while the configuration turned a proof off."""
+    passed = (RUNS.c.proofs_off.is_not(None), RUNS.c.outcome == str(Outcome.PASS))
+    return select(func.count()).where(*passed, *conditions_of(selection))
 
 
 def _bundles(connection: Connection, selection: RunFilter) -> Iterator[BundleCount]:

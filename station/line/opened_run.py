@@ -9,6 +9,7 @@ from station import __version__
 from station.line.setup import LineSetup
 from station.line.slot import Moment, Slot
 from station.model.devices import Device
+from station.model.proof_settings import proofs_off
 from station.model.runs import AttemptRecord, RunRecord
 from station.model.verdicts import Verdict
 from station.problem import joined
@@ -36,6 +37,7 @@ def opened_run(setup: LineSetup, slot: Slot, device: Device, now: Moment, *, ide
         hardware_revision=setup.hardware_revision,
         location=setup.location,
         time_zone=setup.time_zone,
+        proofs_off=proofs_off(setup.options),
         purpose=setup.purpose,
         notes=setup.notes,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from station.model.runs import RunOptions
 from station.problem import Sentence, sentence
 
@@ -16,20 +14,17 @@ _NOTES = {
 }
 
 
-NOTE_TEXTS = tuple(str(note) for note in _NOTES.values())
-
-
-def is_unproven(notes: Iterable[str]) -> bool:
-    """Whether a record says that a proof was turned off."""
-    return any(note in NOTE_TEXTS for note in notes)
-
-
 def unproven(options: RunOptions) -> tuple[str, ...]:
     """The proofs that are off."""
     found = ((VERIFY, not options.verify), (BOOT, options.confirm_boot == "off"))
     return tuple(name for name, is_off in found if is_off)
 
 
+def proofs_off(options: RunOptions) -> str | None:
+    """The same as a record has it."""
+    return ",".join(unproven(options)) or None
+
+
 def proof_notes(options: RunOptions) -> tuple[Sentence, ...]:
-    """The same as notes of a record."""
+    """The same as notes of a record, for people."""
     return tuple(_NOTES[name] for name in unproven(options))

@@ -70,6 +70,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         hardware_revision=data.get("hardware_revision"),
         location=data.get("location"),
         time_zone=data.get("time_zone"),
+        proofs_off=data.get("proofs_off"),
         purpose=_read(Purpose, data, "purpose") if "purpose" in data else Purpose.PRODUCTION,
         notes=tuple(str(note) for note in data.get("notes", ())),
         attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),

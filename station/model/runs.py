@@ -166,6 +166,9 @@ class RunRecord:
     """Where the station stands."""
     time_zone: str | None = None
     """The station's, by its IANA name; None where nobody knows it."""
+    proofs_off: str | None = None
+    """The proofs that the configuration turned off (`proof_settings`), with commas between; None where it turned off
+    none."""
     purpose: Purpose = Purpose.PRODUCTION
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, one sentence each."""

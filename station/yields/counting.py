@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from station.model.done import COUNTED_OUTCOMES, COUNTED_PURPOSES, passed_earlier, standing_of
-from station.model.proof_settings import is_unproven
 from station.model.runs import ImageRecord, Outcome, Purpose, RunRecord
 from station.model.scrapping import NO_SLOT, SCRAPPED
 from station.model.serials import canonical_serial
@@ -334,7 +333,7 @@ class _Tally:
         self.sums.runs[_place(run), outcome, run.code or ""].add(1, int(timed), seconds)
         if timed:
             self.sums.durations_s.append(seconds)
-        self.sums.unproven_runs += outcome is Outcome.PASS and is_unproven(run.notes)
+        self.sums.unproven_runs += outcome is Outcome.PASS and run.proofs_off is not None
         if outcome is Outcome.SKIPPED:
             return
         if outcome in _COUNTED:

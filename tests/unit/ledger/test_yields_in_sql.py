@@ -86,6 +86,7 @@ def any_run(draw: st.DrawFn) -> RunRecord:
         bundle=draw(st.sampled_from(["old", "new"])),
         recipe=draw(st.sampled_from(["full", "hp"])),
         bundle_version=draw(st.sampled_from(["", "4.8.1"])),
+        proofs_off=draw(st.sampled_from([None, None, "verify", "verify,confirm_boot"])),
         purpose=draw(st.sampled_from([*Purpose, Purpose.PRODUCTION, Purpose.PRODUCTION])),
         attempts=attempts,
     )

@@ -53,6 +53,7 @@ RUN = RunRecord(
     hardware_revision="C",
     location="hall 3",
     time_zone="Asia/Shanghai",
+    proofs_off="verify",
     purpose=Purpose.REWORK,
     notes=("something",),
     started_at=AT,

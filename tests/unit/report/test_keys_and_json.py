@@ -91,6 +91,7 @@ FULL = a_run(
     hardware_revision="C",
     location="hall 3",
     time_zone="Asia/Shanghai",
+    proofs_off="confirm_boot",
     purpose=Purpose.REWORK,
     notes=("the application's serial has another form", "ünïcode"),
 )
