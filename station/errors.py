@@ -243,6 +243,7 @@ HINTS: dict[str, str] = {
     "ledger.schema_outdated": "Run: station db upgrade",
     "ledger.schema_unknown": "The log was written by a newer station. Install that version.",
     "ledger.corrupt": "Nothing reads or writes a damaged log. The command that is named keeps it aside and puts a backup in its place.",
+    "ledger.bad_backup": "Nothing was changed. Restore another backup; station doctor names the newest that is known.",
     "ledger.audit_changed": "Keep a copy of the data folder as it is, and compare it with the backups: station db check on each says since when.",
     "ledger.missing": "Name its folder with --data-dir. The log is made when the line runs for the first time; to try: station demo.",
     "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",

@@ -54,7 +54,7 @@ class Restored:
 def restore(data_dir: Path, file: Path) -> Restored:
     """Put a backup in the log's place. To be called by who holds the data folder.
 
-    Errors: UsageError usage.no_backup; LedgerError ledger.corrupt for a backup that is damaged or no log,
+    Errors: UsageError usage.no_backup; LedgerError ledger.bad_backup for one that is damaged or no log,
     ledger.schema_unknown, ledger.not_writable. The log is as it was after each of them.
     """
     if not os.path.isfile(file):  # False too for a name that no file can have
@@ -85,25 +85,25 @@ def _checked_copy(file: Path, incoming: Path) -> bool:
     except sqlite3.Error as error:
         if not sqlite.is_corrupt(error):
             raise LedgerError("ledger.not_writable", f"{file} cannot be copied to {incoming}: {error}") from error
-        raise LedgerError("ledger.corrupt", f"the backup {file} is damaged or is no log: {error}") from error
+        raise LedgerError("ledger.bad_backup", f"the backup {file} is damaged or is no log: {error}") from error
     if found is SchemaState.NEWER:
         raise LedgerError("ledger.schema_unknown", f"the backup {file} was written by a newer station")
     if found not in (SchemaState.CURRENT, SchemaState.OUTDATED):
-        raise LedgerError("ledger.corrupt", f"the backup {file} is no log of a station")
+        raise LedgerError("ledger.bad_backup", f"the backup {file} is no log of a station")
     return found is SchemaState.OUTDATED
 
 
 def _copy(file: Path, incoming: Path) -> SchemaState:
     """What the copy is. Beside a backup that is one file, nothing is made."""
     if not wal_link.belongs(file):
-        raise LedgerError("ledger.corrupt", f"the backup {file} lies beside the -wal of another file")
+        raise LedgerError("ledger.bad_backup", f"the backup {file} lies beside the -wal of another file")
     alone = not any(_beside(file, suffix).exists() for suffix in ("-wal", "-journal"))
     connect = sqlite.connect_immutable if alone else sqlite.connect_read_only
     with closing(connect(file)) as source, closing(sqlite3.connect(incoming, isolation_level=None)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE").close()
     if wrong := damage.found_in(incoming, None):
-        raise LedgerError("ledger.corrupt", f"the backup {file} is damaged: {wrong}")
+        raise LedgerError("ledger.bad_backup", f"the backup {file} is damaged: {wrong}")
     return schema_version.state_of_file(incoming)
 
 

@@ -179,7 +179,7 @@ def _refuse(data_dir: Path, found: SchemaState, revision: str | None) -> None:
             ),
         )
     if found is SchemaState.FOREIGN:
-        raise LedgerError("ledger.corrupt", sentence("{file} is a database, but not a station's log", file=file))
+        raise damage.corrupt(data_dir, sentence("{file} is a database, but not a station's log", file=file))
     if found is SchemaState.CORRUPT:
         raise damage.corrupt(
             data_dir, sentence("the log {file} is damaged or is no database: {reason}", file=file, reason=revision)

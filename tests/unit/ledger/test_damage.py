@@ -142,7 +142,9 @@ def test_no_other_backup_is_taken(put_back: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(stranger)) as other:
         other.execute("CREATE TABLE t(x)")
     for file in (torn, stranger, text):
-        assert code_of(partial(restore, put_back, file))[0] == "ledger.corrupt"
+        code, message = code_of(partial(restore, put_back, file))
+        assert code == "ledger.bad_backup"
+        assert message.startswith(f"the backup {file} is ")
     assert code_of(lambda: restore(put_back, tmp_path / "nothing"))[0] == "usage.no_backup"
     assert code_of(lambda: restore(put_back, log_file(put_back)))[0] == "usage.no_backup"
     assert log_file(put_back).read_bytes() == log
