@@ -80,15 +80,20 @@ class _Process:
             self._process.kill()
 
     def _keep(self) -> None:
-        while not self._ending.is_set():
+        while True:
             with self._lock:
-                if self._ending.is_set() or not self._begin():
+                # The first is begun however soon the line ends: its runs are to be delivered too.
+                if not self._begin():
                     return
+                if self._ending.is_set() and self._connection is not None:
+                    self._connection.close()
             assert self._process is not None
             self._process.join()
-            if not self._ending.is_set():
-                _log.warning("the outbox's process ended unexpectedly, and is started again in %.0f s", AGAIN_S)
-            self._ending.wait(AGAIN_S)
+            if self._ending.is_set():
+                return
+            _log.warning("the outbox's process ended unexpectedly, and is started again in %.0f s", AGAIN_S)
+            if self._ending.wait(AGAIN_S):
+                return
 
     def _begin(self) -> bool:
         """False where no process can be made: what waits is delivered the next time."""
@@ -132,15 +137,18 @@ def _deliver_until_closed(connection: Connection, data_dir: Path, sinks: Sequenc
 
 
 def _opened(connection: Connection, data_dir: Path) -> Outbox | None:
-    """The outbox, once the line has made its log or brought it up to date; None where the line ended before."""
+    """The outbox, once the line has made its log or brought it up to date; None where it ended and there is none."""
     from station.ledger.outbox import Outbox
 
+    ended = False
     while True:
         try:
             return Outbox(data_dir)
         except StationError:
-            if connection.poll(1.0):
+            if ended:
                 return None
+            # A line may make its log and end in less than this: it is looked for once more then.
+            ended = connection.poll(1.0)
 
 
 def deliver_now(data_dir: Path, sinks: Sequence[Sink], limit_s: float) -> bool:

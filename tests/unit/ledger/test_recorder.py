@@ -539,6 +539,7 @@ def test_what_waited_for_a_lock_when_the_station_died_is_no_pass(
         kept = file.read_bytes()
         dying.hurry()
     wait_for(lambda: list(reader.runs()), "the log has it")
+    wait_for(lambda: journal_files(data_dir) == [], "the journal is not needed any more")
     file.write_bytes(kept.replace(run.run_id.encode(), (other := new_id()).encode()))
     new_recorder().close_interrupted()
     found = {each.run_id: each.outcome for each in reader.runs()}
