@@ -90,6 +90,7 @@ def open_records(data_dir: Path) -> Iterator[Records]:
             batch_summary=reader.batch_summary,
             near_batches=reader.near_batches,
             backlogs=reader.backlogs,
+            lost_labels=reader.lost_labels,
         )
 
 
