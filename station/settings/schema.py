@@ -52,6 +52,7 @@ from station.settings.setting_rules import (
     known_zone,
     power_cycle_command,
 )
+from station.settings.stack_light_section import StackLightSection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -261,6 +262,7 @@ class Settings(BaseModel):
     product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
     ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
+    stack_light: StackLightSection = Field(default_factory=StackLightSection, description="a table")
     controllers: dict[BusNumber, ControllerPlace] = Field(
         default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )

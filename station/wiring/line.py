@@ -28,6 +28,7 @@ from station.model.notices import Notice
 from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
+from station.model.stack_lights import StackLight
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
@@ -39,6 +40,7 @@ from station.wiring.central import asking_both, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
+from station.wiring.stack_light import lighting
 from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
@@ -181,10 +183,10 @@ def running_line(
     engineer's PIN, where what the line starts with needs it.
     """
     setup = replace(setup, slots=slots_of(bench, settings))
-    sinks = settings.sinks
+    sinks, light = settings.sinks, settings.stack_light.light
     if bench.access.kind == "usbip" and not bench.served:
         # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
-        setup, sinks = replace(setup, permission=None), ()
+        setup, sinks, light = replace(setup, permission=None), (), StackLight()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -231,6 +233,7 @@ def running_line(
         opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
+        opened.enter_context(lighting(settings.station.data_dir, light, service.post_notice))
         yield line
 
 
