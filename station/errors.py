@@ -354,6 +354,7 @@ HINTS: dict[str, str] = {
     "label.too_old": "The label was not printed. Where its camera needs it: station label reprint SERIAL --reason TEXT",
     "label.superseded": "That label is not printed: the camera's latest run says what it gets.",
     "label.not_passed": "Only a camera whose latest run passed gets a label: run it again. station unit SERIAL shows its runs.",
+    "metrics.port": "Set another port in [metrics], or end the program that has it. It is tried again; cameras do not wait for it.",
     "light.gone": "Plug the stack light in again, or fix port in [stack_light]. It is found when it is back; cameras do not wait for it.",
     "light.command": "Fix command in [stack_light]; cameras do not wait for it.",
     "light.back": "Nothing is to be done.",

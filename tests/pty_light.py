@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import tty
 from pathlib import Path
@@ -31,21 +32,24 @@ class PtyLight:
         tty.setraw(self._slave)
         self.lit = frozenset()
         self._port.symlink_to(os.ttyname(self._slave))
-        threading.Thread(target=self._read, args=(self._master,), daemon=True).start()
+        self._pulled = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._master,), daemon=True)
+        self._reader.start()
 
     def unplug(self) -> None:
         """Its port vanishes, and whoever has it open gets an error."""
         self._port.unlink()
+        self._pulled.set()
+        self._reader.join()
         os.close(self._slave)
         os.close(self._master)
 
     def _read(self, master: int) -> None:
         rest = b""
-        while True:
-            try:
-                rest += os.read(master, 4096)
-            except OSError:
-                return
+        while not self._pulled.is_set():
+            if not select.select([master], [], [], 0.05)[0]:
+                continue
+            rest += os.read(master, 4096)
             with self._changed:
                 self.bytes_heard += len(rest)
                 rest = self._adafruit(rest) if self._kind == "adafruit5125" else self._sl60(rest)

@@ -12,17 +12,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
+from typing import Any, TypeVar
 
 from station.control.client import READ_LIMIT_BYTES, connected
-from station.control.requests import Role, TakeSnapshot, to_json
-from station.control.wire import CentralLag, LineAbout, LineStatus, Snapshot
+from station.control.requests import Request, Role, TakeLogWrites, TakeSnapshot, to_json
+from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.json_lines import JsonSocket
 from station.model.slots import SlotState
+from station.model.write_times import Spread
 
+_Answer = TypeVar("_Answer")
 ANSWER_S = 2.0
 """A line that does not answer for so long is not known to be well."""
 
@@ -70,35 +74,42 @@ class LineWatch:
         self._data_dir = data_dir
         self._link: JsonSocket | None = None
         self.about: LineAbout | None = None
-        self.central: CentralLag | None = None
 
     def snapshot(self) -> Snapshot | None:
         """The line as it stands; None where none answers within `ANSWER_S` seconds."""
+        return self._asked(TakeSnapshot(), "snapshot", lambda given: Snapshot.from_json(given, monotonic()))
+
+    def log_writes(self) -> Spread | None:
+        """How long transactions of its log took; None where no line answers, or an older one that does not know."""
+        return self._asked(TakeLogWrites(), "log_writes", Spread.from_json)
+
+    def _asked(self, request: Request, name: str, read: Callable[[dict[str, Any]], _Answer]) -> _Answer | None:
         try:
             if self._link is None:
                 connection = connected(self._data_dir, Role.LOOK)
                 connection.settimeout(ANSWER_S)
                 self._link = JsonSocket(connection, READ_LIMIT_BYTES)
-            self._link.send(to_json(TakeSnapshot()))
-            return self._answer(self._link)
+            self._link.send(to_json(request))
+            return read(self._answer(self._link, name))
         except (OSError, ValueError, KeyError, TypeError):
             self.close()
             return None
 
-    def _answer(self, link: JsonSocket) -> Snapshot:
+    def _answer(self, link: JsonSocket, name: str) -> dict[str, Any]:
         until_s = monotonic() + ANSWER_S
         while (fact := link.read()) is not None and monotonic() < until_s:
             if "about" in fact:
                 self.about = LineAbout.from_json(fact["about"])
-            if "central" in fact:
-                self.central = CentralLag.from_json(fact["central"])
-            if "snapshot" in fact:
-                return Snapshot.from_json(fact["snapshot"], monotonic())
+            if "refused" in fact:
+                raise ValueError("the line refused it")
+            if name in fact:
+                found: dict[str, Any] = fact[name]
+                return found
         raise ConnectionResetError("the line ended")
 
     def close(self) -> None:
         """Hang up."""
-        link, self._link, self.central = self._link, None, None
+        link, self._link = self._link, None
         if link is not None:
             with suppress(OSError):
                 link.close()

@@ -49,6 +49,7 @@ from station.model.events import (
 from station.model.runs import RunRecord
 from station.model.sinks import Sink
 from station.model.units import Release
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 from station.problem import sentence
 
 WRITE_LIMIT_S = 180.0
@@ -105,6 +106,8 @@ class Recorder:
         self._engine = open_writer(data_dir, min(_TRY_S, write_limit_s))
         self._journal = Journal(data_dir)
         self._stuck = False
+        self.writes = Spread.nothing(WRITE_BOUNDS_S)
+        """How long transactions took, waits for locks too. Replaced by the recorder's thread, read by any."""
         self._place: wal_link.Place | None = None
         self._marks = wal_link.Marks()
         self._wal = WalWatch()
@@ -239,6 +242,7 @@ class Recorder:
                 self._engine.dispose()
                 raise
             self._stuck = False
+            self.writes = self.writes.with_one(time.monotonic() - started_s)
             return result
 
     def _while_locked(self, reason: str, finished: RunRecord | None) -> None:

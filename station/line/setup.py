@@ -17,6 +17,7 @@ from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 
 
 class Watcher(Protocol):
@@ -126,6 +127,10 @@ class LineSetup:
     accepts: Callable[[Device], bool] = _anything
 
 
+def _no_writes() -> Spread:
+    return Spread.nothing(WRITE_BOUNDS_S)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLog:
     """What the line uses of the log."""
@@ -144,3 +149,5 @@ class OpenLog:
     """The batch that was begun at the bench before the line was started and goes on."""
     elsewhere: Batch | None = None
     """A batch that is open under another id of this station, where none goes on and none is named."""
+    writes: Callable[[], Spread] = _no_writes
+    """How long transactions of the log took so far."""

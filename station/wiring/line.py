@@ -40,6 +40,7 @@ from station.wiring.central import asking_both, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
 from station.wiring.log import Replies, open_log
+from station.wiring.metrics import measuring
 from station.wiring.stack_light import lighting
 from station.wiring.virtual_log import claim
 
@@ -233,7 +234,9 @@ def running_line(
         opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
+        service.log_writes = log.writes
         opened.enter_context(lighting(settings.station.data_dir, light, service.post_notice))
+        opened.enter_context(measuring(settings, service.post_notice))
         yield line
 
 

@@ -101,16 +101,18 @@ def test_a_line_shows_on_its_light_how_it_stands_and_nothing_when_it_is_killed(
     light = PtyLight(tmp_path / "light")
     config = tmp_path / "station.toml"
     config.write_text(
-        f'[run]\nboot_timeout_s = 3\n[stack_light]\nkind = "adafruit5125"\nport = "{tmp_path / "light"}"\nwink_s = 0\n'
+        f'[run]\nmax_attempts = 1\n[stack_light]\nkind = "adafruit5125"\nport = "{tmp_path / "light"}"\nwink_s = 0\n'
     )
-    bench = make_bench([camera(1), camera(2, faults=(Fault.from_json({"do": "boot_never", "times": None}),))])
+    bench = make_bench([camera(1), camera(2, faults=(Fault.from_json({"do": "boot_never"}),))])
     with bench.station("--config", config) as running:
         assert {run["outcome"] for run in running.runs(2)} == {"PASS", "FAIL"}
         light.wait_for_changes(Y, NONE, Y)
         assert G in light.history
         assert R not in light.history
         bench.line.unplug(serial(2))
-        light.wait_for_changes(G, NONE, G, since=len(light.history))
+        bench.line.plug(serial(2))
+        assert running.run()["outcome"] == "PASS"
+        light.wait_for_changes(G, NONE, G, NONE, since=len(light.history))
         light.unplug()
         wait_for(lambda: any("the stack light was unplugged" in line for line in list(running.talk)), "the note")
         light.plug()
