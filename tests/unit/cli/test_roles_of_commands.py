@@ -23,6 +23,7 @@ from station.bundle.store import BundleStore
 from station.ledger import audit, schema_version
 from station.ledger.run_import import import_runs
 from station.roles.pin_file import set_pin
+from station.wiring import restore_permit
 from tests.harness import PROGRAM
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import SERIAL, a_run
@@ -113,12 +114,56 @@ def test_what_cannot_be_recorded_is_not_done(station: Station, log: Path, with_p
         assert locked.execute("SELECT count(*) FROM releases").fetchone() == (0,)
 
 
-def test_a_restored_log_is_a_row_and_needs_no_pin(station: Station, log: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def copy(station: Station, log: Path, tmp_path: Path) -> Path:
     station("db", "backup", tmp_path / "copy.sqlite3")
     set_pin(log, "engineer", PIN)
-    assert station("db", "restore", tmp_path / "copy.sqlite3", "--by", "Ada").exit_code == 0
-    assert acts(log) == [("log.restored", str(tmp_path / "copy.sqlite3"), "Ada", "operator")]
+    return tmp_path / "copy.sqlite3"
+
+
+def test_an_engineer_restores_the_log(station: Station, log: Path, copy: Path, with_pin: Any) -> None:
+    with_pin(PIN)
+    assert station("db", "restore", copy, "--by", "Ada").exit_code == 0
+    assert acts(log) == [("log.restored", str(copy), "Ada", "engineer")]
     assert station("db", "check").exit_code == 0
+
+
+@pytest.fixture
+def permit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which root names a backup; root is whoever runs the tests."""
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    monkeypatch.setattr(restore_permit, "PERMIT", folder / "restore")
+    monkeypatch.setattr(restore_permit, "ROOT", os.getuid())
+    return folder / "restore"
+
+
+def test_a_failed_upgrade_restores_its_log_without_a_pin(station: Station, log: Path, copy: Path, permit: Path) -> None:
+    permit.write_text(f"{copy}\n")
+    assert station("db", "restore", copy, "--by", "upgrade").exit_code == 0
+    assert acts(log) == [("log.restored", str(copy), "upgrade", "operator")]
+
+
+@pytest.mark.parametrize("wrong", ["none", "another backup", "another owner", "mode", "folder", "link", "pipe"])
+def test_nobody_else_restores_it(
+    station: Station, log: Path, copy: Path, permit: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong != "none":
+        permit.write_text(f"{copy}{'2' if wrong == 'another backup' else ''}\n")
+        permit.chmod(0o666 if wrong == "mode" else 0o644)
+    if wrong == "another owner":
+        monkeypatch.setattr(restore_permit, "ROOT", os.getuid() + 1)
+    if wrong == "folder":
+        permit.parent.chmod(0o777)
+    if wrong == "link":
+        permit.symlink_to(permit.rename(permit.with_name("elsewhere")))
+    if wrong == "pipe":
+        permit.unlink()
+        os.mkfifo(permit)
+    before = (log / "station.sqlite3").stat().st_ino
+    assert station("db", "restore", copy).err.startswith("role.engineer_needed: ")
+    assert (log / "station.sqlite3").stat().st_ino == before
+    assert acts(log) == []
 
 
 @pytest.mark.parametrize("pin", ["123", "", "x" * 129, " 1234"])
