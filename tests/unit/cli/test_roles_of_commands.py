@@ -20,10 +20,14 @@ import pytest
 from station.board.chosen import BOARD
 from station.bundle.demo_release import make_demo_release
 from station.bundle.store import BundleStore
+from station.cli.line_and_dashboard import needs_engineer
+from station.errors import HINTS
 from station.ledger import audit, schema_version
 from station.ledger.run_import import import_runs
+from station.roles import wrong_pins
 from station.roles.pin_file import set_pin
 from station.wiring import restore_permit
+from station.wiring.authority import engineer_needed
 from tests.harness import PROGRAM
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import SERIAL, a_run
@@ -93,7 +97,8 @@ def test_with_a_pin_the_engineer_may(station: Station, log: Path, bundle: str, w
     assert (details[2]["before"], len(details[2]["sha256"])) == (None, 64)
 
 
-def test_wrong_pins_wait(station: Station, log: Path, with_pin: Any) -> None:
+def test_wrong_pins_wait(station: Station, log: Path, with_pin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrong_pins, "FIRST_WAIT_S", 300.0)  # longer than any machine takes for the next try
     set_pin(log, "engineer", PIN)
     with_pin("1111")
     codes = [station(*RELEASE).err.partition(":")[0] for _ in range(4)]
@@ -226,6 +231,14 @@ def _own_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_what_a_line_needs_an_engineer_for_is_said_once_and_behind_its_warnings() -> None:
+    what = "to start with what was changed: run.verify from true to false"
+    refused = f"role.engineer_needed: {engineer_needed(what).message}. {HINTS['role.engineer_needed']}\n"
+    assert needs_engineer(refused) == what
+    assert needs_engineer(f"slot A1 (9-1) takes no camera: this machine has no bus 9\n{refused}") == what
+    assert needs_engineer("bundle.unknown: there is no bundle x. role.engineer_needed: no\n") is None
 
 
 def test_the_audit_is_listed(station: Station, log: Path) -> None:
