@@ -284,6 +284,7 @@ HINTS: dict[str, str] = {
     "bundle.key_name_taken": "Give another name with --name, or remove the old key first: station bundle trust --remove NAME",
     "bundle.not_for_this_part": "Take the bundle for these cameras, or set their part number: part_number in [run], or --part-number.",
     "bundle.not_for_this_batch": "Begin a batch that the bundle is for, or take the bundle for this one. Call the engineer.",
+    "bundle.demo": "Take a real release: station bundle import PATH, then station bundle use NAME. Virtual cameras: station run --simulate 4",
     "bundle.manifest_invalid": "Remove the manifest that is named, then import the release again.",
     "settings.invalid": "Fix the configuration file and start again.",
     "settings.unreadable": "Check the path and the file's permissions.",

@@ -66,6 +66,10 @@ def _anything(_device: Device) -> bool:
     return True
 
 
+def _not_refused(_device: Device) -> StationError | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class LineSetup:
     """One line: which cameras it takes and what it does with them."""
@@ -124,6 +128,8 @@ class LineSetup:
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything
+    refuses: Callable[[Device], StationError | None] = _not_refused
+    """Why a camera must not be touched with what this line flashes: it ends the line."""
 
 
 @dataclass(frozen=True, slots=True)
