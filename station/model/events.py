@@ -87,8 +87,16 @@ class LogLocked:
     """Another program locks the ledger: what was handed in is kept and waits. Sent again and again until it is free."""
 
 
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """The ledger's disk is full: results are kept in what was reserved, openings wait. Sent again and again until there
+    is room."""
+
+
 LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked
+LedgerReply = (
+    OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked | DiskFull
+)
 
 
 @dataclass(frozen=True, slots=True)
