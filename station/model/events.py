@@ -127,6 +127,8 @@ class UnitHistory:
     touched_is_newest: bool = True
     product_serial: str | None = None
     """The one that the unit is bound to."""
+    central_wait_s: float | None = field(default=None, compare=False)
+    """How long the answer of the database of all stations was waited for, None where there is none to ask."""
     touched_by: TouchingRun | None = field(default=None, compare=False)
     """That newest run; for the comparison of two logs."""
     notes: tuple[str, ...] = ()
