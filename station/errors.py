@@ -246,6 +246,7 @@ HINTS: dict[str, str] = {
     "ledger.bad_backup": "Nothing was changed. Restore another backup; station doctor names the newest that is known.",
     "ledger.audit_changed": "Keep a copy of the data folder as it is, and compare it with the backups: station db check on each says since when.",
     "ledger.missing": "Name its folder with --data-dir. The log is made when the line runs for the first time; to try: station demo.",
+    "ledger.disk_full": "Free room on that disk, then do it again: station doctor shows how much there is; old backups are in the folder backups.",
     "ledger.not_writable": "Check the data folder's owner and the free space of its disk.",
     "bundle.not_found": "Check the path of the release.",
     "bundle.unreadable": "Check the file's permissions and its disk, then import again.",

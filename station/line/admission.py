@@ -366,6 +366,7 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
     run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
     if arrival.decision is not None:
         run = replace(run, notes=(*run.notes, *arrival.decision.notes))
+        run = replace(run, central_wait_s=arrival.decision.central_wait_s)
     if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
         run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
     if arrival.decision is not None and identified:

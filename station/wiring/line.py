@@ -35,7 +35,7 @@ from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
-from station.wiring.central import asking_both, lag_of, shipper_for
+from station.wiring.central import asked_elsewhere, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
 from station.wiring.demo_refusal import with_demo_refused
@@ -214,7 +214,7 @@ def running_line(
         opened.enter_context(delivering(settings.station.data_dir, sinks))
         shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
-        log = replace(log, history=asking_both(settings, log.history, opened))
+        log = replace(log, ask_elsewhere=asked_elsewhere(settings, opened))
         _refuse_batch_at_start(setup, log.begun)
         note_start(settings, setup, prove)
         opened.enter_context(authority.noting())
