@@ -214,7 +214,7 @@ try:
 except KeyboardInterrupt:
     print(*late)
 """
-"""A program that only sleeps 50 ms again and again, and says how much later it woke: what this machine's load alone does
+"""A program that only sleeps 50 ms again and again, and says how much later it woke: what the load alone does
 to whoever waits."""
 
 
