@@ -11,8 +11,17 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
+from station.clock import now
 from station.errors import UsageError
-from station.ledger import names, outbox_rows, product_serial_rows, schema_version, unit_lists, yield_queries
+from station.ledger import (
+    label_rows,
+    names,
+    outbox_rows,
+    product_serial_rows,
+    schema_version,
+    unit_lists,
+    yield_queries,
+)
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
@@ -24,7 +33,7 @@ from station.model.events import UnitHistory
 from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
@@ -252,6 +261,11 @@ class Reader:
         """What the factory's systems have not taken yet, by system."""
         with self._errors(), self._engine.connect() as connection:
             return outbox_rows.backlogs(connection)
+
+    def lost_labels(self, since: datetime | None = None, limit: int = 1000) -> list[LostLabel]:
+        """Labels that were not printed, or maybe, the newest first."""
+        with self._errors(), self._engine.connect() as connection:
+            return list(label_rows.lost(connection, since, now(), limit))
 
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""
