@@ -58,7 +58,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What was scanned and is bound to no camera yet. `seen`: the cameras that were there, none of which is the next."""
+    """What was scanned and is bound to no camera yet. `seen`: cameras that were there, none of which is the next."""
 
     until_s: float
     product_serial: str | None = None
