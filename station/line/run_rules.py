@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
-from station.line import admission, left_alone, permission_rules
+from station.line import admission, left_alone, mark_rules
 from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
@@ -34,6 +34,7 @@ from station.line.slot_events import (
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
+    DiskFull,
     LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
@@ -57,6 +58,9 @@ BLAMED_ON_CAMERA = ("usb.", "boot.", "operator.unplugged")
 LOG_LOCKED = sentence(
     "another program has locked the log: close it. Results are kept, and shown when they are in the log"
 )
+DISK_FULL = sentence(
+    "the disk of the log is full: free room on it. Results are kept, and no camera is begun until there is room again"
+)
 ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
 MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
 CANCELLED = CancelRun(ended_by(Outcome.ABORTED, "operator.cancelled", sentence("the run was cancelled")))
@@ -69,7 +73,9 @@ def opening_committed(slot: Slot, event: OpeningCommitted, now: Moment, terms: T
     """The opening is on the disk: as far as the station is concerned the camera may be changed from now on."""
     if slot.run is None or slot.run.run_id != event.run.run_id:
         return slot, ()
-    return permission_rules.may_start(slot, now, terms)
+    known = event.run
+    run = replace(slot.run, product_serial=known.product_serial, unit_values=known.unit_values)
+    return mark_rules.may_start(replace(slot, run=run), now, terms)
 
 
 def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms: Terms) -> Stepped:
@@ -128,7 +134,7 @@ def batch_changed(slot: Slot, event: BatchChanged, now: Moment, terms: Terms) ->
     slot, effects = replace(slot, run=run), (Submit(RunOpened(run)),)
     if slot.phase is Phase.OPENING or terms.setup.permission is None:
         return slot, effects
-    slot, asked = permission_rules.may_start(slot, now, terms)
+    slot, asked = mark_rules.may_start(slot, now, terms)
     return slot, (*effects, *asked)
 
 
@@ -297,6 +303,11 @@ def _is_of(slot: Slot, serial: str) -> bool:
 def waits_for_log(slot: Slot, _event: LogLocked, _now: Moment, _terms: Terms) -> Stepped:
     """Its opening or its result is kept, and waits. Nothing of it is shown as done before the log has it."""
     return replace(slot, message=LOG_LOCKED), ()
+
+
+def waits_for_room(slot: Slot, _event: DiskFull, _now: Moment, _terms: Terms) -> Stepped:
+    """The same on a full disk."""
+    return replace(slot, message=DISK_FULL), ()
 
 
 def committed(slot: Slot, event: RunCommitted, now: Moment, terms: Terms) -> Stepped:

@@ -26,6 +26,7 @@ from station.flash.messages import (
 from station.line.log_decisions import Decision
 from station.model.devices import Device
 from station.model.events import (
+    DiskFull,
     LedgerFact,
     LogLocked,
     OpeningCommitted,
@@ -35,6 +36,7 @@ from station.model.events import (
 )
 from station.model.permission import FlashQuestion, Permission
 from station.model.runs import RunRecord
+from station.model.unit_values import UnitBinding
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -57,6 +59,13 @@ class LogAnswered:
 
     device: Device
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class UnitMarked:
+    """The log has what somebody said of a unit: all that it has now."""
+
+    unit: UnitBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,7 @@ SlotEvent = (
     | Left
     | LogAnswered
     | FactoryAnswered
+    | UnitMarked
     | UnitFound
     | BootloaderEntered
     | BootloaderNotEntered
@@ -177,6 +187,7 @@ SlotEvent = (
     | RunCommitted
     | RunNotCommitted
     | LogLocked
+    | DiskFull
     | WorkerGiven
     | WorkerFact
     | WorkerDied

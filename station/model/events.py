@@ -13,6 +13,8 @@ from datetime import datetime
 
 from station.model.batches import Batch
 from station.model.runs import AttemptRecord, RunRecord
+from station.model.unit_values import UnitBinding
+from station.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,48 @@ class LogLocked:
     """Another program locks the ledger: what was handed in is kept and waits. Sent again and again until it is free."""
 
 
-LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """The ledger's disk is full: results are kept in what was reserved, openings wait. Sent again and again until there
+    is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSaid:
+    """Somebody said what a unit's product serial or values are; `ticket` is whose question it is."""
+
+    ticket: str
+    binding: UnitBinding
+
+
+@dataclass(frozen=True, slots=True)
+class BindingCommitted:
+    """The ledger has it, durably; `unit` is all that the unit has now."""
+
+    ticket: str
+    unit: UnitBinding
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRefused:
+    """The ledger knows otherwise, or could not take it."""
+
+    ticket: str
+    problem: Problem
+
+
+LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted | BindingSaid
+LedgerReply = (
+    OpeningCommitted
+    | OpeningNotCommitted
+    | RunCommitted
+    | RunNotCommitted
+    | BatchNotCommitted
+    | LogLocked
+    | DiskFull
+    | BindingCommitted
+    | BindingRefused
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import shlex
@@ -22,6 +23,15 @@ def one_line(value: str) -> str:
     """Text that can be printed, stored and put on one line."""
     if not value.isprintable() or value != value.strip():
         raise ValueError("has a blank at an end or a character that cannot be printed")
+    return value
+
+
+def expression(value: str) -> str:
+    """A regular expression, or empty; ValueError says what is wrong with it."""
+    try:
+        re.compile(one_line(value))
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
     return value
 
 
@@ -90,6 +100,14 @@ def usual_data_dir() -> Path:
     return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
 
 
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError('an address or a network is for example "192.168.1.7" or "192.168.1.0/24"') from error
+    return value
+
+
 def known_zone(name: str) -> str:
     """The name of a time zone that there is, or empty."""
     zone_of(name)
@@ -101,6 +119,7 @@ SlotName = Annotated[str, AfterValidator(slot_name)]
 PortPath = Annotated[str, AfterValidator(_port_path)]
 BusNumber = Annotated[str, AfterValidator(_bus_number)]
 ControllerPlace = Annotated[str, AfterValidator(_place)]
+Network = Annotated[str, AfterValidator(_network)]
 EntryName = Annotated[str, AfterValidator(_entry_name)]
 
 
