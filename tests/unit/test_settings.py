@@ -210,7 +210,10 @@ REFUSED = {
         'line.power_cycle = "uhubctl -l {hub} -p {port} {level}"',
         "only {hub}, {port} and {port_path} may stand in braces",
     ),
-    "a power cycle that goes on": ('line.power_cycle = "cycle \'{port_path}"', "No closing quotation"),
+    "a power cycle that goes on": (
+        'line.power_cycle = "cycle \'{port_path}"',
+        "a quotation mark or a backslash is left open",
+    ),
     "an application that is flashed": (
         'run.application = "flash"',
         'run.application: found "flash"; allowed: "leave" or "take"',
