@@ -17,6 +17,7 @@ from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
+from station.model.unit_marks import UnitMarks
 from station.model.write_times import WRITE_BOUNDS_S, Spread
 
 
@@ -135,6 +136,8 @@ class LineSetup:
     """The command that cycles the power of a port; "" where the hubs cannot."""
     permission: PermissionTerms | None = None
     """Who is to allow each run; None: nobody."""
+    marks: UnitMarks = field(default_factory=UnitMarks)
+    """What tells units apart in the factory, and what no camera is written to without."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything
@@ -164,8 +167,8 @@ class OpenLog:
     """The batch that was begun at the bench before the line was started and goes on."""
     elsewhere: Batch | None = None
     """A batch that is open under another id of this station, where none goes on and none is named."""
-    writes: Callable[[], Spread] = _no_writes
-    """How long transactions of the log took so far."""
     ask_elsewhere: AskElsewhere = nobody_else
     """Asks other stations' log for the same. Returns at once; what it returns takes in their answer, or goes on without
     it, within what is left of a time that counts from here."""
+    writes: Callable[[], Spread] = _no_writes
+    """How long transactions of the log took so far."""
