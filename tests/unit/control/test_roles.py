@@ -142,13 +142,13 @@ def connect(line: Line, tmp_path: Path) -> Iterator[Connect]:
 
 def test_every_request_is_tried() -> None:
     assert set(WHOLE) == {do for do, kind in REQUESTS.items() if kind.role is Role.STEER}
-    assert set(REQUESTS) - set(WHOLE) == {"snapshot"}
+    assert set(REQUESTS) - set(WHOLE) == {"snapshot", "log_writes"}
 
 
 def test_every_request_names_the_role_that_it_needs(line: Line) -> None:
     line.short = True
     table = {do: (kind.role, act_of(parsed({"do": do, **WHOLE.get(do, {})}), line)) for do, kind in REQUESTS.items()}
-    assert {do for do, (role, _) in table.items() if role is Role.LOOK} == {"snapshot"}
+    assert {do for do, (role, _) in table.items() if role is Role.LOOK} == {"snapshot", "log_writes"}
     assert {do: act for do, (_, act) in table.items() if act} == {
         "restore_slot": (Act.SLOT_RESTORED, "1-1.1"),
         "end_batch": (Act.BATCH_ENDED_SHORT, "L1"),
