@@ -32,6 +32,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "end_batch": {"name": "L1"},
     "go_on_with_batch": {"name": "L1"},
     "count_batch": {"name": "L1"},
+    "bind_unit": {"port_path": "1-1.1", "serial": "A1", "product_serial": "P1"},
     "move_camera": {"move": "unplug", "port_path": "1-1.1"},
     "prove_engineer": {"pin": "2580", "name": "Ada"},
     "end_engineer": {},
