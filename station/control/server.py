@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from station.control.requests import (
     Request,
     Role,
     Steering,
+    TakeLogWrites,
     TakeSnapshot,
     act_of,
     parsed,
@@ -52,6 +54,7 @@ from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
 from station.model.unit_values import UnitBinding
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 from station.problem import Problem
 from station.roles.guarded_acts import Done
 
@@ -105,6 +108,8 @@ class LineService:
         self._bell = Bell()
         self._closing = False
         self._line: Steered | None = None
+        self.log_writes: Callable[[], Spread] = partial(Spread.nothing, WRITE_BOUNDS_S)
+        """How long transactions of the log took so far; must be quick."""
 
     def post_run(self, run: RunRecord) -> None:
         """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
@@ -269,6 +274,8 @@ class LineService:
     def _carried_out(self, client: _Client, request: Request, line: Steered) -> dict[str, Any] | None:
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        if isinstance(request, TakeLogWrites):
+            return {"log_writes": self.log_writes().to_json()}
         if isinstance(request, ProveEngineer):
             proving(client.standing, request, lambda answer: self._later(client, answer))
             return None

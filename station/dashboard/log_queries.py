@@ -61,7 +61,12 @@ class Inquiries:
         if self._waiting[kind].at_once or rest_s <= 0:
             self._begin(kind)
         elif kind not in self._resting:
-            self._resting[kind] = self._app.set_timer(rest_s, partial(self._begin, kind))
+            self._resting[kind] = self._app.set_timer(rest_s, partial(self._rested, kind))
+
+    def _rested(self, kind: str) -> None:
+        # A timer's call may be under way already when the timer is stopped: the question has been asked then.
+        if kind in self._resting:
+            self._begin(kind)
 
     def _begin(self, kind: str) -> None:
         if (timer := self._resting.pop(kind, None)) is not None:

@@ -131,6 +131,7 @@ RUNS = Table(
     Column("location", Words),
     Column("time_zone", Words),
     Column("proofs_off", Words),
+    Column("central_wait_s", Double),
     Column("unit_values", JSON(none_as_null=True)),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),

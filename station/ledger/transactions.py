@@ -49,13 +49,16 @@ def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) 
     """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay. Where it
     is finished, it waits for these sinks.
 
-    For a run that a station reports as it happens: it comes after all that the station has reported before. Returns it
-    with what the log knows of its unit.
+    For a run that a station reports as it happens: it comes after all that the station has reported before. Where the
+    finished run was in the log before, its label may be printed already, and is not printed again. Returns it with what
+    the log knows of its unit.
     """
+    before = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     run = _of_known_unit(connection, run, live=True)
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
     if run.outcome is not None:
-        outbox_rows.queue(connection, [run.run_id], sinks, now())
+        again = before is not None and before.outcome is not None
+        outbox_rows.queue(connection, [run.run_id], [sink for sink in sinks if not (again and sink.is_printer)], now())
     return run
 
 

@@ -90,6 +90,12 @@ class LogLocked:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskFull:
+    """The ledger's disk is full: results are kept in what was reserved, openings wait. Sent again and again until there
+    is room."""
+
+
+@dataclass(frozen=True, slots=True)
 class BindingSaid:
     """Somebody said what a unit's product serial or values are; `ticket` is whose question it is."""
 
@@ -121,6 +127,7 @@ LedgerReply = (
     | RunNotCommitted
     | BatchNotCommitted
     | LogLocked
+    | DiskFull
     | BindingCommitted
     | BindingRefused
 )
@@ -154,6 +161,8 @@ class UnitHistory:
     touched_is_newest: bool = True
     product_serial: str | None = None
     """The one that the unit is bound to."""
+    central_wait_s: float | None = field(default=None, compare=False)
+    """How long the answer of the database of all stations was waited for, None where there is none to ask."""
     touched_by: TouchingRun | None = field(default=None, compare=False)
     """That newest run; for the comparison of two logs."""
     notes: tuple[str, ...] = ()

@@ -170,6 +170,8 @@ class RunRecord:
     proofs_off: str | None = None
     """The proofs that the configuration turned off (`proof_settings`), with commas between; None where it turned off
     none."""
+    central_wait_s: float | None = None
+    """How long the camera waited for the database of all stations, in seconds; None where that was not to be asked."""
     unit_values: UnitValues = NO_VALUES
     """What the factory noted of the unit by keys of its own (`unit_value_rows` says as of when)."""
     purpose: Purpose = Purpose.PRODUCTION

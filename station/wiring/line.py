@@ -28,6 +28,7 @@ from station.model.notices import Notice
 from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
+from station.model.stack_lights import StackLight
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
@@ -35,10 +36,13 @@ from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
-from station.wiring.central import asking_both, lag_of, shipper_for
+from station.wiring.central import asked_elsewhere, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
+from station.wiring.demo_refusal import with_demo_refused
 from station.wiring.log import Replies, open_log
+from station.wiring.metrics import measuring
+from station.wiring.stack_light import lighting
 from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
@@ -182,11 +186,11 @@ def running_line(
     The log is opened first, once a shift: no camera is taken that could not be recorded. `prove` asks for the
     engineer's PIN, where what the line starts with needs it.
     """
-    setup = replace(setup, slots=slots_of(bench, settings))
-    sinks = settings.sinks
+    setup = with_demo_refused(replace(setup, slots=slots_of(bench, settings)), settings, bench)
+    sinks, light = settings.sinks, settings.stack_light.light
     if bench.access.kind == "usbip" and not bench.served:
         # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
-        setup, sinks = replace(setup, permission=None), ()
+        setup, sinks, light = replace(setup, permission=None), (), StackLight()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -215,7 +219,7 @@ def running_line(
         opened.enter_context(delivering(settings.station.data_dir, sinks))
         shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
-        log = replace(log, history=asking_both(settings, log.history, opened))
+        log = replace(log, ask_elsewhere=asked_elsewhere(settings, opened))
         _refuse_batch_at_start(setup, log.begun)
         note_start(settings, setup, prove)
         opened.enter_context(authority.noting())
@@ -233,6 +237,9 @@ def running_line(
         opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
+        service.log_writes = log.writes
+        opened.enter_context(lighting(settings.station.data_dir, light, service.post_notice))
+        opened.enter_context(measuring(settings, service.post_notice))
         yield line
 
 

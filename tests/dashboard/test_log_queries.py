@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from textual.app import App
+from textual.timer import Timer
 
 from station.dashboard import log_queries
 from station.dashboard.log_port import Records
@@ -33,3 +36,27 @@ async def test_a_slow_log_rests_unless_somebody_waits(monkeypatch: pytest.Monkey
         question(2)  # the newest of a kind is the one that is asked
         await until(pilot, lambda: inquiries.is_done, "an answer for the one who waits")
     assert (shown, asked) == ([0, 2], [0, 2])
+
+
+async def test_a_rest_that_ends_while_somebody_asks_is_no_second_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer that is stopped may have been called already: seen on a busy machine, where it ended the screen."""
+    monkeypatch.setattr(log_queries, "RESTS", 1e12)
+    shown: list[int] = []
+    rested: list[Callable[[], object]] = []
+    async with App[None]().run_test() as pilot:
+        set_timer = pilot.app.set_timer
+
+        def kept(delay_s: float, callback: Callable[[], object]) -> Timer:
+            rested.append(callback)
+            return set_timer(delay_s, callback)
+
+        monkeypatch.setattr(pilot.app, "set_timer", kept)
+        inquiries = Inquiries(pilot.app, RECORDS)
+        inquiries.ask(lambda _records: 0, shown.append)
+        await until(pilot, lambda: shown == [0], "the first answer")
+        inquiries.ask(lambda _records: 1, shown.append, at_once=False)
+        inquiries.ask(lambda _records: 2, shown.append)
+        (late,) = rested
+        late()
+        await until(pilot, lambda: inquiries.is_done, "an answer for the one who waits")
+    assert shown == [0, 2]

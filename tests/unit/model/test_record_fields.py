@@ -55,6 +55,7 @@ RUN = RunRecord(
     location="hall 3",
     time_zone="Asia/Shanghai",
     proofs_off="verify",
+    central_wait_s=0.02,
     unit_values=UnitValues.of({"panel": "7", "lens": "L-1"}),
     purpose=Purpose.REWORK,
     notes=("something",),
