@@ -56,6 +56,19 @@ class TakeSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeLogWrites:
+    """How long transactions of the log took since the line began."""
+
+    do: ClassVar[str] = "log_writes"
+    role: ClassVar[Role] = Role.LOOK
+
+    @classmethod
+    def from_json(cls, given: Given) -> TakeLogWrites:
+        """It has no fields."""
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Take no new camera; end running ones too with `abort`."""
 
@@ -312,13 +325,14 @@ class EndEngineer:
 
 
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
-Request = TakeSnapshot | MoveCamera | ProveEngineer | EndEngineer | Steering
+Request = TakeSnapshot | TakeLogWrites | MoveCamera | ProveEngineer | EndEngineer | Steering
 Guarded = RestoreSlot | BeginBatch | EndBatch
 
 REQUESTS: Mapping[str, type[Request]] = {
     kind.do: kind
     for kind in (
         TakeSnapshot,
+        TakeLogWrites,
         Stop,
         Pause,
         Resume,

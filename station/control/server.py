@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from station.control.requests import (
     Request,
     Role,
     Steering,
+    TakeLogWrites,
     TakeSnapshot,
     act_of,
     parsed,
@@ -50,6 +52,7 @@ from station.errors import UsageError
 from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 from station.roles.guarded_acts import Done
 
 MODE = 0o660
@@ -102,6 +105,8 @@ class LineService:
         self._bell = Bell()
         self._closing = False
         self._line: Steered | None = None
+        self.log_writes: Callable[[], Spread] = partial(Spread.nothing, WRITE_BOUNDS_S)
+        """How long transactions of the log took so far; must be quick."""
 
     def post_run(self, run: RunRecord) -> None:
         """Tell every screen of a run that is in the log (or, by its code, could not be logged)."""
@@ -266,6 +271,8 @@ class LineService:
     def _carried_out(self, client: _Client, request: Request, line: Steered) -> dict[str, Any] | None:
         if isinstance(request, TakeSnapshot):
             return {"snapshot": Snapshot(line.status(), tuple(line.views())).to_json(monotonic_s())}
+        if isinstance(request, TakeLogWrites):
+            return {"log_writes": self.log_writes().to_json()}
         if isinstance(request, ProveEngineer):
             proving(client.standing, request, lambda answer: self._prove_done(client, answer))
             return None

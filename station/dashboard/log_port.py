@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.units import FailedUnit, FinishedRun, RunLine, UnitStory
 from station.yields.balance import BatchSummary
 from station.yields.counting import Rates, YieldReport
@@ -36,7 +36,18 @@ class Records:
     near_batches: Callable[[str], list[str]]
     """The batches whose name is nearly that of a new one."""
     backlogs: Callable[[], list[Backlog]] = list
+    lost_labels: Callable[[datetime], list[LostLabel]] = lambda since: []
     """What the factory's systems have not taken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllStations:
+    """The database of all stations. Its answers may take their time, or be a LedgerError: ask in a thread."""
+
+    records: Callable[[str | None], Records]
+    """Answers as the log gives them, of one station's runs or (None) of all."""
+    stations: Callable[[], list[str]]
+    """Who has runs there."""
 
 
 class LogPort(Protocol):

@@ -11,20 +11,29 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
+from station.clock import now
 from station.errors import UsageError
-from station.ledger import names, outbox_rows, product_serial_rows, schema_version, unit_lists, yield_queries
+from station.ledger import (
+    label_rows,
+    names,
+    outbox_rows,
+    product_serial_rows,
+    schema_version,
+    unit_lists,
+    yield_queries,
+)
 from station.ledger.database import open_reader, translated
 from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
 from station.ledger.run_loading import load_runs
 from station.ledger.selection import conditions_of, has_result
-from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
+from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, STATIONS, UNITS
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.near_names import near_names
 from station.model.runs import Purpose, RunRecord
 from station.model.serials import canonical_serial, reversed_serial
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.units import FailedUnit, FinishedRun, RunFilter, RunLine, UnitStory, unit_key
 from station.yields.balance import BatchSummary, summary_of
 from station.yields.counting import Rates, YieldReport, rates_of, report_of
@@ -45,13 +54,19 @@ class Reader:
         self._ask(open_reader(data_dir), partial(translated, data_dir))
 
     @classmethod
-    def of_central(cls, url: str) -> Reader:
-        """Reads the database of all stations. Errors: UsageError central.url; LedgerError central.*."""
+    def of_central(cls, url: str, limit_s: float | None = None) -> Reader:
+        """Reads the database of all stations. `limit_s`: an answer comes within so many seconds, or not at all.
+
+        Errors: UsageError central.url; LedgerError central.*.
+        """
         from station.ledger import central
 
         reader = cls.__new__(cls)
-        engine = central.central_engine(url).execution_options(isolation_level="REPEATABLE READ")
-        reader._ask(engine, partial(central.central_errors, url))
+        engine = central.central_engine(url)
+        errors = (
+            partial(central.central_errors, url) if limit_s is None else central.limited_errors(url, engine, limit_s)
+        )
+        reader._ask(engine.execution_options(isolation_level="REPEATABLE READ"), errors)
         try:
             with reader._errors(), reader._engine.connect() as connection:
                 central.require_current(connection, url)
@@ -203,6 +218,11 @@ class Reader:
         with self._errors(), self._engine.connect() as connection:
             return list(dict.fromkeys(connection.scalars(newest)))
 
+    def stations(self) -> list[str]:
+        """Who has rows in the database of all stations."""
+        with self._errors(), self._engine.connect() as connection:
+            return list(connection.scalars(select(STATIONS.c.station_id).order_by(STATIONS.c.station_id)))
+
     def first_run_after(self, moment: datetime | None) -> datetime | None:
         """When the first run began that began after a moment (None: the first of all); None where none did."""
         first = select(RUNS.c.started_at).order_by(RUNS.c.started_at).limit(1)
@@ -241,6 +261,11 @@ class Reader:
         """What the factory's systems have not taken yet, by system."""
         with self._errors(), self._engine.connect() as connection:
             return outbox_rows.backlogs(connection)
+
+    def lost_labels(self, since: datetime | None = None, limit: int = 1000) -> list[LostLabel]:
+        """Labels that were not printed, or maybe, the newest first."""
+        with self._errors(), self._engine.connect() as connection:
+            return list(label_rows.lost(connection, since, now(), limit))
 
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""

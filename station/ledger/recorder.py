@@ -52,6 +52,7 @@ from station.model.events import (
 from station.model.runs import RunRecord
 from station.model.sinks import Sink
 from station.model.units import Release
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 from station.problem import sentence
 
 WRITE_LIMIT_S = 180.0
@@ -119,6 +120,8 @@ class Recorder:
         self._put_aside: list[_PutAside] = []
         self._looked_s = 0.0
         self._stuck = False
+        self.writes = Spread.nothing(WRITE_BOUNDS_S)
+        """How long transactions took, waits for locks too. Replaced by the recorder's thread, read by any."""
         self._place: wal_link.Place | None = None
         self._marks = wal_link.Marks()
         self._wal = WalWatch()
@@ -294,6 +297,7 @@ class Recorder:
                     continue
                 raise
             self._stuck = False
+            self.writes = self.writes.with_one(time.monotonic() - started_s)
             return result
 
     def _may_wait(self, waited_s: float) -> bool:

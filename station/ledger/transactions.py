@@ -48,11 +48,14 @@ def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) 
     """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay. Where it
     is finished, it waits for these sinks.
 
-    For a run that a station reports as it happens: it comes after all that the station has reported before.
+    For a run that a station reports as it happens: it comes after all that the station has reported before. Where the
+    finished run was in the log before, its label may be printed already, and is not printed again.
     """
+    before = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
     if run.outcome is not None:
-        outbox_rows.queue(connection, [run.run_id], sinks, now())
+        again = before is not None and before.outcome is not None
+        outbox_rows.queue(connection, [run.run_id], [sink for sink in sinks if not (again and sink.is_printer)], now())
 
 
 def put_unfinished(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> None:

@@ -17,6 +17,7 @@ from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 
 
 class Watcher(Protocol):
@@ -141,6 +142,10 @@ class LineSetup:
     """Why a camera must not be touched with what this line flashes: it ends the line."""
 
 
+def _no_writes() -> Spread:
+    return Spread.nothing(WRITE_BOUNDS_S)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLog:
     """What the line uses of the log."""
@@ -162,3 +167,5 @@ class OpenLog:
     ask_elsewhere: AskElsewhere = nobody_else
     """Asks other stations' log for the same. Returns at once; what it returns takes in their answer, or goes on without
     it, within what is left of a time that counts from here."""
+    writes: Callable[[], Spread] = _no_writes
+    """How long transactions of the log took so far."""

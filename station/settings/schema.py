@@ -36,6 +36,7 @@ from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.central_section import CentralSection
 from station.settings.invalid_setting import shown, suggestion
+from station.settings.metrics_section import MetricsSection
 from station.settings.outbox_section import SinkSection
 from station.settings.product_serial_section import ProductSerialSection
 from station.settings.recovery_section import RecoverySection
@@ -52,6 +53,7 @@ from station.settings.setting_rules import (
     known_zone,
     power_cycle_command,
 )
+from station.settings.stack_light_section import StackLightSection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -262,6 +264,8 @@ class Settings(BaseModel):
     product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
     ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
+    stack_light: StackLightSection = Field(default_factory=StackLightSection, description="a table")
+    metrics: MetricsSection = Field(default_factory=MetricsSection, description="a table")
     controllers: dict[BusNumber, ControllerPlace] = Field(
         default_factory=dict, strict=True, description='a table of BUS = "controller"'
     )
