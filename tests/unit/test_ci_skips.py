@@ -35,6 +35,20 @@ def test_a_skip_fails_in_ci(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPa
     assert "skipped" not in result.parseoutcomes()
 
 
+@pytest.mark.parametrize("how", SKIPS)
+def test_a_skip_fails_in_ci_where_tests_run_side_by_side(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """There the test is skipped in one process and counted in another."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    inner.makepyfile(test_skips=SKIPS[how], test_passes="def test_it(): pass\n")
+    result = inner.runpytest_subprocess(*WITHOUT_SNAPSHOTS, "-n", "2", "--dist", "worksteal")
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*no time (CI is set: a skip counts as a failure)*"])
+    assert "skipped" not in result.parseoutcomes()
+
+
 @pytest.mark.parametrize("how", ["mark", "body", "fixture"])
 def test_a_skip_is_a_skip_elsewhere(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.delenv("CI", raising=False)
