@@ -159,7 +159,7 @@ def mosquitto(folder: Path, port: int, further: str = "allow_anonymous true") ->
             yield f"mqtt://127.0.0.1:{port}"
         finally:
             broker.terminate()
-            broker.wait(30)
+            broker.wait(120)
 
 
 def _wait_for_port(port: int, broker: subprocess.Popen[bytes]) -> None:
