@@ -20,15 +20,10 @@ from tests.dashboard.conftest import Watch
 from tests.dashboard.driving import dashboard
 from tests.harness import LIMIT_S, PROGRAM, Bench, descendants, station, wait_for
 from tests.integration.conftest import MakeBench, camera
+from tests.receivers import free_port
 from tests.unit.report.test_page import of_the_page, proxy
 
 SLOW = {"profile": "mram", "scale": 1.0, "forced": True}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager
