@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=60")
 """It need not outlive the machine's power."""
@@ -97,6 +98,16 @@ class Postgres:
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return name
+
+
+@contextmanager
+def postgres_for_tests() -> Iterator[Postgres]:
+    """A server until the end; the test is skipped where none is installed."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
+    with running_postgres(programs) as server:
+        yield server
 
 
 @contextmanager

@@ -34,8 +34,9 @@ from station.dashboard.web.web_server import DashboardServer
 from station.json_lines import JsonSocket
 from station.ledger import audit, schema_version
 from station.ledger.run_import import import_runs
-from station.roles.pin_file import HOLDERS, set_pin
-from station.wiring.authority import LineAuthority, holder_at_web
+from station.roles.pin_file import set_pin
+from station.wiring.authority import LineAuthority
+from station.wiring.web_logins import WebLogins
 from tests.fuzz.test_any_request import ABOUT
 from tests.harness import PROGRAM, wait_for
 from tests.unit.control.test_roles import WHOLE, Line
@@ -184,7 +185,7 @@ def commands(place: Place) -> None:
 
 async def browsers(place: Place) -> None:
     """What `station web` with `login = "always"` lets in."""
-    logins = Logins("always", lambda pin: holder_at_web(place.data_dir, "bench-1", pin, HOLDERS))
+    logins = Logins("always", WebLogins(place.data_dir, "bench-1").holder_of)
     server = DashboardServer(["true"], "127.0.0.1", 0, "bench-1", lambda: True, own_names("127.0.0.1"), logins)
     async with TestClient(TestServer(await server.application())) as client:
         for who, pin in (("no PIN", ""), (COLUMNS[2], "1618"), (COLUMNS[3], "3141"), ("engineer", PIN)):

@@ -11,6 +11,8 @@ from station.board.board import Board
 from station.board.partition import Partition
 from station.bundle import romfs
 
+DEMO_VERSION = "v0.0.0-demo"
+"""In the label of every made-up release that is given no other version; no real one has it."""
 _STACK_TOP = 0x00040000
 """As in real ones: the stack ends with the 256 KiB of the core's own instruction memory."""
 _RESET_OFFSET = 0x400
@@ -23,7 +25,7 @@ def make_demo_release(
     folder: Path,
     board: Board,
     *,
-    version: str = "v0.0.0-demo",
+    version: str = DEMO_VERSION,
     sizes_bytes: Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> None:

@@ -128,19 +128,22 @@ def restore(
     Results that wait in the journal are written into the restored log. No station may work in the data folder.
     """
     folder = data_dir_for(config, data_dir)
-    from station.cli.engineer import login_name, station_of
+    from station.cli.engineer import login_name, somebody, station_of
     from station.ledger.restore import restore as restore_log
-    from station.roles.guarded_acts import ANYBODY, OPERATOR, Act, Done, Who
-    from station.roles.pin_file import is_guarded
+    from station.roles.guarded_acts import OPERATOR, Act, Done, Who
     from station.wiring.authority import record
     from station.wiring.log import data_folder
+    from station.wiring.restore_permit import is_permitted
 
+    station_id = station_of(config, folder)
     with data_folder(folder):
-        # Nobody is asked for a PIN: an upgrade that fails puts the log back by itself.
-        who = Who(by or login_name(), OPERATOR if is_guarded(folder) else ANYBODY)
+        if is_permitted(file):  # an upgrade that failed
+            who = Who(by or login_name(), OPERATOR)
+        else:
+            who = somebody(folder, station_id, f"to put {file} in the log's place", by)
         done = restore_log(folder, file)
         if not done.upgrade_needed:
-            record(folder, station_of(config, folder), Done(Act.LOG_RESTORED, who, str(file), {"runs": done.runs}))
+            record(folder, station_id, Done(Act.LOG_RESTORED, who, str(file), {"runs": done.runs}))
     if as_json:
         print_json(done.to_json())
     if done.kept_aside:

@@ -44,8 +44,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            metavar="jsonl|csv|openhtf|tofupilot|wats",
-            help="A run a line, an image a line, or what OpenHTF, TofuPilot and WATS take.",
+            metavar="jsonl|csv|openhtf|cfx|tofupilot|wats",
+            help="A run a line, an image a line, or what OpenHTF, IPC-CFX, TofuPilot and WATS take.",
         ),
     ] = "jsonl",
     procedure: Annotated[

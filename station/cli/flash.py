@@ -64,7 +64,9 @@ def flash(
     from station.cli.line_command import EXIT_NOT_PASSED, RunPrinter, require_files, run_line, say_notice
     from station.wiring.bench import bench_for
     from station.wiring.log import data_folder, refuse_nearly_another
+    from station.wiring.slots_due import refuse_unverified
 
+    refuse_unverified(settings, Purpose(settings.run.purpose))
     require_files(settings)
     refuse_nearly_another(settings.data_dir, settings.run.batch, confirmed=new_batch)
     printer = RunPrinter(as_json=as_json)
@@ -113,7 +115,6 @@ def _setup(
         chosen,
         only_present=True,
         accepts=_selection(devices, asked_for, port, every=every),
-        purpose=Purpose.ENGINEERING,
         enter_bootloader=enter_bootloader,
     )
 

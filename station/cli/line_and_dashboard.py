@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from station.cli.engineer import PIN_FILE, pin_for
 from station.cli.talk_file import keep_small, talk_file
-from station.errors import BusyError, StationError
+from station.errors import HINTS, BusyError, StationError
 
 if TYPE_CHECKING:
     from station.dashboard.exit_status import Leaving
@@ -41,9 +41,9 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
     if is_served(data_dir):
         raise BusyError("station.attachable", f"a line already works in the data folder {data_dir}")
     line, said = _started(data_dir, words)
-    if line.returncode is not None and said.startswith(f"{NEEDED}:") and PIN_FILE not in os.environ:
+    if line.returncode is not None and (what := needs_engineer(said)) and PIN_FILE not in os.environ:
         # Only the line knows whether what it starts with needs an engineer; only here is somebody to ask.
-        line, said = _started(data_dir, words, pin_for(said.partition(": ")[2].strip()))
+        line, said = _started(data_dir, words, pin_for(what))
     if line.returncode is not None:
         sys.stderr.write(said)
         return line.returncode
@@ -52,6 +52,16 @@ def run_attached(data_dir: Path, words: Sequence[str], settings: Settings) -> in
         sys.stderr.write(f"the line goes on; look at it again with: station dashboard --data-dir {data_dir}\n")
         return 0
     return line.wait(END_LIMIT_S)
+
+
+def needs_engineer(said: str) -> str | None:
+    """What a line that did not start needs an engineer for, by what it said: warnings, and in the end why, with the
+    hint; None where it is something else."""
+    for line in reversed(said.splitlines()):
+        if line.startswith(f"{NEEDED}: "):
+            refused = line.removeprefix(f"{NEEDED}: ").removesuffix(HINTS[NEEDED]).strip().removesuffix(".")
+            return refused.removeprefix("only an engineer may do this: ")
+    return None
 
 
 def _started(data_dir: Path, words: Sequence[str], pin: str | None = None) -> tuple[subprocess.Popen[bytes], str]:

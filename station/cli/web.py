@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -48,24 +47,22 @@ def web(
     from station.control.client import is_served
     from station.dashboard.web.host_names import own_names
     from station.dashboard.web.logins import Logins
+    from station.dashboard.web.proxies import Proxies
     from station.dashboard.web.web_server import DashboardServer, serve
+    from station.wiring.web_logins import WebLogins
 
     folder, served = settings.data_dir, settings.web
     if not is_served(folder):
         raise UsageError("usage.no_line", f"no line works in the data folder {folder}")
-    logins = Logins(served.login, _checked(folder, settings.station_id), control=served.control)
-    command = _dashboard(folder, config)
-    names = own_names(served.host, served.host_names)
-    title = f"station {settings.station_id}"
     server = DashboardServer(
-        command,
+        _dashboard(folder, config),
         served.host,
         served.port,
-        title,
+        f"station {settings.station_id}",
         lambda: is_served(folder),
-        names,
-        logins,
-        behind_proxy=served.behind_proxy,
+        own_names(served.host, served.host_names),
+        Logins(served.login, WebLogins(folder, settings.station_id).holder_of, control=served.control),
+        Proxies(served.proxy_addresses, behind_proxy=served.behind_proxy),
     )
     _say_pins(folder, served.login)
     serve(server, lambda: _say_where(served.host, served.port, control=served.control, login=served.login))
@@ -76,18 +73,6 @@ def _dashboard(folder: Path, config: Path | None) -> list[str]:
     """The command of each browser's dashboard, as it is for one that may steer."""
     words = [sys.executable, "-m", "station", "dashboard", "--web", "--data-dir", str(folder)]
     return words + (["--config", str(config)] if config else [])
-
-
-def _checked(folder: Path, station_id: str) -> Callable[[str], str]:
-    """Whose PIN it is; a series of wrong ones is a row of the audit."""
-
-    def check(pin: str) -> str:
-        from station.roles.pin_file import HOLDERS
-        from station.wiring.authority import holder_at_web
-
-        return holder_at_web(folder, station_id, pin, HOLDERS)
-
-    return check
 
 
 def _say_pins(folder: Path, login: str) -> None:

@@ -12,6 +12,7 @@ from station.errors import LedgerError, UsageError
 from station.ledger import damage, sqlite, wal_link
 from station.ledger.backup_list import note_backup
 from station.ledger.database import as_ledger_error, log_file
+from station.ledger.disk_room import is_full
 from station.problem import sentence
 
 
@@ -35,20 +36,20 @@ def backup(data_dir: Path, file: Path, *, overwrite: bool = False) -> None:
         raise UsageError("usage.file_exists", f"{file} is the log itself")
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
-        _copy(data_dir, partial)
+        _copy(data_dir, partial, file)
         if wrong := damage.found_in(partial, None):
             text = sentence("the log {file} is damaged: {reason}", file=source, reason=wrong)
             raise damage.corrupt(data_dir, text)
         _put_in_place(partial, file)
         note_backup(data_dir, file)
     except OSError as error:
-        raise LedgerError("ledger.not_writable", f"the copy {file} could not be written: {error.strerror}") from error
+        raise _unwritten(file, error, str(error.strerror)) from error
     finally:
         for leftover in (partial, partial.with_name(f"{partial.name}-journal")):
             leftover.unlink(missing_ok=True)
 
 
-def _copy(data_dir: Path, partial: Path) -> None:
+def _copy(data_dir: Path, partial: Path, file: Path) -> None:
     """All pages in one step: one read transaction, which no writer waits for and no writer can restart.
 
     The copy is checked, every page: a backup that is no good would be noticed when it is needed.
@@ -68,7 +69,12 @@ def _copy(data_dir: Path, partial: Path) -> None:
         except sqlite3.Error as error:
             if sqlite.is_corrupt(error):
                 raise as_ledger_error(data_dir, error) from error
-            raise LedgerError("ledger.not_writable", f"the copy {partial} could not be written: {error}") from error
+            raise _unwritten(file, error, str(error)) from error
+
+
+def _unwritten(file: Path, error: Exception, reason: str) -> LedgerError:
+    code = "ledger.disk_full" if is_full(error, file.parent) else "ledger.not_writable"
+    return LedgerError(code, f"the copy {file} could not be written: {reason}")
 
 
 def _put_in_place(partial: Path, file: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
-from station.ledger import damage, sqlite
+from station.ledger import damage, disk_room, sqlite
 from station.problem import sentence
 
 FILE_NAME = "station.sqlite3"
@@ -62,6 +62,11 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
         return LedgerError(
             "ledger.write_failed",
             sentence("the log {file} stays locked by another program: {reason}", file=file, reason=reason),
+        )
+    if disk_room.is_full(error, data_dir):
+        return LedgerError(
+            "ledger.disk_full",
+            sentence("there is no room for the log {file} on its disk: {reason}", file=file, reason=reason),
         )
     return LedgerError(
         "ledger.not_writable", sentence("the log {file} cannot be used: {reason}", file=file, reason=reason)

@@ -34,13 +34,13 @@ class HistoryQuestion:
         self._engine = engine
         self._lock = Lock()
         self._connection: PoolProxiedConnection | None = None
-        self._prepared: dict[bool, _Prepared] = {}
+        self._prepared: dict[bool, Prepared] = {}
 
     def ask(self, serial: str, batch: str | None) -> UnitHistory:
         """The history of the unit of a serial, as the bootloader spells it; `batch` None is a batch of its own."""
         values = {"serial": storable(canonical_serial(serial)), "batch": None if batch is None else storable(batch)}
         with self._lock:
-            row = self._fetch(self._statement(in_batch=batch is not None), values)
+            row = self._fetch(self.statement(in_batch=batch is not None), values)
         if row is None:
             return UnitHistory()
         outcome, bundle_sha256, recipe, verified, boot_confirmed, run_id, station_id, ordered_at, *rest = row
@@ -56,11 +56,11 @@ class HistoryQuestion:
             touched_by=TouchingRun(run_id, station_id, _moment(ordered_at)),
         )
 
-    def _statement(self, *, in_batch: bool) -> _Prepared:
-        """Compiled at the first question: reports, which ask none, need not wait for it."""
+    def statement(self, *, in_batch: bool) -> Prepared:
+        """What is asked. Compiled at the first question: reports, which ask none, need not wait for it."""
         if in_batch not in self._prepared:
             sqlite = self._engine.dialect.name == "sqlite"
-            self._prepared[in_batch] = _Prepared(self._engine, _of_batch(sqlite) if in_batch else _of_no_batch(sqlite))
+            self._prepared[in_batch] = Prepared(self._engine, _of_batch(sqlite) if in_batch else _of_no_batch(sqlite))
         return self._prepared[in_batch]
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class HistoryQuestion:
         with self._lock:
             self._drop()
 
-    def _fetch(self, prepared: _Prepared, values: dict[str, str | None]) -> Any:
+    def _fetch(self, prepared: Prepared, values: dict[str, str | None]) -> Any:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
             if self._engine.dialect.name != "sqlite":
@@ -91,7 +91,7 @@ class HistoryQuestion:
             self._connection = None
 
 
-class _Prepared:
+class Prepared:
     """A statement as the driver takes it, with its parameters in order."""
 
     def __init__(self, engine: Engine, query: Select[Any]) -> None:

@@ -6,12 +6,11 @@ before the line gets the answer. The next start writes them to the log and remov
 A run that only waits for another program's lock is kept too, as `"waiting": true`: nobody was told that it failed. It
 goes into the log once the lock is gone, and does not count where the log has it by the time that the journal is read.
 
-Room for them is reserved while there is some: a file beside the log, which goes when the disk is full.
+Room for them is reserved while there is some (`disk_room`): a file beside the log, which goes when the disk is full.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from typing import Any
 
 from station.atomic_write import sync_folder
 from station.json_lines import line_of, object_of
+from station.ledger.disk_room import FULL, Reserve
 from station.model.ids import new_id
 from station.model.run_json import run_from_json
 from station.model.runs import Outcome, RunRecord
@@ -30,9 +30,8 @@ FOLDER = "journal"
 _SUFFIX = ".jsonl"
 _UNUSABLE = ".unusable"
 RESERVE = ".journal-reserve"
-RESERVE_BYTES = 4 << 20
+RESERVE_BYTES = 2 << 20
 """A run takes 3 to 10 KiB: some hundred results, more than there are cameras on any bench."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
@@ -40,17 +39,18 @@ class Journal:
 
     def __init__(self, data_dir: Path) -> None:
         self.file = data_dir / FOLDER / f"{new_id()}{_SUFFIX}"
-        self._reserve = data_dir / RESERVE
+        self._reserve = Reserve(data_dir / RESERVE, RESERVE_BYTES)
         self._waiting: set[str] = set()
         self._has_failed = False
 
-    def reserve(self) -> None:
-        """Take room on the disk for what may have to be kept; where there is none, there is none."""
-        with suppress(OSError), self._reserve.open("ab") as stream:
-            try:
-                os.posix_fallocate(stream.fileno(), 0, RESERVE_BYTES)
-            except OSError:
-                self._reserve.unlink()
+    def reserve(self) -> bool:
+        """Take room on the disk for what may have to be kept; False where there is none."""
+        return self._reserve.take()
+
+    def reserve_again(self) -> None:
+        """The same once there is room again."""
+        if self._reserve.is_given_up:
+            self._reserve.take_again()
 
     def append(self, run: RunRecord, reason: str) -> None:
         """Keep a finished run; on the disk when this returns. The reserve makes room on a full one. Errors: OSError."""
@@ -76,17 +76,9 @@ class Journal:
         try:
             self._append(entry)
         except OSError as error:
-            if error.errno not in _FULL or not self._give_up_reserve():
+            if error.errno not in FULL or not self._reserve.give_up():
                 raise
             self._append(entry)
-
-    def _give_up_reserve(self) -> bool:
-        """False where there is none any more."""
-        try:
-            self._reserve.unlink()
-        except OSError:
-            return False
-        return True
 
     def _append(self, entry: dict[str, Any]) -> None:
         entry = {"journaled_at": datetime.now(UTC).isoformat(), **entry}

@@ -6,7 +6,8 @@ log does not take is kept in the journal if at all possible.
 
 A log that another program locks is waited for, minutes if need be: nothing is wrong with it, and the line goes on. What
 is handed in meanwhile keeps its order; finished runs among it are put in the journal at once, and taken from there when
-the log has them.
+the log has them. So is a full disk, but for this: results are written into room that was reserved for them, and an
+opening that finds no room is put aside until there is some, so that no result waits behind it (`disk_room`).
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from station.errors import LedgerError
-from station.ledger import damage, schema_version, sqlite, transactions, wal_link
+from station.ledger import damage, disk_room, schema_version, sqlite, transactions, wal_link
 from station.ledger.database import BUSY_TIMEOUT_S, is_refused, log_file, open_writer, translated
+from station.ledger.disk_room import LOG_RESERVE, LOG_RESERVE_BYTES, Reserve
 from station.ledger.journal import Journal, journal_files, read, settle
 from station.ledger.wal_size import WalWatch
 from station.model.batches import Batch
@@ -36,6 +38,7 @@ from station.model.events import (
     AttemptFinished,
     BatchNotCommitted,
     BatchNoted,
+    DiskFull,
     LedgerFact,
     LedgerReply,
     LogLocked,
@@ -59,7 +62,7 @@ JOURNAL_AFTER_S = 2.0
 """After how long a lock is told, and finished runs go into the journal meanwhile."""
 
 _TRY_S = 0.5
-"""How long one try waits for the lock. Also all that is waited while the log is known to be stuck."""
+"""How long one try waits for the lock, and for room. Also all that is waited while the log is known to be stuck."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -80,6 +83,14 @@ class _Job:
 
     work: Callable[[], Recovery]
     result: Future[Recovery]
+
+
+@dataclass(frozen=True, slots=True)
+class _PutAside:
+    """An open run that the log has no room for, and since when (monotonic seconds)."""
+
+    run: RunRecord
+    since_s: float
 
 
 class Recorder:
@@ -104,6 +115,9 @@ class Recorder:
         self._write_limit_s = write_limit_s
         self._engine = open_writer(data_dir, min(_TRY_S, write_limit_s))
         self._journal = Journal(data_dir)
+        self._reserve = Reserve(data_dir / LOG_RESERVE, LOG_RESERVE_BYTES)
+        self._put_aside: list[_PutAside] = []
+        self._looked_s = 0.0
         self._stuck = False
         self._place: wal_link.Place | None = None
         self._marks = wal_link.Marks()
@@ -153,10 +167,10 @@ class Recorder:
             self._queue.put(item)
 
     def _work(self) -> None:
-        while (item := self._ahead.popleft() if self._ahead else self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             match item:
                 case RunOpened(run):
-                    self._reply(self._open(run))
+                    self._open_or_put_aside(_PutAside(run, time.monotonic()))
                 case AttemptFinished(run_id, attempt):
                     self._try_early(partial(transactions.put_attempt, run_id=run_id, attempt=attempt))
                 case RunFinished(run):
@@ -165,12 +179,44 @@ class Recorder:
                     self._note(batch)
                 case _Job():
                     _complete(item)
+        self._limit_s = 0.0
+        self._look_for_room()
         self._engine.dispose()
 
-    def _open(self, run: RunRecord) -> LedgerReply:
+    def _next(self) -> LedgerFact | _Job | None:
+        """What is to be done next; room is looked for meanwhile where there was none."""
+        while self._put_aside or self._reserve.is_given_up:
+            if time.monotonic() - self._looked_s >= _TRY_S:
+                self._look_for_room()
+            with suppress(queue.Empty):
+                return self._ahead.popleft() if self._ahead else self._queue.get(timeout=_TRY_S)
+        return self._ahead.popleft() if self._ahead else self._queue.get()
+
+    def _look_for_room(self) -> None:
+        """The reserve first: then what was put aside goes on, in order."""
+        self._looked_s = time.monotonic()
+        if self._reserve.is_given_up and self._reserve.take_again():
+            self._journal.reserve_again()
+        waiting, self._put_aside = self._put_aside, []
+        for opening in waiting:
+            self._open_or_put_aside(opening)
+
+    def _open_or_put_aside(self, opening: _PutAside) -> None:
+        """A camera is not begun on room that is reserved for results."""
+        reply = None if self._reserve.is_given_up else self._open(opening.run)
+        if reply is None and time.monotonic() - opening.since_s >= self._limit_s:
+            reply = OpeningNotCommitted(opening.run, sentence("the disk is full"))
+        if reply is None:
+            self._put_aside.append(opening)
+        self._reply(reply or DiskFull())
+
+    def _open(self, run: RunRecord) -> LedgerReply | None:
+        """None where there is no room for it."""
         try:
-            self._transact(partial(transactions.put_run, run=run))
+            self._transact(partial(transactions.put_run, run=run), is_result=False)
         except Exception as error:  # as for a finished run: it gets its answer
+            if disk_room.is_full(error, self._data_dir):
+                return None
             reason = sqlite.reason_of(error)
             _log.warning("the log did not take an open run: %s", reason)
             return OpeningNotCommitted(run, reason)
@@ -179,7 +225,7 @@ class Recorder:
     def _try_early(self, work: Callable[[Connection], None]) -> None:
         """An attempt of an open run: the finished run brings it again."""
         try:
-            self._transact(work)
+            self._transact(work, is_result=False)
         except Exception as error:  # the thread must live, whatever one fact brings
             _log.warning("the log did not take an attempt: %s", sqlite.reason_of(error))
 
@@ -192,6 +238,7 @@ class Recorder:
             self._reply(BatchNotCommitted(batch, reason))
 
     def _finish(self, run: RunRecord) -> LedgerReply:
+        self._put_aside = [opening for opening in self._put_aside if opening.run.run_id != run.run_id]
         try:
             self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)
             self._journal.taken(run)
@@ -222,26 +269,50 @@ class Recorder:
         except Exception:  # the listener's mistake must not stop the log
             _log.exception("a reply of the log was not taken")
 
-    def _transact(self, work: Callable[[Connection], _T], finished: RunRecord | None = None) -> _T:
-        """One transaction; waits for a lock, but not again and again while the log is stuck."""
+    def _transact(
+        self, work: Callable[[Connection], _T], finished: RunRecord | None = None, *, is_result: bool = True
+    ) -> _T:
+        """One transaction; waits for a lock, and with a result for room, but not again and again while the log is
+        stuck."""
         started_s = time.monotonic()
         while True:
             try:
                 result = self._commit(work)
             except Exception as error:
                 waited_s = time.monotonic() - started_s
-                if sqlite.is_busy(error) and not self._stuck and waited_s < self._limit_s:
+                if sqlite.is_busy(error) and self._may_wait(waited_s):
                     if waited_s >= JOURNAL_AFTER_S:
-                        self._while_locked(sqlite.reason_of(error), finished)
+                        self._keep_meanwhile(sqlite.reason_of(error), finished, LogLocked())
                     continue
-                self._stuck = sqlite.is_busy(error)
                 # A connection that saw an I/O error or a full disk is not trusted with the next transaction.
                 self._engine.dispose()
+                if (
+                    is_result
+                    and disk_room.is_full(error, self._data_dir)
+                    and self._room_came(error, finished, waited_s)
+                ):
+                    continue
                 raise
             self._stuck = False
             return result
 
-    def _while_locked(self, reason: str, finished: RunRecord | None) -> None:
+    def _may_wait(self, waited_s: float) -> bool:
+        """Whether what keeps the log from being written is waited for; where not, it is not for the next one either."""
+        self._stuck = self._stuck or waited_s >= self._limit_s
+        return not self._stuck
+
+    def _room_came(self, error: Exception, finished: RunRecord | None, waited_s: float) -> bool:
+        """The reserve's at once; when that is used up, what somebody makes. False where nobody did in time."""
+        if self._reserve.give_up():
+            self._reply(DiskFull())
+            return True
+        if not self._may_wait(waited_s):
+            return False
+        self._keep_meanwhile(sqlite.reason_of(error), finished, DiskFull())
+        time.sleep(_TRY_S)
+        return True
+
+    def _keep_meanwhile(self, reason: str, finished: RunRecord | None, reply: LedgerReply) -> None:
         """Nothing is lost while it lasts, and whoever looks at the line knows what it waits for."""
         with suppress(queue.Empty):
             while True:
@@ -253,7 +324,7 @@ class Recorder:
                 self._journal.wait(run, reason)
             except OSError as error:
                 _log.warning("the journal did not take run %s: %s", run.run_id, error)
-        self._reply(LogLocked())
+        self._reply(reply)
 
     def _commit(self, work: Callable[[Connection], _T]) -> _T:
         """One try. A log that was replaced or taken away under the station must not swallow a result."""
@@ -277,7 +348,8 @@ class Recorder:
             raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
-        self._journal.reserve()
+        if not (self._reserve.take() and self._journal.reserve()):
+            raise disk_room.no_room(self._data_dir)
         self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s
         try:
             replayed = [self._replay(file) for file in journal_files(self._data_dir)]

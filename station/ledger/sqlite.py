@@ -111,6 +111,16 @@ def is_corrupt(error: BaseException) -> bool:
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def is_full(error: BaseException) -> bool:
+    """True where SQLite itself says that the disk is full."""
+    return _primary_code(error) == sqlite3.SQLITE_FULL
+
+
+def is_io_error(error: BaseException) -> bool:
+    """True where SQLite could not read, write or make one of its files, for whatever reason."""
+    return _primary_code(error) in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+
+
 def _primary_code(error: BaseException) -> int:
     original = error.orig if isinstance(error, DBAPIError) else error
     return int(getattr(original, "sqlite_errorcode", -1)) & _PRIMARY_CODE

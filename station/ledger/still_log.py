@@ -1,6 +1,7 @@
 """A log that can be read where nothing can be written: another user's folder, a backup medium, a read-only disk.
 
-SQLite wants to make a -shm beside a log that has a -wal, or once had one, even to read it. Where it may not:
+SQLite wants to make a -shm beside a log that has a -wal, or once had one, even to read it. Where it may not, or where
+the disk has no room for it:
 
 1. A line that runs has made its -shm, and SQLite reads along: nothing here is used.
 2. Without a -wal or -journal, or with an empty one, the file alone is the log. It is read as one that nobody changes.
@@ -21,6 +22,7 @@ from typing import Any
 
 _PRIMARY_CODE = 0xFF
 _NOT_WRITABLE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_NO_SHM = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
 _SUFFIXES = ("", "-wal", "-journal")
 
 Look = tuple[tuple[int, int, int] | None, ...]
@@ -40,7 +42,8 @@ class StillConnection(sqlite3.Connection):
 
 def is_unwritable(error: sqlite3.Error) -> bool:
     """Whether SQLite could not make its files beside the log, or could not open the log at all."""
-    return int(getattr(error, "sqlite_errorcode", -1)) & _PRIMARY_CODE in _NOT_WRITABLE
+    code = int(getattr(error, "sqlite_errorcode", -1))
+    return code in _NO_SHM or code & _PRIMARY_CODE in _NOT_WRITABLE
 
 
 def connect_still(file: Path, **options: Any) -> StillConnection:

@@ -130,6 +130,7 @@ RUNS = Table(
     Column("location", Words),
     Column("time_zone", Words),
     Column("proofs_off", Words),
+    Column("central_wait_s", Double),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.

@@ -78,6 +78,8 @@ def received(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         return left_alone(slot, SlotState.NOT_A_SLOT, "notice.other_board", other_board(event.device))
     if slot.taken_out:
         return left_alone(slot, SlotState.TAKEN_OUT, "notice.slot_taken_out", OUT)
+    if terms.accepting and terms.setup.accepts(event.device) and (refusal := terms.setup.refuses(event.device)):
+        return slot.enters(Phase.FOREIGN, SlotState.WAITING, refusal.code, refusal.message), (StopLine(refusal),)
     if event.device.mode is DeviceMode.APPLICATION:
         twins = twins_found(slot)
         slot, effects = _booted(slot, now, terms)
@@ -364,6 +366,7 @@ def _begun(slot: Slot, arrival: Arrival, now: Moment, terms: Terms, *, identifie
     run = opened_run(terms.setup, slot, arrival.device, now, identified=identified)
     if arrival.decision is not None:
         run = replace(run, notes=(*run.notes, *arrival.decision.notes))
+        run = replace(run, central_wait_s=arrival.decision.central_wait_s)
     if isinstance(arrival.answer, CameraHeld) and arrival.answer.bad_boot_header:
         run = replace(run, notes=(*run.notes, NO_HEADER_NOTE))
     if arrival.decision is not None and identified:

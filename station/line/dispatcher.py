@@ -30,13 +30,13 @@ from station.line.hub_loss import HubLosses
 from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
-from station.line.log_locks import LogLocks
 from station.line.log_questions import LogQuestions
+from station.line.log_waits import LogWaits
 from station.line.open_batch import Batching
 from station.line.permission_questions import PermissionQuestions
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
-from station.line.run_rules import LOG_LOCKED
+from station.line.run_rules import DISK_FULL, LOG_LOCKED
 from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -81,7 +81,7 @@ from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import BatchNotCommitted, LedgerReply, LogLocked
+from station.model.events import BatchNotCommitted, DiskFull, LedgerReply, LogLocked
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.permission import Permission
@@ -91,6 +91,7 @@ from station.model.slots import RerunWay, SlotView
 from station.problem import sentence
 
 TICK_S = 0.25
+LOG_WAITS = {LogLocked: ("notice.log_locked", LOG_LOCKED), DiskFull: ("notice.disk_full", DISK_FULL)}
 HURRIED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 TICKED = (*HURRIED, Phase.PERMISSION)
 """What a slot waits for here ends also by time alone; in the first ones within a part of a second."""
@@ -117,7 +118,7 @@ class Dispatcher:
         self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
-        self._log_locks = LogLocks()
+        self._log_waits = LogWaits()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
         self._permissions = PermissionQuestions(self._factory_answered)
         self.batch_requests = BatchRequests(
@@ -319,10 +320,10 @@ class Dispatcher:
                 "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
             )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
-        elif isinstance(reply, LogLocked):
+        elif isinstance(reply, LogLocked | DiskFull):
             self._feed_all(reply)
-            if self._log_locks.is_new(monotonic_s()):
-                self._listeners.on_notice(Notice("", "", "notice.log_locked", LOG_LOCKED))
+            if self._log_waits.is_new(type(reply), monotonic_s()):
+                self._listeners.on_notice(Notice("", "", *LOG_WAITS[type(reply)]))
         else:
             self._feed(reply.run.port_path, reply)
 

@@ -18,6 +18,8 @@ class Skip:
     """What the run's record is to say of how the log was asked."""
     product_serial: str | None = None
     """The one that the unit is bound to, by the log."""
+    central_wait_s: float | None = None
+    """How long the database of all stations was waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from station.errors import StationError
 from station.line.interlock import Check, Skip, interlock, is_left
 from station.line.line_terms import Terms
 from station.line.log_decisions import Decision, Go
-from station.line.setup import OpenLog
+from station.line.setup import OpenLog, WithOthers
 from station.model.devices import Device
 from station.model.serials import is_identity
 
@@ -41,8 +41,12 @@ class LogQuestions:
         self._thread.start()
 
     def ask(self, device: Device, terms: Terms, *, at_once: bool) -> None:
-        """Ask what follows for a camera, now or with `ask_what_waits`; returns at once."""
-        question = partial(self._answer, device, terms)
+        """Ask what follows for a camera, now or with `ask_what_waits`; returns at once.
+
+        Other stations are asked now in any case: their answer is on its way while the camera is being held.
+        """
+        others = self._log.ask_elsewhere(device.serial, terms.setup.batch)
+        question = partial(self._answer, device, terms, others)
         if at_once:
             self._questions.put(question)
         else:
@@ -72,19 +76,23 @@ class LogQuestions:
         while (question := self._questions.get()) is not None:
             question()
 
-    def _answer(self, device: Device, terms: Terms) -> None:
+    def _answer(self, device: Device, terms: Terms, others: WithOthers) -> None:
         try:
-            self._on_answer(device, self._decision(device, terms), None)
+            self._on_answer(device, self._decision(device, terms, others), None)
         except StationError as error:
             self._on_answer(device, Skip(error.problem), error)
 
-    def _decision(self, device: Device, terms: Terms) -> Decision:
+    def _decision(self, device: Device, terms: Terms, others: WithOthers) -> Decision:
         setup = terms.setup
-        history = self._log.history(device.serial, setup.batch)
+        history = others(self._log.history(device.serial, setup.batch))
         found = interlock(history, setup.options, setup.bundle_sha256, setup.recipe.name)
-        if isinstance(found, Skip):
-            return replace(found, notes=history.notes, product_serial=history.product_serial)
-        return Go(isinstance(found, Check), history.notes, history.product_serial)
+        decision = found if isinstance(found, Skip) else Go(isinstance(found, Check))
+        return replace(
+            decision,
+            notes=history.notes,
+            product_serial=history.product_serial,
+            central_wait_s=history.central_wait_s,
+        )
 
     def _find(self, device: Device, terms: Terms) -> None:
         setup = terms.setup
@@ -92,7 +100,8 @@ class LogQuestions:
             serial = (self._log.unit_of_application(device.serial) if is_identity(device.serial) else None) or ""
             left = False
             if serial and setup.application == "take":
-                history = self._log.history(serial, setup.batch)
+                others = self._log.ask_elsewhere(serial, setup.batch)
+                history = others(self._log.history(serial, setup.batch))
                 left = is_left(history, setup.options, setup.bundle_sha256, setup.recipe.name)
         except StationError:  # a log that cannot be read is noticed elsewhere; until then no camera is disturbed
             serial, left = "", True

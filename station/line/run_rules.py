@@ -34,6 +34,7 @@ from station.line.slot_events import (
 from station.model.devices import Device, DeviceMode
 from station.model.events import (
     AttemptFinished,
+    DiskFull,
     LogLocked,
     OpeningCommitted,
     OpeningNotCommitted,
@@ -56,6 +57,9 @@ BLAMED_ON_CAMERA = ("usb.", "boot.", "operator.unplugged")
 """Beginnings of the codes of what a lost hub looks like to one camera."""
 LOG_LOCKED = sentence(
     "another program has locked the log: close it. Results are kept, and shown when they are in the log"
+)
+DISK_FULL = sentence(
+    "the disk of the log is full: free room on it. Results are kept, and no camera is begun until there is room again"
 )
 ANOTHER = sentence("the camera was unplugged during the run, and another one plugged in")
 MOVED = sentence("the camera was unplugged before its application came, and is in another slot")
@@ -297,6 +301,11 @@ def _is_of(slot: Slot, serial: str) -> bool:
 def waits_for_log(slot: Slot, _event: LogLocked, _now: Moment, _terms: Terms) -> Stepped:
     """Its opening or its result is kept, and waits. Nothing of it is shown as done before the log has it."""
     return replace(slot, message=LOG_LOCKED), ()
+
+
+def waits_for_room(slot: Slot, _event: DiskFull, _now: Moment, _terms: Terms) -> Stepped:
+    """The same on a full disk."""
+    return replace(slot, message=DISK_FULL), ()
 
 
 def committed(slot: Slot, event: RunCommitted, now: Moment, terms: Terms) -> Stepped:

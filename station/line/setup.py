@@ -62,8 +62,21 @@ def _nothing() -> None:
     pass
 
 
+WithOthers = Callable[[UnitHistory], UnitHistory]
+AskElsewhere = Callable[[str, str | None], WithOthers]
+
+
+def nobody_else(_serial: str, _batch: str | None) -> WithOthers:
+    """Where there are no other stations: this station's own history says all."""
+    return lambda own: own
+
+
 def _anything(_device: Device) -> bool:
     return True
+
+
+def _not_refused(_device: Device) -> StationError | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,8 @@ class LineSetup:
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything
+    refuses: Callable[[Device], StationError | None] = _not_refused
+    """Why a camera must not be touched with what this line flashes: it ends the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +159,6 @@ class OpenLog:
     """The batch that was begun at the bench before the line was started and goes on."""
     elsewhere: Batch | None = None
     """A batch that is open under another id of this station, where none goes on and none is named."""
+    ask_elsewhere: AskElsewhere = nobody_else
+    """Asks other stations' log for the same. Returns at once; what it returns takes in their answer, or goes on without
+    it, within what is left of a time that counts from here."""

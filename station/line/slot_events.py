@@ -26,6 +26,7 @@ from station.flash.messages import (
 from station.line.log_decisions import Decision
 from station.model.devices import Device
 from station.model.events import (
+    DiskFull,
     LedgerFact,
     LogLocked,
     OpeningCommitted,
@@ -177,6 +178,7 @@ SlotEvent = (
     | RunCommitted
     | RunNotCommitted
     | LogLocked
+    | DiskFull
     | WorkerGiven
     | WorkerFact
     | WorkerDied

@@ -69,7 +69,14 @@ from station.line.slot_events import (
     WorkerDied,
     WorkerGiven,
 )
-from station.model.events import LogLocked, OpeningCommitted, OpeningNotCommitted, RunCommitted, RunNotCommitted
+from station.model.events import (
+    DiskFull,
+    LogLocked,
+    OpeningCommitted,
+    OpeningNotCommitted,
+    RunCommitted,
+    RunNotCommitted,
+)
 
 Effects = tuple[Effect, ...]
 Rule = Callable[[Slot, Any, Moment, Terms], tuple[Slot, Effects]]
@@ -123,6 +130,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
     OpeningCommitted: {Phase.OPENING: run_rules.opening_committed},
     OpeningNotCommitted: {Phase.OPENING: run_rules.opening_refused},
     LogLocked: {Phase.OPENING: run_rules.waits_for_log, Phase.CLOSING: run_rules.waits_for_log},
+    DiskFull: {Phase.OPENING: run_rules.waits_for_room, Phase.CLOSING: run_rules.waits_for_room},
     RunCommitted: {Phase.CLOSING: run_rules.committed},
     RunNotCommitted: {Phase.CLOSING: run_rules.not_committed},
     WorkerGiven: {Phase.QUEUED: run_rules.started},

@@ -87,8 +87,16 @@ class LogLocked:
     """Another program locks the ledger: what was handed in is kept and waits. Sent again and again until it is free."""
 
 
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """The ledger's disk is full: results are kept in what was reserved, openings wait. Sent again and again until there
+    is room."""
+
+
 LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
-LedgerReply = OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked
+LedgerReply = (
+    OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked | DiskFull
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,8 @@ class UnitHistory:
     touched_is_newest: bool = True
     product_serial: str | None = None
     """The one that the unit is bound to."""
+    central_wait_s: float | None = field(default=None, compare=False)
+    """How long the answer of the database of all stations was waited for, None where there is none to ask."""
     touched_by: TouchingRun | None = field(default=None, compare=False)
     """That newest run; for the comparison of two logs."""
     notes: tuple[str, ...] = ()

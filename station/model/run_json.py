@@ -71,6 +71,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         location=data.get("location"),
         time_zone=data.get("time_zone"),
         proofs_off=data.get("proofs_off"),
+        central_wait_s=_maybe(float, {"central_wait_s": None, **data}, "central_wait_s"),
         purpose=_read(Purpose, data, "purpose") if "purpose" in data else Purpose.PRODUCTION,
         notes=tuple(str(note) for note in data.get("notes", ())),
         attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),

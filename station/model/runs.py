@@ -169,6 +169,8 @@ class RunRecord:
     proofs_off: str | None = None
     """The proofs that the configuration turned off (`proof_settings`), with commas between; None where it turned off
     none."""
+    central_wait_s: float | None = None
+    """How long the camera waited for the database of all stations, in seconds; None where that was not to be asked."""
     purpose: Purpose = Purpose.PRODUCTION
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, one sentence each."""

@@ -16,6 +16,7 @@ from station.model.measurements import measurement_line
 from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
 from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
+from station.report.cfx import cfx_lines
 from station.report.openhtf import openhtf_lines
 from station.report.render import check_spreadsheet
 from station.report.tofupilot import tofupilot_lines
@@ -120,6 +121,7 @@ EXPORTS: dict[str, Callable[[Iterable[RunRecord]], Iterator[str]]] = {
     "jsonl": jsonl_lines,
     "csv": csv_lines,
     "openhtf": openhtf_lines,
+    "cfx": cfx_lines,
 }
 """The export formats that need nothing but the runs, by name."""
 FORMATS = (*EXPORTS, "tofupilot", "wats")

@@ -30,12 +30,14 @@ class Act(StrEnum):
     PIN_REMOVED = "pin.removed"
     PIN_REFUSED = "pin.refused"
     """A series of wrong PINs: its first, third, sixth, twelfth and so on."""
+    WEB_LOGIN = "web.login"
+    """Somebody gave a PIN in a browser; the role is the PIN's, and no name is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
     """Somebody who acts. `role` is "engineer" where a PIN proved it, "operator" where not, "anybody" where no PIN is
-    set, and nobody was asked."""
+    set, and nobody was asked; in a browser it is the role whose PIN was given."""
 
     name: str
     role: str

@@ -229,6 +229,7 @@ class BundlesSection(Section):
     """`[bundles]`: which releases may be flashed."""
 
     require_signature: bool = Field(default=False, description="true or false")
+    allow_demo: bool = Field(default=False, description="true or false")
 
 
 class VerificationSection(Section):

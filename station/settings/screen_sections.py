@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from station.settings.setting_rules import Section, Text
+from station.settings.setting_rules import Network, Section, Text
 
 
 class DashboardSection(Section):
@@ -24,6 +24,9 @@ class WebSection(Section):
     host_names: list[Text] = Field(default_factory=list, description="a list of host names")
     login: Literal["off", "to steer", "always"] = Field(default="off", description='"off", "to steer" or "always"')
     behind_proxy: bool = Field(default=False, description="true or false")
+    proxy_addresses: list[Network] = Field(
+        default=["127.0.0.0/8", "::1"], description="a list of addresses and networks"
+    )
 
 
 class ScannerSection(Section):

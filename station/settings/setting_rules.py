@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import shlex
@@ -90,6 +91,14 @@ def usual_data_dir() -> Path:
     return Path(base if os.path.isabs(base) else "/var/lib") / APPLICATION  # a service's user may have no home
 
 
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError('an address or a network is for example "192.168.1.7" or "192.168.1.0/24"') from error
+    return value
+
+
 def known_zone(name: str) -> str:
     """The name of a time zone that there is, or empty."""
     zone_of(name)
@@ -101,6 +110,7 @@ SlotName = Annotated[str, AfterValidator(slot_name)]
 PortPath = Annotated[str, AfterValidator(_port_path)]
 BusNumber = Annotated[str, AfterValidator(_bus_number)]
 ControllerPlace = Annotated[str, AfterValidator(_place)]
+Network = Annotated[str, AfterValidator(_network)]
 EntryName = Annotated[str, AfterValidator(_entry_name)]
 
 

@@ -78,32 +78,19 @@ class LineAuthority:
                 _log.error("not in the audit: %s by %s (%s): %s", done.act, done.who.name, done.subject, error.message)
 
 
-def refused_series(error: pin_file.WrongPinError, name: str, where: str = "") -> Done | None:
+def refused_series(error: pin_file.WrongPinError, name: str) -> Done | None:
     """The row of a wrong PIN; None where the series has one already. One that was not even tried is none."""
     if error.code != "role.wrong_pin" or not begins_or_doubles(error.tries):
         return None
-    details = {"wrong_in_a_row": error.tries, **({"where": where} if where else {})}
-    return Done(Act.PIN_REFUSED, Who(name, OPERATOR), "", details)
+    return Done(Act.PIN_REFUSED, Who(name, OPERATOR), "", {"wrong_in_a_row": error.tries})
 
 
 def prove(data_dir: Path, station_id: str, pin: str, name: str) -> None:
     """UsageError where it is not the engineer's PIN, with its row in the audit."""
-    with _refusals_recorded(data_dir, station_id, name):
-        pin_file.holder_of(data_dir, pin)
-
-
-def holder_at_web(data_dir: Path, station_id: str, pin: str, wanted: tuple[str, ...]) -> str:
-    """Whose PIN somebody typed in a browser. Wrong ones there keep nobody waiting at the bench. UsageError."""
-    with _refusals_recorded(data_dir, station_id, "", "station web"):
-        return pin_file.holder_of(data_dir, pin, wanted, tries_name=pin_file.WEB_TRIES_NAME)
-
-
-@contextmanager
-def _refusals_recorded(data_dir: Path, station_id: str, name: str, where: str = "") -> Iterator[None]:
     try:
-        yield
+        pin_file.holder_of(data_dir, pin)
     except pin_file.WrongPinError as error:
-        if (refused := refused_series(error, name, where)) is not None:
+        if (refused := refused_series(error, name)) is not None:
             with suppress(LedgerError):
                 record(data_dir, station_id, refused)
         raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from station.control.wire import CentralLag
+from station.line.setup import AskElsewhere, WithOthers, nobody_else
 from station.model.events import UnitHistory
 from station.model.two_histories import of_both
 from station.problem import sentence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from station.ledger.shipping_state import ShippingState
     from station.settings import Settings
 
-History = Callable[[str, str | None], UnitHistory]
 NOT_ASKED = sentence("the central log was not asked: it did not answer in time")
 
 
@@ -51,19 +50,27 @@ def pusher_for(settings: Settings, *, connect_s: int | None = None) -> Pusher:
     return Pusher(folder, settings.station_id, url, virtual=virtual, connect_s=connect_s or CONNECT_S)
 
 
-def asking_both(settings: Settings, own: History, opened: ExitStack) -> History:
-    """The history of a unit by the station's log and by the centre's, where the configuration names one."""
+def asked_elsewhere(settings: Settings, opened: ExitStack) -> AskElsewhere:
+    """How the other stations' runs of a unit are asked for, where the configuration names a centre."""
     if not settings.central_url or not settings.central.ask_s:
-        return own
+        return nobody_else
     from station.ledger.central_history import CentralHistory
 
     centre = CentralHistory(settings.central_url, settings.central.ask_s)
     centre.start()
     opened.callback(centre.close)
 
-    def history(serial: str, batch: str | None) -> UnitHistory:
-        known = own(serial, batch)
-        found = centre.ask(serial, batch)
-        return replace(known, notes=(*known.notes, NOT_ASKED)) if found is None else of_both(known, found)
+    def ask(serial: str, batch: str | None) -> WithOthers:
+        question = centre.begin(serial, batch)
 
-    return history
+        def with_others(own: UnitHistory) -> UnitHistory:
+            found = question.answer()
+            if found.history is None:
+                known = replace(own, notes=(*own.notes, NOT_ASKED))
+            else:
+                known = of_both(own, found.history)
+            return replace(known, central_wait_s=found.waited_s)
+
+        return with_others
+
+    return ask

@@ -35,9 +35,10 @@ from station.wiring.authority import LineAuthority
 from station.wiring.batch_marker import mark_batch
 from station.wiring.bench import Bench
 from station.wiring.bundle_choice import refuse_other_batch, refuse_other_part
-from station.wiring.central import asking_both, lag_of, shipper_for
+from station.wiring.central import asked_elsewhere, lag_of, shipper_for
 from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
+from station.wiring.demo_refusal import with_demo_refused
 from station.wiring.log import Replies, open_log
 from station.wiring.virtual_log import claim
 
@@ -180,7 +181,7 @@ def running_line(
     The log is opened first, once a shift: no camera is taken that could not be recorded. `prove` asks for the
     engineer's PIN, where what the line starts with needs it.
     """
-    setup = replace(setup, slots=slots_of(bench, settings))
+    setup = with_demo_refused(replace(setup, slots=slots_of(bench, settings)), settings, bench)
     sinks = settings.sinks
     if bench.access.kind == "usbip" and not bench.served:
         # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
@@ -213,7 +214,7 @@ def running_line(
         opened.enter_context(delivering(settings.station.data_dir, sinks))
         shipper = shipper_for(settings, opened)
         log = open_log(settings.station.data_dir, setup, replies, opened, sinks)
-        log = replace(log, history=asking_both(settings, log.history, opened))
+        log = replace(log, ask_elsewhere=asked_elsewhere(settings, opened))
         _refuse_batch_at_start(setup, log.begun)
         note_start(settings, setup, prove)
         opened.enter_context(authority.noting())

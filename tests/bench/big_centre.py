@@ -1,25 +1,30 @@
-"""A centre of a million runs: what a report of a batch and the interlock's question take there, and what a unit takes.
+"""A centre of ten million runs: what a report of a batch and the interlock's question take, and what a unit takes.
 
-    python -m tests.bench.big_centre LOG_FOLDER [RUNS]
+    python -m tests.bench.big_centre LOG_FOLDER [--runs N] [--stations N] [--by-month] [--send] [--output F]
 
 LOG_FOLDER gets a log of so many runs (`tests.bench.big_log`) where there is none; its rows are copied into a PostgreSQL
-made for this, which goes afterwards. The last 20,000 runs are then sent once more as a station sends them.
+made for this, which goes afterwards: once for each station, with other cameras, 90 days later each time. Measured after
+1, 3 and 10 of them. `--send`: the last 20,000 runs of the log are then sent once more as a station sends them.
+`--by-month`: the large tables in parts of one month each.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from station.ledger import central, shipper
 from station.ledger.database import log_file
+from station.ledger.history import HistoryQuestion
 from station.ledger.reader import Reader
 from station.ledger.shipper import Pusher
 from station.ledger.tables import (
@@ -31,11 +36,23 @@ from station.ledger.tables import (
     UNITS,
 )
 from station.model.units import RunFilter
-from tests.bench.big_log import UNITS_PER_BATCH, batch_name, make, serial_of
+from tests.bench.big_log import START, UNITS_PER_BATCH, batch_name, make, serial_of
 from tests.postgres import Postgres, binaries, running_postgres
 
 TABLES = (UNITS, RUNS, ATTEMPTS, IMAGES, HOUR_RUNS, HOUR_IMAGES)
 SENT = 20_000
+APART_DAYS = 90
+STATION = "bench-1"
+OTHERS_AT = START + timedelta(days=APART_DAYS)
+FIRST_KEY_OF_OTHERS = UUID(f"{round(1000 * OTHERS_AT.timestamp()):012x}{'0' * 20}")
+MARKS = (1, 3, 10)
+"""Measured where so many stations are in it."""
+BY_MONTH = Path(__file__).parents[2] / "deploy/central/by_month.sql"
+LATER = """CREATE OR REPLACE FUNCTION later(key uuid, days int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex(('x' || substr(replace(key::text, '-', ''), 1, 12))::bit(48)::bigint + days * 86400000::bigint),
+            12, '0') || substr(replace(key::text, '-', ''), 13))::uuid
+$$"""
+"""A time-ordered UUID as it would have been so many days later."""
 BOOLEANS = ("identified", "verified", "boot_confirmed", "may_have_written", "passed_at_once", "mram_initialized")
 
 
@@ -53,6 +70,34 @@ def copy(log: Path, server: Postgres, name: str) -> None:
                         cells[place] = bool(cells[place])
                     into.write_row(cells)
         target.execute("VACUUM ANALYZE")
+
+
+def copy_as(server: Postgres, name: str, station: int) -> None:
+    """The first station's rows once more as another's: other keys, cameras and batches, and later."""
+    days = station * APART_DAYS
+    as_another = {
+        "station_id": f"'bench-{station + 1}'",
+        "serial": f"'C{station}' || substr(serial, 3)",
+        "batch": f"'C{station}' || substr(batch, 2)",
+        **{key: f"later({key}, {days})" for key in ("unit_id", "run_id", "attempt_id")},
+    }
+    first = f"station_id = '{STATION}'"
+    mine = {
+        "units": "serial LIKE 'BE%'",
+        "attempts": f"attempt_id < '{FIRST_KEY_OF_OTHERS}'",
+        "images": f"attempt_id < '{FIRST_KEY_OF_OTHERS}'",
+    }
+    with server.connect(name) as connection:
+        connection.execute(LATER.encode())
+        # What they refer to is there: each reference would be looked up.
+        connection.execute("SET session_replication_role = replica")
+        for table in TABLES:
+            names = [column.name for column in table.c]
+            at = {one: f"{one} + interval '{days} days'" for one in names if one.endswith("_at")}
+            chosen = ", ".join(as_another.get(one, at.get(one, one)) for one in names)
+            columns, where = ", ".join(names), mine.get(table.name, first)
+            query = f"INSERT INTO {table.name} ({columns}) SELECT {chosen} FROM {table.name} WHERE {where}"
+            connection.execute(query.encode())
 
 
 def took(ask: Callable[[], Any], times: int = 1) -> dict[str, float]:
@@ -100,36 +145,99 @@ def send_again(folder: Path, url: str) -> float:
     return sent / (time.perf_counter() - began_s)
 
 
-def main(folder: Path, runs: int = 1_000_000) -> None:
+def measured(url: str, stations: int) -> dict[str, Any]:
+    """What questions take, asked of the cameras and batches of all stations."""
+    figures: dict[str, Any] = {}
+    with closing(Reader.of_central(url)) as reader:
+        figures["runs"] = reader.run_count()
+        batches = figures["runs"] // stations // (UNITS_PER_BATCH + 100)
+        dice = random.Random(3)
+        some = [_as(dice.randrange(stations), batch_name(dice.randrange(batches)), 1) for _ in range(9)]
+        figures["report of a batch, ms"] = took(lambda: reader.report(RunFilter(batch=dice.choice(some))), 9)
+        figures["failed of a batch, ms"] = took(lambda: reader.failed(dice.choice(some)), 9)
+        units = batches * UNITS_PER_BATCH
+        serials = [_as(dice.randrange(stations), serial_of(dice.randrange(units)), 2) for _ in range(5000)]
+        engine = central.central_engine(url)
+        with closing(HistoryQuestion(engine)) as question:
+            question.ask("", some[0])
+            asked = iter(serials)
+            figures["interlock's question, each unit once, ms"] = took(lambda: question.ask(next(asked), some[0]), 5000)
+        engine.dispose()
+        figures["a unit's story, ms"] = took(lambda: reader.unit(dice.choice(serials)), 200)
+    return figures
+
+
+def _as(station: int, name: str, length: int) -> str:
+    """A serial or a batch of the first station as `copy_as` names it for another."""
+    return f"C{station}{name[length:]}" if station else name
+
+
+def plans(server: Postgres, name: str, url: str) -> list[str]:
+    """How the server answers the interlock's question: one line for each step that reads a table."""
+    engine = central.central_engine(url)
+    prepared = HistoryQuestion(engine).statement(in_batch=True)
+    values = prepared.parameters({"serial": _as(0, serial_of(1000), 2), "batch": batch_name(0)})
+    engine.dispose()
+    with server.connect(name) as connection:
+        rows = connection.execute(("EXPLAIN ANALYZE " + prepared.statement).encode(), values).fetchall()
+    lines = [str(row[0]).strip() for row in rows]
+    return [line for line in lines if " on " in line or "Time" in line]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.big_centre")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=int, default=1_000_000)
+    parser.add_argument("--stations", type=int, default=1)
+    parser.add_argument("--by-month", action="store_true")
+    parser.add_argument("--send", action="store_true")
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
     programs = binaries()
     if programs is None:
         raise SystemExit("PostgreSQL is not installed")
-    if not log_file(folder).exists():
-        make(folder, runs)
+    if not log_file(given.folder).exists():
+        make(given.folder, given.runs)
     figures: dict[str, Any] = {}
+
+    def tell() -> None:
+        print(json.dumps(figures, indent=2), flush=True)
+        if given.output:
+            given.output.write_text(json.dumps(figures, indent=2) + "\n")
+
     with running_postgres(programs) as server:
         name = server.new_database()
         url = server.url(name)
         central.upgrade(url)
-        copy(log_file(folder), server, name)
+        with server.connect() as connection:
+            connection.execute("ALTER SYSTEM SET max_wal_size = '4GB'")
+            connection.execute("SELECT pg_reload_conf()")
+        if given.by_month:
+            with server.connect(name) as connection:
+                connection.execute(BY_MONTH.read_bytes())
+        for station in range(given.stations):
+            began_s = time.perf_counter()
+            if station:
+                copy_as(server, name, station)
+            else:
+                copy(log_file(given.folder), server, name)
+            print(f"{station + 1} stations; {time.perf_counter() - began_s:.0f} s", flush=True)
+            if station + 1 in MARKS or station + 1 == given.stations:
+                with server.connect(name) as connection:
+                    connection.execute("VACUUM ANALYZE")
+                of_all = figures[f"{station + 1} stations"] = measured(url, station + 1)
+                of_all["plans"] = plans(server, name, url)
+                sizes = bytes_of(server, name)
+                of_all["bytes a run"] = round(sum(sizes.values()) / of_all["runs"])
+                of_all["bytes"] = sum(sizes.values())
+                tell()
         with closing(Reader.of_central(url)) as reader:
-            figures["runs"] = reader.run_count()
-            batches = figures["runs"] // (UNITS_PER_BATCH + 100)
-            dice = random.Random(3)
-            some = [batch_name(dice.randrange(batches)) for _ in range(5)]
-            figures["report of a batch, ms"] = took(lambda: reader.report(RunFilter(batch=dice.choice(some))), 9)
-            figures["failed of a batch, ms"] = took(lambda: reader.failed(dice.choice(some)), 9)
             figures["report of all, ms"] = took(reader.report)
-            serials = [serial_of(dice.randrange(batches * UNITS_PER_BATCH)) for _ in range(500)]
-            reader.history(serials[0], some[0])
-            figures["interlock's question, ms"] = took(lambda: reader.history(dice.choice(serials), some[0]), 2000)
-            figures["a unit's story, ms"] = took(lambda: reader.unit(dice.choice(serials)), 200)
-        sizes = bytes_of(server, name)
-        figures["bytes a run"] = round(sum(sizes.values()) / figures["runs"])
-        figures["bytes"] = sizes
-        figures["runs sent in a second"] = round(send_again(folder, url))
-    print(json.dumps(figures, indent=2))
+        tell()
+        if given.send:
+            figures["runs sent in a second"] = round(send_again(given.folder, url))
+            tell()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:3]))
+    main()

@@ -13,10 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from station.dashboard.web.host_names import own_names
 from station.dashboard.web.logins import COOKIE, Logins
+from station.dashboard.web.proxies import LOOPBACK, Proxies
 from station.dashboard.web.web_server import DashboardServer
 from station.ledger import audit, schema_version
-from station.roles.pin_file import HOLDERS, set_pin
-from station.wiring.authority import holder_at_web
+from station.roles import wrong_pins
+from station.roles.pin_file import set_pin
+from station.wiring.web_logins import WebLogins
 
 Client = TestClient[web.Request, web.Application]
 PINS = {"engineer": "2580", "operator": "3141", "look": "1618"}
@@ -24,13 +26,16 @@ SAYS = ("python3", "-c", "import sys; print(sys.argv)")
 
 
 @asynccontextmanager
-async def served(data_dir: Path, mode: str, *, behind_proxy: bool = False) -> AsyncIterator[Client]:
+async def served(
+    data_dir: Path, mode: str, *, behind_proxy: bool = False, proxies: tuple[str, ...] = LOOPBACK
+) -> AsyncIterator[Client]:
     schema_version.create_or_check(data_dir)
     for role, pin in PINS.items():
         set_pin(data_dir, role, pin)
-    logins = Logins(mode, lambda pin: holder_at_web(data_dir, "bench-1", pin, HOLDERS))
+    logins = Logins(mode, WebLogins(data_dir, "bench-1").holder_of)
     names = own_names("127.0.0.1", ("line.factory.example",))
-    server = DashboardServer(SAYS, "127.0.0.1", 0, "bench-1", lambda: True, names, logins, behind_proxy=behind_proxy)
+    believed = Proxies(proxies, behind_proxy=behind_proxy)
+    server = DashboardServer(SAYS, "127.0.0.1", 0, "bench-1", lambda: True, names, logins, believed)
     async with TestClient(TestServer(await server.application())) as client:
         yield client
 
@@ -105,7 +110,10 @@ async def test_the_cookie_is_for_this_site_only_and_for_no_script(tmp_path: Path
             assert len(given.partition("=")[2].partition(";")[0]) >= 40
 
 
-async def test_wrong_pins_are_slowed_down_for_all_browsers_and_not_at_the_bench(tmp_path: Path) -> None:
+async def test_wrong_pins_are_slowed_down_for_all_browsers_and_not_at_the_bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wrong_pins, "FIRST_WAIT_S", 300.0)  # longer than any machine takes for the next try
     async with served(tmp_path, "always") as client:
         statuses = [(await log_in(client, "0000")).status for _ in range(4)]
         assert statuses == [403, 403, 403, 429]
@@ -115,8 +123,8 @@ async def test_wrong_pins_are_slowed_down_for_all_browsers_and_not_at_the_bench(
         assert COOKIE not in refused.headers.get("Set-Cookie", "")
     rows = [(row.act, row.details) for row in audit.rows(tmp_path)]
     assert rows == [
-        ("pin.refused", '{"where":"station web","wrong_in_a_row":1}'),
-        ("pin.refused", '{"where":"station web","wrong_in_a_row":3}'),
+        ("pin.refused", '{"addresses":{"127.0.0.1":1},"where":"station web","wrong_in_a_row":1}'),
+        ("pin.refused", '{"addresses":{"127.0.0.1":2},"where":"station web","wrong_in_a_row":3}'),
     ]
     assert not (tmp_path / "wrong-pins.json").exists()
 
@@ -131,6 +139,41 @@ async def test_a_made_up_session_is_none(tmp_path: Path) -> None:
 async def test_another_page_logs_nobody_in(tmp_path: Path) -> None:
     async with served(tmp_path, "always") as client:
         assert (await log_in(client, PINS["operator"], Origin="http://evil.example")).status == 403
+
+
+async def test_a_login_is_a_row_with_the_role_and_the_browsers_address(tmp_path: Path) -> None:
+    async with served(tmp_path, "always", behind_proxy=True) as client:
+        await log_in(client, PINS["look"])
+        said = "10.9.9.9, 192.168.7.20, 127.0.0.1"
+        await log_in(client, PINS["engineer"], **{"X-Forwarded-For": said})
+    rows = [(row.act, row.role, row.details) for row in audit.rows(tmp_path)]
+    assert rows == [
+        ("web.login", "look", '{"address":"127.0.0.1","where":"station web"}'),
+        ("web.login", "engineer", '{"address":"192.168.7.20","where":"station web"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "proxies"), [(False, LOOPBACK), (True, ("10.0.0.1",)), (True, ("10.0.0.0/8", "2001:db8::/32"))]
+)
+async def test_nobody_is_believed_who_is_no_proxy_of_ours(
+    tmp_path: Path, behind_proxy: bool, proxies: tuple[str, ...]
+) -> None:
+    async with served(tmp_path, "to steer", behind_proxy=behind_proxy, proxies=proxies) as client:
+        forged = {"X-Forwarded-For": "192.168.7.20", "X-Forwarded-Host": "evil.example"}
+        await log_in(client, PINS["operator"], **forged)
+        if proxies != LOOPBACK:
+            page = await client.get("/", headers={"X-Forwarded-Proto": "https", "Forwarded": "proto=https"})
+            assert '"ws://' in await page.text()
+    assert [row.to_json()["details"]["address"] for row in audit.rows(tmp_path)] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("said", ["", "unknown", ", ,", "192.168.7.20, <script>", "127.0.0.1", "::ffff:127.0.0.1"])
+async def test_what_is_no_address_is_not_written_down(tmp_path: Path, said: str) -> None:
+    async with served(tmp_path, "to steer", behind_proxy=True) as client:
+        await log_in(client, PINS["operator"], **{"X-Forwarded-For": said})
+    (row,) = audit.rows(tmp_path)
+    assert row.to_json()["details"]["address"].endswith("127.0.0.1")
 
 
 @pytest.mark.parametrize("behind_proxy", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -142,8 +143,10 @@ def test_flash_takes_what_is_plugged_in(make_bench: MakeBench) -> None:
     assert (one.returncode, one.stderr.count("Traceback")) == (0, 0), one.stderr
     assert serial(2) in one.stdout
     assert serial(1) not in one.stdout
-    both = station("flash", bench.release, *bench.words, "--json", "--all")
+    assert json.loads(one.stdout)["purpose"] == "engineering"
+    both = station("flash", bench.release, *bench.words, "--json", "--all", "--purpose", "rework")
     assert both.returncode == 0, both.stderr
+    assert {json.loads(line)["purpose"] for line in both.stdout.splitlines()} == {"rework"}
     assert bench.memory_is_release(serial(1))
     assert bench.memory_is_release(serial(2))
 

@@ -11,15 +11,12 @@ from station.ledger import central
 from station.wiring.central import NOT_ASKED
 from tests.harness import Bench, station
 from tests.integration.conftest import MakeBench, camera, serial
-from tests.postgres import Postgres, binaries, running_postgres
+from tests.postgres import Postgres, postgres_for_tests
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
-    with running_postgres(programs) as made:
+    with postgres_for_tests() as made:
         yield made
 
 

@@ -1,17 +1,16 @@
-"""Five stations of eight slots on one PostgreSQL that is stopped, crashes, is cut off and falls silent at random, while
-stations are killed too; then peace, and every row of every log must be in the centre, once.
+"""Five stations of eight virtual cameras on one PostgreSQL that is stopped, crashes, is cut off and falls silent at
+random, while stations are killed too; then peace, and every row of every log must be in the centre, once.
 
-    python -m tests.torture.many_stations FOLDER [SECONDS [SEED]]
+    python -m tests.torture.many_stations FOLDER [--seconds N] [--seed N] [--stations N] [--slots N]
 
-The stations have the real recorder, shipper and interlock's question, each in a process of its own, and no cameras:
-what is measured is what the network can do to a flash. FOLDER gets figures.json and lag.svg.
+The stations are whole ones (`station run`), and their cameras are changed as by hands; one in four was on another
+station before. FOLDER gets figures.json and lag.svg.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import multiprocessing
-import os
 import random
 import selectors
 import signal
@@ -20,29 +19,27 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, closing, suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from multiprocessing.context import SpawnProcess
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, select
 
-from station.ledger import central, schema_version, shipper
+from station.ledger import central, shipper
 from station.ledger.database import open_reader
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
-from station.ledger.shipper import Pusher, Shipper
+from station.ledger.shipper import Pusher
 from station.ledger.tables import ATTEMPTS, IMAGES, MEASUREMENTS, RUNS
-from station.model.events import LedgerReply, OpeningCommitted, RunCommitted, RunFinished, RunOpened
-from station.model.ids import new_id
-from station.model.runs import AttemptRecord, ImageRecord, Outcome, RunRecord
-from station.settings import Settings
-from station.wiring.central import NOT_ASKED, asking_both
+from station.model.runs import RunRecord
+from station.wiring.central import NOT_ASKED
 from tests.postgres import Postgres, binaries, running_postgres
+from tests.releases import make_demo_release
+from tests.torture.__main__ import SIZES
+from tests.torture.whole_station import Drawer, WholeStation
 
-STATIONS, SLOTS, UNITS = 5, 8, 600
+ACTS = ("stop", "crash", "cut", "silence", "kill a station")
 TABLES = (RUNS, ATTEMPTS, IMAGES, MEASUREMENTS)
 PEACE_S = 180.0
 
@@ -109,138 +106,44 @@ class Wire:
                 one.close()
 
 
-# --- a station ------------------------------------------------------------------------------------------------------
-
-
-def run_station(folder: Path, number: int, url: str, until_s: float) -> None:
-    """Record runs in eight slots until the time is up, or somebody kills this process."""
-    station_id = f"bench-{number}"
-    samples = (folder.parent / f"{station_id}.jsonl").open("a", buffering=1)
-    schema_version.create_or_check(folder)
-    committed: dict[str, threading.Event] = {}
-
-    def heard(reply: LedgerReply) -> None:
-        if isinstance(reply, OpeningCommitted | RunCommitted) and (event := committed.get(reply.run.run_id)):
-            event.set()
-
-    settings = Settings(station={"id": station_id, "data_dir": str(folder)}, central={"url": url})  # type: ignore[arg-type]
-    with ExitStack() as opened:
-        sender = Shipper(Pusher(folder, station_id, url))
-        opened.callback(sender.close, 1.0)
-        recorder = Recorder(folder, heard)
-        opened.callback(recorder.close, 15.0)
-        recorder.close_interrupted()
-        reader = opened.enter_context(closing(Reader(folder)))
-        history = asking_both(settings, reader.history, opened)
-        sender.start(lambda state: print(json.dumps({"at": time.time(), "waiting": state.waiting}), file=samples))
-        questions = threading.Lock()
-
-        def flash(slot: int) -> None:
-            dice = random.Random(f"{number} {slot} {os.getpid()}")
-            while time.time() < until_s:
-                serial = f"{dice.randrange(UNITS):024X}"
-                with questions:  # as the line's one thread for questions does
-                    began_s = time.perf_counter()
-                    own = reader.history(serial, "T1")
-                    own_s = time.perf_counter() - began_s
-                    asked_s = time.perf_counter()
-                    found = history(serial, "T1")
-                    took_s = time.perf_counter() - asked_s
-                run = opened_run(station_id, f"A{slot}", serial)
-                done = committed[run.run_id] = threading.Event()
-                began_s = time.perf_counter()
-                recorder.submit(RunOpened(run))
-                done.wait(60)
-                commit_s = time.perf_counter() - began_s
-                done.clear()
-                time.sleep(dice.uniform(0.5, 3.0))
-                recorder.submit(RunFinished(finished(run, dice)))
-                done.wait(60)
-                del committed[run.run_id]
-                fact = {
-                    "at": time.time(), "asked_s": took_s, "own_s": own_s, "commit_s": commit_s,
-                    "away": NOT_ASKED in found.notes, "known": found.touched_outcome is not None,
-                    "own_knows": own.touched_outcome is not None,
-                }  # fmt: skip
-                print(json.dumps(fact), file=samples)
-
-        threads = [threading.Thread(target=flash, args=(slot,)) for slot in range(1, SLOTS + 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
-def opened_run(station_id: str, slot: str, serial: str) -> RunRecord:
-    return RunRecord(
-        run_id=new_id(), station_id=station_id, serial=serial, identified=True, slot=slot, port_path="1-1.1",
-        batch="T1", operator="Ada", recipe="full", bundle="v1", bundle_sha256="b1", bootloader="1.0.3",
-        started_at=datetime.now(UTC),
-    )  # fmt: skip
-
-
-def finished(run: RunRecord, dice: random.Random) -> RunRecord:
-    outcome = dice.choice([Outcome.PASS, Outcome.PASS, Outcome.PASS, Outcome.FAIL, Outcome.ABORTED])
-    images = tuple(
-        ImageRecord(name, alt, 4096 * 640, "0" * 64, "0" * 64, 640, 640, 2.0, 1.0)
-        for alt, name in enumerate(("HP", "HE", "ROMFS1", "ROMFS0"), 1)
-    )
-    code = None if outcome is Outcome.PASS else "usb.io"
-    attempt = AttemptRecord(new_id(), 1, outcome, code, "boot", run.started_at, 1.0, images=images)
-    return replace(
-        run,
-        outcome=outcome,
-        code=code,
-        finished_at=run.started_at + timedelta(seconds=1),
-        duration_s=1.0,
-        attempts=(attempt,),
-        verified=outcome is Outcome.PASS,
-        boot_confirmed=outcome is Outcome.PASS,
-    )
-
-
 # --- what is done to them -------------------------------------------------------------------------------------------
 
 
 class Torment:
-    """The server, the wire, and the stations' processes."""
+    """The server, the wire, and the stations."""
 
-    def __init__(self, folder: Path, server: Postgres, name: str, seconds: float, seed: int) -> None:
+    def __init__(self, folder: Path, server: Postgres, name: str, given: argparse.Namespace) -> None:
         self._server = server
         self.wire = Wire(server.folder / ".s.PGSQL.5432")
-        self._dice = random.Random(seed)
-        self.until_s = time.time() + seconds
+        self._dice = random.Random(given.seed)
+        self._seconds = given.seconds
         self.url = f"postgresql+psycopg://station@127.0.0.1:{self.wire.port}/{name}"
-        self.folders = {number: folder / f"bench-{number}" for number in range(1, STATIONS + 1)}
-        self._processes: dict[int, SpawnProcess] = {}
+        release = folder / "release"
+        release.mkdir()
+        make_demo_release(release, version="4.7.0", **SIZES)
+        drawer = Drawer(self._dice)
+        self.stations = [
+            WholeStation(number, folder, release, self.url, given.slots, drawer)
+            for number in range(1, given.stations + 1)
+        ]
         self.acts: Counter[str] = Counter()
         self.away: list[tuple[float, float, str]] = []
 
     def run(self) -> None:
-        for number in self.folders:
-            self._start(number)
-        while time.time() < self.until_s:
+        for station in self.stations:
+            station.start()
+        until_s = time.time() + self._seconds
+        while time.time() < until_s:
             time.sleep(self._dice.uniform(4, 12))
-            self._act(self._dice.choice(["stop", "crash", "cut", "silence", "kill a station"]))
-        for process in self._processes.values():
-            process.join(120)
-
-    def _start(self, number: int) -> None:
-        folder = self.folders[number]
-        folder.mkdir(exist_ok=True)
-        given = (folder, number, self.url, self.until_s)
-        process = multiprocessing.get_context("spawn").Process(target=run_station, args=given)
-        process.start()
-        self._processes[number] = process
+            self._act(self._dice.choice(ACTS))
+        for station in self.stations:
+            station.end()
 
     def _act(self, act: str) -> None:
         self.acts[act] += 1
         began_s = time.time()
         if act == "kill a station":
-            number = self._dice.choice([*self._processes])
-            self._processes[number].kill()
-            self._processes[number].join()
-            self._start(number)
+            self._dice.choice(self.stations).kill()
             return
         if act in ("stop", "crash"):
             self._server.stop(signal.SIGINT if act == "stop" else signal.SIGQUIT)
@@ -272,11 +175,12 @@ def rows_of(connection: Any, table: Table) -> Counter[str]:
 def account(torment: Torment, figures: dict[str, Any]) -> bool:
     """Send what waits, in peace; compare."""
     local: dict[str, Counter[str]] = {table.name: Counter() for table in TABLES}
-    for number, folder in torment.folders.items():
+    for station in torment.stations:
+        folder = station.data_dir
         recorder = Recorder(folder, lambda _reply: None)
         recorder.close_interrupted()
         recorder.close(60)
-        with closing(Pusher(folder, f"bench-{number}", torment.url)) as pusher:
+        with closing(Pusher(folder, f"bench-{station.number}", torment.url)) as pusher:
             end_s = time.monotonic() + PEACE_S
             while pusher.has_more() and time.monotonic() < end_s:
                 with suppress(Exception):
@@ -298,66 +202,71 @@ def account(torment: Torment, figures: dict[str, Any]) -> bool:
     return bool(figures["equal, none twice"])
 
 
-def told(folder: Path) -> tuple[dict[str, list[tuple[float, int]]], list[dict[str, Any]]]:
-    """What the stations wrote down: how much waited, and what each flash saw."""
-    lags: dict[str, list[tuple[float, int]]] = {}
-    flashes: list[dict[str, Any]] = []
-    for file in sorted(folder.glob("bench-*.jsonl")):
-        for line in file.read_text().splitlines():
-            try:
-                fact = json.loads(line)
-            except ValueError:
-                continue  # its station was killed while it wrote
-            if "waiting" in fact:
-                lags.setdefault(file.stem, []).append((fact["at"], fact["waiting"]))
-            else:
-                flashes.append(fact)
-    return lags, flashes
+def flashes(torment: Torment) -> list[RunRecord]:
+    """What every run of every log says."""
+    found: list[RunRecord] = []
+    for station in torment.stations:
+        with closing(Reader(station.data_dir)) as reader:
+            found += reader.runs()
+    return found
 
 
-def draw(file: Path, lags: dict[str, list[tuple[float, int]]], began_s: float) -> None:
-    """How many changes waited at each station."""
+def marks(values: Sequence[float]) -> dict[str, float]:
+    """Milliseconds: the middle, and those that few are longer than."""
+    ordered = sorted(values)
+    places = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "largest": 1.0}
+    return {name: round(1000 * ordered[round(place * (len(ordered) - 1))], 1) for name, place in places.items()}
+
+
+def draw(file: Path, torment: Torment, began_s: float) -> None:
+    """How many changes waited at each station, and when the centre was away."""
     import pygal
 
-    chart = pygal.XY(show_dots=False, title="runs that wait for the central log", x_title="seconds", y_title="runs")
-    for name, points in lags.items():
-        chart.add(name, [(at - began_s, waiting) for at, waiting in points])
+    title = "changes that wait for the central log"
+    chart = pygal.XY(show_dots=False, title=title, x_title="seconds", y_title="changes", width=1100, height=600)
+    for station in torment.stations:
+        chart.add(f"bench-{station.number}", [(at - began_s, waiting) for at, waiting in station.lag])
+    away = [(at_s - began_s, y) for begin, end, _ in torment.away for at_s, y in ((begin, 0), (end, 0), (end, None))]
+    chart.add("centre away", away, stroke_style={"width": 8})
     file.write_bytes(chart.render())
 
 
-def main(folder: Path, seconds: float = 120.0, seed: int = 1) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture.many_stations")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, default=90.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stations", type=int, default=5)
+    parser.add_argument("--slots", type=int, default=8)
+    given = parser.parse_args()
     programs = binaries()
     if programs is None:
         raise SystemExit("PostgreSQL is not installed")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder: Path = given.folder
+    folder.mkdir(parents=True)
     with running_postgres(programs) as server:
         name = server.new_database()
         central.upgrade(server.url(name))
         began_s = time.time()
-        torment = Torment(folder, server, name, seconds, seed)
+        torment = Torment(folder, server, name, given)
         torment.run()
-        figures: dict[str, Any] = {"seconds": seconds, "seed": seed, "acts": dict(torment.acts)}
+        figures: dict[str, Any] = {"seconds": given.seconds, "seed": given.seed, "acts": dict(torment.acts)}
         figures["away, in all s"] = round(sum(end - begin for begin, end, _ in torment.away), 1)
         well = account(torment, figures)
-    lags, flashes = told(folder)
-    asked = sorted(fact["asked_s"] for fact in flashes)
-    commits = sorted(fact["commit_s"] for fact in flashes)
-    figures["flashes"] = len(flashes)
-    figures["centre not asked"] = sum(fact["away"] for fact in flashes)
-    figures["known only by the centre"] = sum(fact["known"] and not fact["own_knows"] for fact in flashes)
-    for name, values in (("both logs asked, ms", asked), ("opening committed, ms", commits)):
-        marks = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "largest": 1.0}
-        last = len(values) - 1
-        figures[name] = {mark: round(1000 * values[round(part * last)], 1) for mark, part in marks.items()}
-    figures["own log asked, ms, largest"] = round(1000 * max(fact["own_s"] for fact in flashes), 1)
-    figures["most that waited"] = max(waiting for points in lags.values() for _, waiting in points)
+    runs = flashes(torment)
+    asked = [run for run in runs if run.central_wait_s is not None]
+    figures["cameras"] = len({run.serial for run in runs})
+    figures["outcomes"] = dict(Counter(str(run.outcome) for run in runs))
+    figures["runs that asked"] = len(asked)
+    figures["centre not asked"] = sum(str(NOT_ASKED) in run.notes for run in asked)
+    figures["other station last"] = sum("had this camera last" in " ".join(run.notes) for run in asked)
+    figures["waited for the centre, ms"] = marks([run.central_wait_s or 0.0 for run in asked])
+    figures["most that waited"] = max(waiting for station in torment.stations for _, waiting in station.lag)
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    draw(folder / "lag.svg", lags, began_s)
+    draw(folder / "lag.svg", torment, began_s)
     print(json.dumps(figures, indent=2))
     return 0 if well else 1
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    seconds, seed = [*words[1:], *("120", "1")[len(words) - 1 :]]
-    sys.exit(main(Path(words[0]), float(seconds), int(seed)))
+    sys.exit(main())

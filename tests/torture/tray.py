@@ -70,12 +70,17 @@ class Tray:
     """The ports of these places; every method is the hand of the person at the bench."""
 
     def __init__(
-        self, folders: list[str], places: Sequence[CameraSpec], sizes: dict[str, int], dice: random.Random
+        self,
+        folders: list[str],
+        places: Sequence[CameraSpec],
+        sizes: dict[str, int],
+        dice: random.Random,
+        first_serial: int = 0,
     ) -> None:
         self._clients = [ControlClient(folder) for folder in folders]
         self._sizes = sizes
         self._dice = dice
-        self._serials = 0
+        self._serials = first_serial
         self._places = {place.port_path: place for place in places}
         self.ports = [*self._places]
         self.there: dict[str, Treated] = {}
@@ -87,11 +92,12 @@ class Tray:
         """Every camera that was ever plugged in."""
         return [*self.gone, *self.there.values()]
 
-    def next_camera(self, port: str, *, sound: bool = False) -> None:
-        """Take the camera out for good, and put another one in its place. A sound one has no hurry to be held."""
+    def next_camera(self, port: str, *, sound: bool = False, serial: str | None = None) -> None:
+        """Take the camera out for good, and put another one in its place, one of this serial or of a new one. A sound
+        one has no hurry to be held."""
         self.take_out(port)
         fault = "none" if sound or self._dice.random() < 0.5 else self._dice.choice([*FAULTS][1:])
-        self._put(port, self._new_serial(), fault, forced=sound or self._places[port].forced)
+        self._put(port, serial or self._new_serial(), fault, forced=sound or self._places[port].forced)
 
     def twin(self, port: str) -> None:
         """Put a blank camera into the port that has the serial of one that is gone (seen in cheap lots)."""

@@ -35,9 +35,11 @@ class Session:
 
 class Logins:
     """`mode` is "off" (nobody logs in; `control` says whether all steer), "to steer" or "always". `check` says whose
-    PIN it is; UsageError. It may block."""
+    PIN it is that came from an address; UsageError. It may block."""
 
-    def __init__(self, mode: str = "off", check: Callable[[str], str] | None = None, *, control: bool = False) -> None:
+    def __init__(
+        self, mode: str = "off", check: Callable[[str, str], str] | None = None, *, control: bool = False
+    ) -> None:
         self.mode = mode
         self._check = check
         self._control = control
@@ -59,11 +61,11 @@ class Logins:
         session = self.session(request)
         return session is not None and session.role in STEERING
 
-    async def log_in(self, pin: str) -> str:
+    async def log_in(self, pin: str, address: str) -> str:
         """The token of a new session; UsageError where it is no PIN of a role."""
         if self._check is None:
             raise UsageError("role.no_pin", "nobody logs in here")
-        role = await asyncio.to_thread(self._check, pin)
+        role = await asyncio.to_thread(self._check, pin, address)
         now_s = monotonic_s()
         self._sessions = {token: one for token, one in self._sessions.items() if now_s < one.until_s}
         while len(self._sessions) >= MOST_SESSIONS:

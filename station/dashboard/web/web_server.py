@@ -26,6 +26,7 @@ from textual_serve.server import Server, to_int
 from station.clock import monotonic_s
 from station.dashboard.web.host_names import OwnNames, host_of_page, name_of
 from station.dashboard.web.logins import COOKIE, Logins, give_cookie
+from station.dashboard.web.proxies import Proxies
 from station.errors import UsageError
 
 PAGES = Path(__file__).parent
@@ -68,7 +69,7 @@ class Viewer(AppService):
 
 class DashboardServer(Server):
     """Serves the dashboards that `command` starts, `--read-only` behind it for who only looks; `has_line` says whether
-    there is anything to look at. What a proxy says of the host is believed with `behind_proxy`."""
+    there is anything to look at."""
 
     def __init__(
         self,
@@ -79,13 +80,12 @@ class DashboardServer(Server):
         has_line: Callable[[], bool],
         names: OwnNames,
         logins: Logins | None = None,
-        *,
-        behind_proxy: bool = False,
+        proxies: Proxies | None = None,
     ) -> None:
         super().__init__("exec " + shlex.join(command), host, port, title, templates_path=PAGES)
         self._names = names
         self._logins = logins or Logins()
-        self._behind_proxy = behind_proxy
+        self._proxies = proxies or Proxies()
         self._has_line = has_line
         self._open: set[web.WebSocketResponse] = set()
 
@@ -101,18 +101,13 @@ class DashboardServer(Server):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = self._host(request)
+        host = self._proxies.host(request)
         if not self._names.has(host):
             raise web.HTTPForbidden(text=_unknown_name(name_of(host)))
         origin = request.headers.get("Origin")
         if origin is not None and not self._names.may_ask(origin, host):
             raise web.HTTPForbidden(text=_another_page(name_of(host_of_page(origin))))
         return await handler(request)
-
-    def _host(self, request: web.Request) -> str:
-        """The name by which the browser asked."""
-        forwarded = request.headers.get("X-Forwarded-Host", "").partition(",")[0].strip()
-        return forwarded if self._behind_proxy and forwarded else request.host
 
     async def on_startup(self, app: web.Application) -> None:
         """The command says where it serves."""
@@ -126,7 +121,9 @@ class DashboardServer(Server):
         if not self._logins.may_look(request):
             raise web.HTTPSeeOther("/login")
         has_line = await asyncio.to_thread(self._has_line)
-        socket = f"{_socket_scheme(request)}://{self._host(request)}/ws"
+        # A page that came by https may open no other socket.
+        scheme = "wss" if self._proxies.is_https(request) else "ws"
+        socket = f"{scheme}://{self._proxies.host(request)}/ws"
         session = self._logins.session(request)
         known: dict[str, Any] = {"title": self.title, "websocket": socket, "login": self._logins.mode != "off"}
         known["role"] = session.role if session else ""
@@ -142,11 +139,11 @@ class DashboardServer(Server):
         """A PIN: a session for it, or the form again, with why not."""
         pin = (await request.post()).get("pin")
         try:
-            token = await self._logins.log_in(pin if isinstance(pin, str) else "")
+            token = await self._logins.log_in(pin if isinstance(pin, str) else "", self._proxies.browser(request))
         except UsageError as error:
             return self._login_page(request, error.message, 429 if error.code == "role.too_many_tries" else 403)
         answer = _see("/")
-        give_cookie(answer, token, secure=_socket_scheme(request) == "wss")
+        give_cookie(answer, token, secure=self._proxies.is_https(request))
         return answer
 
     async def handle_logout(self, request: web.Request) -> web.StreamResponse:
@@ -228,13 +225,6 @@ def _refused(host: str, port: int, error: OSError) -> UsageError:
         return UsageError("usage.port", f"another program has port {port} of {host}")
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
     return UsageError("usage.port", f"cannot serve on port {port} of {host}: {reason}")
-
-
-def _socket_scheme(request: web.Request) -> str:
-    """wss where the browser came to a proxy by https; a page there may open no other socket."""
-    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
-    secure = forwarded in ("https", "wss") or "proto=https" in request.headers.get("Forwarded", "").lower()
-    return "wss" if secure or request.secure else "ws"
 
 
 def _see(path: str) -> web.Response:

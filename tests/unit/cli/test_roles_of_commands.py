@@ -20,9 +20,14 @@ import pytest
 from station.board.chosen import BOARD
 from station.bundle.demo_release import make_demo_release
 from station.bundle.store import BundleStore
+from station.cli.line_and_dashboard import needs_engineer
+from station.errors import HINTS
 from station.ledger import audit, schema_version
 from station.ledger.run_import import import_runs
+from station.roles import wrong_pins
 from station.roles.pin_file import set_pin
+from station.wiring import restore_permit
+from station.wiring.authority import engineer_needed
 from tests.harness import PROGRAM
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import SERIAL, a_run
@@ -92,7 +97,8 @@ def test_with_a_pin_the_engineer_may(station: Station, log: Path, bundle: str, w
     assert (details[2]["before"], len(details[2]["sha256"])) == (None, 64)
 
 
-def test_wrong_pins_wait(station: Station, log: Path, with_pin: Any) -> None:
+def test_wrong_pins_wait(station: Station, log: Path, with_pin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrong_pins, "FIRST_WAIT_S", 300.0)  # longer than any machine takes for the next try
     set_pin(log, "engineer", PIN)
     with_pin("1111")
     codes = [station(*RELEASE).err.partition(":")[0] for _ in range(4)]
@@ -113,12 +119,56 @@ def test_what_cannot_be_recorded_is_not_done(station: Station, log: Path, with_p
         assert locked.execute("SELECT count(*) FROM releases").fetchone() == (0,)
 
 
-def test_a_restored_log_is_a_row_and_needs_no_pin(station: Station, log: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def copy(station: Station, log: Path, tmp_path: Path) -> Path:
     station("db", "backup", tmp_path / "copy.sqlite3")
     set_pin(log, "engineer", PIN)
-    assert station("db", "restore", tmp_path / "copy.sqlite3", "--by", "Ada").exit_code == 0
-    assert acts(log) == [("log.restored", str(tmp_path / "copy.sqlite3"), "Ada", "operator")]
+    return tmp_path / "copy.sqlite3"
+
+
+def test_an_engineer_restores_the_log(station: Station, log: Path, copy: Path, with_pin: Any) -> None:
+    with_pin(PIN)
+    assert station("db", "restore", copy, "--by", "Ada").exit_code == 0
+    assert acts(log) == [("log.restored", str(copy), "Ada", "engineer")]
     assert station("db", "check").exit_code == 0
+
+
+@pytest.fixture
+def permit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which root names a backup; root is whoever runs the tests."""
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    monkeypatch.setattr(restore_permit, "PERMIT", folder / "restore")
+    monkeypatch.setattr(restore_permit, "ROOT", os.getuid())
+    return folder / "restore"
+
+
+def test_a_failed_upgrade_restores_its_log_without_a_pin(station: Station, log: Path, copy: Path, permit: Path) -> None:
+    permit.write_text(f"{copy}\n")
+    assert station("db", "restore", copy, "--by", "upgrade").exit_code == 0
+    assert acts(log) == [("log.restored", str(copy), "upgrade", "operator")]
+
+
+@pytest.mark.parametrize("wrong", ["none", "another backup", "another owner", "mode", "folder", "link", "pipe"])
+def test_nobody_else_restores_it(
+    station: Station, log: Path, copy: Path, permit: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong != "none":
+        permit.write_text(f"{copy}{'2' if wrong == 'another backup' else ''}\n")
+        permit.chmod(0o666 if wrong == "mode" else 0o644)
+    if wrong == "another owner":
+        monkeypatch.setattr(restore_permit, "ROOT", os.getuid() + 1)
+    if wrong == "folder":
+        permit.parent.chmod(0o777)
+    if wrong == "link":
+        permit.symlink_to(permit.rename(permit.with_name("elsewhere")))
+    if wrong == "pipe":
+        permit.unlink()
+        os.mkfifo(permit)
+    before = (log / "station.sqlite3").stat().st_ino
+    assert station("db", "restore", copy).err.startswith("role.engineer_needed: ")
+    assert (log / "station.sqlite3").stat().st_ino == before
+    assert acts(log) == []
 
 
 @pytest.mark.parametrize("pin", ["123", "", "x" * 129, " 1234"])
@@ -181,6 +231,14 @@ def _own_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_what_a_line_needs_an_engineer_for_is_said_once_and_behind_its_warnings() -> None:
+    what = "to start with what was changed: run.verify from true to false"
+    refused = f"role.engineer_needed: {engineer_needed(what).message}. {HINTS['role.engineer_needed']}\n"
+    assert needs_engineer(refused) == what
+    assert needs_engineer(f"slot A1 (9-1) takes no camera: this machine has no bus 9\n{refused}") == what
+    assert needs_engineer("bundle.unknown: there is no bundle x. role.engineer_needed: no\n") is None
 
 
 def test_the_audit_is_listed(station: Station, log: Path) -> None:

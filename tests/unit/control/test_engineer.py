@@ -20,6 +20,7 @@ from station.control.server import LineService
 from station.control.socket_path import noted_socket
 from station.errors import UsageError
 from station.ledger import audit, schema_version
+from station.roles import wrong_pins
 from station.roles.pin_file import set_pin
 from station.wiring.authority import LineAuthority
 from tests.fuzz.test_any_request import ABOUT
@@ -109,7 +110,8 @@ def test_who_looks_proves_nothing(bench: Bench) -> None:
     assert raw.code(RESTORE) == "request.read_only"
 
 
-def test_wrong_pins_wait_longer_and_are_a_row(bench: Bench) -> None:
+def test_wrong_pins_wait_longer_and_are_a_row(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrong_pins, "FIRST_WAIT_S", 300.0)  # longer than any machine takes for the next try
     set_pin(bench.data_dir, "engineer", PIN)
     raw = bench.connect()
     codes = [raw.code({**PROVE, "pin": "9999"}) for _ in range(4)]

@@ -20,6 +20,7 @@ from station.ledger.recorder import Recorder
 from station.model.events import RunFinished
 from station.model.runs import RunRecord
 from station.model.sinks import DueRun, Sink, Tried
+from tests.harness import wait_for
 from tests.receivers import HttpSystem, Received, free_port
 from tests.unit.ledger.builders import a_run
 
@@ -110,12 +111,7 @@ def test_a_system_that_was_dead_gets_everything(station: Callable[..., Station])
 
 
 def wait_until_tried(line: Station) -> None:
-    ready = threading.Event()
-    for _ in range(6000):
-        if any(backlog.code == "outbox.unreachable" for backlog in line.outbox.backlogs()):
-            return
-        ready.wait(0.01)
-    raise AssertionError("nothing was tried")
+    wait_for(lambda: any(one.code == "outbox.unreachable" for one in line.outbox.backlogs()), "a try")
 
 
 @pytest.mark.parametrize("status", [422, 404, 500])

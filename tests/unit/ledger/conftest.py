@@ -13,7 +13,7 @@ from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import LedgerReply, OpeningCommitted, OpeningNotCommitted
-from tests.postgres import Postgres, binaries, running_postgres
+from tests.postgres import Postgres, postgres_for_tests
 from tests.silent_server import BlackHole
 
 LIMIT_S = 120.0
@@ -90,10 +90,7 @@ def reader(data_dir: Path) -> Iterator[Reader]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for all tests. Its crash is a test's own matter: it starts it again."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
-    with running_postgres(programs) as server:
+    with postgres_for_tests() as server:
         yield server
 
 

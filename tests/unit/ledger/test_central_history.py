@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from station.line.interlock import Check, interlock
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunOptions
 from station.model.units import Release
-from station.wiring.central import NOT_ASKED, asking_both
+from station.wiring.central import NOT_ASKED, asked_elsewhere
 from tests.harness import wait_for
 from tests.postgres import Postgres
 from tests.silent_server import BlackHole
@@ -52,8 +53,8 @@ def ask(data_dir: Path, centre: str) -> Iterator[Ask]:
     settings: Any = SimpleNamespace(central_url=centre, central=SimpleNamespace(ask_s=LONG_S))
     with ExitStack() as opened:
         reader = opened.enter_context(closing(Reader(data_dir)))
-        both = asking_both(settings, reader.history, opened)
-        yield lambda: both(SERIAL, BATCH)
+        others = asked_elsewhere(settings, opened)
+        yield lambda: others(SERIAL, BATCH)(reader.history(SERIAL, BATCH))
 
 
 def follows(history: UnitHistory, bundle: str = "bundle") -> Any:
@@ -179,9 +180,55 @@ def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.Monk
         assert asked._driver.info.backend_pid == connections
 
 
-def test_many_cameras_at_once_share_a_budget(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_cameras_that_come_at_once_wait_together(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each camera's time counts from its own question: who is answered behind others has waited already."""
+    clock_s = 1000.0
     with closing(CentralHistory(centre, LONG_S)) as asked:
         asked.start()
-        assert asked.ask(SERIAL, BATCH) is not None
-        monkeypatch.setattr(central_history, "BUDGET_SHARE", 0)
-        assert asked.ask(SERIAL, BATCH) is None
+        answering = threading.Event()
+
+        def wait(_question: HistoryQuestion, serial: str, _batch: str | None) -> UnitHistory:
+            if serial:
+                answering.wait(30)
+            return UnitHistory()
+
+        monkeypatch.setattr(HistoryQuestion, "ask", wait)
+        monkeypatch.setattr(central_history, "monotonic_s", lambda: clock_s)
+        asked._ask_s = 0.05
+        questions = [asked.begin(SERIAL, BATCH) for _ in range(8)]
+        limits: list[float] = []
+
+        class Waited(Future[UnitHistory]):
+            def result(self, timeout: float | None = None) -> UnitHistory:
+                nonlocal clock_s
+                assert timeout is not None
+                limits.append(timeout)
+                clock_s += timeout
+                raise TimeoutError
+
+        for question in questions:
+            question._answer = Waited()
+        answers = [question.answer() for question in questions]
+        answering.set()
+    assert [answer.history for answer in answers] == [None] * 8
+    assert limits == pytest.approx([0.05] + [0.0] * 7)
+    assert sum(answer.waited_s for answer in answers) == pytest.approx(0.05)
+
+
+def test_an_answer_that_came_while_the_camera_was_held_costs_nothing(
+    centre: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the time is long over: the hold took longer."""
+    with closing(CentralHistory(centre, 0.0)) as asked:
+        asked.start()
+        question = asked.begin(SERIAL, BATCH)
+        answer = question._answer
+        assert answer is not None
+        answer.result(LONG_S)
+        assert question.answer().history == UnitHistory()
+
+
+def test_what_a_camera_waited_is_in_its_history(ask: Ask) -> None:
+    waited_s = ask().central_wait_s
+    assert waited_s is not None
+    assert 0 <= waited_s < LONG_S

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from station.errors import HINTS, LedgerError, UsageError
 from station.ledger.database import FILE_NAME, open_reader
-from station.ledger.history import _of_batch, _of_no_batch, _Prepared
+from station.ledger.history import Prepared, _of_batch, _of_no_batch
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, release_unit
 from station.ledger.run_import import import_runs
@@ -264,7 +264,7 @@ def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
     reader.close()
     engine = open_reader(data_dir)
     for query in (_of_batch(sqlite=True), _of_no_batch(sqlite=True)):
-        prepared = _Prepared(engine, query)
+        prepared = Prepared(engine, query)
         statements.append((prepared.statement, tuple(prepared.parameters({"serial": SERIAL, "batch": "2026-47"}))))
     assert len(statements) >= 8
     with engine.connect() as connection:

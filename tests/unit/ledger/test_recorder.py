@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -18,6 +20,7 @@ from sqlalchemy.pool import Pool
 import station.ledger.recorder
 from station.errors import LedgerError
 from station.ledger.database import FILE_NAME
+from station.ledger.disk_room import LOG_RESERVE
 from station.ledger.integrity import check
 from station.ledger.journal import FOLDER, RESERVE, RESERVE_BYTES, journal_files, read
 from station.ledger.reader import Reader
@@ -27,6 +30,7 @@ from station.model.events import (
     AttemptFinished,
     BatchNotCommitted,
     BatchNoted,
+    DiskFull,
     LedgerReply,
     LogLocked,
     OpeningCommitted,
@@ -289,11 +293,12 @@ def test_a_full_disk_is_told_and_the_run_is_whole_afterwards(
 ) -> None:
     runs = [a_run(minute=minute, message="x" * 9000) for minute in range(3)]
     with full_disk(data_dir):
-        recorder = new_recorder()
+        recorder = new_recorder(write_limit_s=0.1)
         recorder.submit(RunOpened(opened(runs[0])))
         for run in runs:
             recorder.submit(RunFinished(run))
-            reply = replies.next()
+            while (reply := replies.next()) == DiskFull():
+                pass
             assert isinstance(reply, RunNotCommitted)
             assert "full" in reply.reason
         assert journal_files(data_dir)
@@ -332,6 +337,116 @@ def test_on_a_full_disk_the_reserve_makes_room_for_results(
     assert recorder.close_interrupted().journaled_runs == 1
     assert [found.run_id for found in reader.runs()] == [run.run_id]
     assert reserve.exists(), "and for the next time"
+
+
+class Disk:
+    """A disk that is full for the log while it is; what a reserve takes away from it can be had."""
+
+    def __init__(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = False
+        self.used: list[bool] = []
+        reserve, commit = data_dir / LOG_RESERVE, Recorder._commit
+
+        def try_to_commit(recorder: Recorder, work: Any) -> Any:
+            if self.is_full and reserve.exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+            if self.is_full and len(self.used) >= 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.used += [True] if self.is_full else []
+            return commit(recorder, work)
+
+        free = shutil.disk_usage
+        monkeypatch.setattr(Recorder, "_commit", try_to_commit)
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda path: free(path)._replace(free=0) if self.is_full else free(path)
+        )
+
+
+def test_results_are_written_into_the_reserve_and_openings_wait_for_room(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished run is green at once, in room that was kept for it. One that would begin waits behind nothing, is not
+    refused, and begins when there is room; so does the reserve."""
+    disk, recorder = Disk(data_dir, monkeypatch), new_recorder()
+    recorder.close_interrupted()
+    done, also, next_one, after = (a_run(minute=minute) for minute in range(4))
+    disk.is_full = True
+    for run in (next_one, after):
+        recorder.submit(RunOpened(opened(run)))
+        assert replies.next() == DiskFull()
+    for run in (done, also):
+        recorder.submit(RunFinished(run))
+        while (reply := replies.next()) == DiskFull():
+            pass
+        assert reply == RunCommitted(run)
+    assert [run.run_id for run in reader.runs()] == [done.run_id, also.run_id]
+    assert not (data_dir / LOG_RESERVE).exists()
+    disk.is_full = False
+    assert [replies.next_opening() for _ in (next_one, after)] == [
+        OpeningCommitted(opened(next_one)),
+        OpeningCommitted(opened(after)),
+    ]
+    assert (data_dir / LOG_RESERVE).exists(), "and for the next time"
+    assert not journal_files(data_dir)
+
+
+def test_a_result_that_the_reserve_had_no_room_for_waits_in_the_journal(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, recorder = Disk(data_dir, monkeypatch), new_recorder()
+    recorder.close_interrupted()
+    runs = [a_run(minute=minute) for minute in range(5)]
+    disk.is_full = True
+    for run in runs:
+        recorder.submit(RunFinished(run))
+    wait_for(lambda: journal_files(data_dir), "what does not fit is in the journal")
+    (file,) = journal_files(data_dir)
+    wait_for(lambda: len(read(file).waiting) == 3, "all of it")
+    assert len(list(reader.runs())) == 2
+    disk.is_full = False
+    answers = [answer for answer in iter(replies.next, RunCommitted(runs[-1])) if answer != DiskFull()]
+    assert answers == [RunCommitted(run) for run in runs[:-1]], "in order, none twice"
+    assert [run.outcome for run in reader.runs()] == [Outcome.PASS] * 5
+    wait_for(lambda: not journal_files(data_dir), "nothing is left of it")
+
+
+def test_an_opening_that_waits_for_room_is_refused_when_nobody_makes_any(
+    new_recorder: NewRecorder, data_dir: Path, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, recorder = Disk(data_dir, monkeypatch), new_recorder(write_limit_s=0.1)
+    recorder.close_interrupted()
+    disk.is_full, run = True, a_run()
+    recorder.submit(RunOpened(opened(run)))
+    assert replies.next_opening() == OpeningNotCommitted(opened(run), "the disk is full")
+
+
+def test_the_end_of_a_run_whose_opening_waits_is_all_of_it(
+    new_recorder: NewRecorder, data_dir: Path, reader: Reader, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was pulled out meanwhile: its opening does not come behind its end."""
+    disk, recorder = Disk(data_dir, monkeypatch), new_recorder()
+    recorder.close_interrupted()
+    disk.is_full, run = True, a_run(Outcome.ABORTED)
+    recorder.submit(RunOpened(opened(run)))
+    recorder.submit(RunFinished(run))
+    assert RunCommitted(run) in iter(replies.next, None)
+    disk.is_full = False
+    assert recorder.close(LIMIT_S)
+    assert list(reader.runs()) == [run]
+
+
+def test_a_line_is_not_begun_on_a_full_disk(
+    new_recorder: NewRecorder, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(LedgerError) as refused:
+        new_recorder().close_interrupted()
+    assert refused.value.code == "ledger.disk_full"
+    assert str(data_dir) in refused.value.message
+    assert not list(data_dir.glob(".*reserve"))
 
 
 def test_an_opening_that_failed_is_told_and_may_come_with_its_end(

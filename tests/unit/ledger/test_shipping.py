@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -43,6 +42,7 @@ from station.model.ids import new_id
 from station.model.product_serials import Pairing
 from station.model.runs import Outcome, RunRecord
 from station.model.units import Release
+from tests.harness import wait_for
 from tests.postgres import Postgres
 from tests.silent_server import BlackHole
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, START, a_run, an_attempt, opened
@@ -341,7 +341,7 @@ def test_a_centre_that_never_answers_holds_nobody_up(
 
     sender = Shipper(Pusher(data_dir, "bench-1", black_hole.url))
     sender.start()
-    wait_for(lambda: bool(black_hole.taken))
+    wait_for(lambda: black_hole.taken, "the sender has connected")
     recorder = new_recorder()
     run = a_run()
     recorder.submit(RunFinished(run))
@@ -375,28 +375,21 @@ def test_a_line_sends_by_itself_and_comes_back(data_dir: Path, centre: str, post
     sender = Shipper(Pusher(data_dir, "bench-1", centre))
     sender.start()
     put(data_dir, a_run(minute=0))
-    wait_for(lambda: len(in_centre(centre)["runs"]) == 1)
+    wait_for(lambda: len(in_centre(centre)["runs"]) == 1, "the first run")
     postgres.stop()
     try:
         put(data_dir, a_run(minute=1))
-        wait_for(lambda: shipping_state.read(data_dir).code == "central.unreachable")
+        wait_for(lambda: shipping_state.read(data_dir).code == "central.unreachable", "the sender has noticed")
         assert shipping_state.read(data_dir).waiting == 1
     finally:
         postgres.start()
     put(data_dir, a_run(minute=2))
-    wait_for(lambda: len(in_centre(centre)["runs"]) == 3)
+    wait_for(lambda: len(in_centre(centre)["runs"]) == 3, "all runs")
     put(data_dir, a_run(minute=3))
     sender.close(LIMIT_S)
     assert in_centre(centre) == in_log(data_dir)
     state = shipping_state.read(data_dir)
     assert (state.code, state.waiting) == (None, 0)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_the_reader_of_a_station_is_not_disturbed(data_dir: Path, centre: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from station.errors import UsbAccessError
+from station.errors import BundleError, UsbAccessError
 from station.flash.messages import CameraHeld, CameraNotHeld, CancelRun, HoldWanted, PortChanged
 from station.line import admission, left_alone, run_rules
 from station.line.interlock import Skip
@@ -344,6 +345,16 @@ def test_a_camera_that_may_not_be_opened_stops_the_line() -> None:
     assert isinstance(stop.reason, UsbAccessError)
     assert stop.reason.exit_code == 5
     assert finished(effects) == (Outcome.ERROR, "usb.access_denied")
+
+
+@pytest.mark.parametrize("application", ["leave", "take", "enter"])
+@pytest.mark.parametrize("device", [SOUND, APPLICATION])
+def test_a_camera_that_must_not_have_this_bundle_is_not_touched(device: Device, application: Any) -> None:
+    refusal = BundleError("bundle.demo", "made up")
+    world = World(terms=Terms(replace(SETUP, application=application, refuses=lambda _: refusal)))
+    assert world.feed(Arrived(device)) == (StopLine(refusal),)
+    assert (world.slot.state, world.slot.code, world.slot.run) == (SlotState.WAITING, "bundle.demo", None)
+    assert refusal.exit_code == 3
 
 
 def test_a_worker_that_dies_costs_its_run_and_one_that_was_cancelled_is_aborted() -> None:

@@ -54,6 +54,7 @@ RUN = RunRecord(
     location="hall 3",
     time_zone="Asia/Shanghai",
     proofs_off="verify",
+    central_wait_s=0.02,
     purpose=Purpose.REWORK,
     notes=("something",),
     started_at=AT,

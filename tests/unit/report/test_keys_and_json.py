@@ -92,6 +92,7 @@ FULL = a_run(
     location="hall 3",
     time_zone="Asia/Shanghai",
     proofs_off="confirm_boot",
+    central_wait_s=0.02,
     purpose=Purpose.REWORK,
     notes=("the application's serial has another form", "ünïcode"),
 )
