@@ -85,7 +85,8 @@ class TrustedKeys:
             return []
         except OSError as error:
             raise BundleError("bundle.unreadable", f"{self._folder}: {reason(error)}") from None
-        paths = [self._folder / file for file in files if file.endswith(_ENDING) and manifest.NAME.fullmatch(file)]
+        names = [file.removesuffix(_ENDING) for file in files if file.endswith(_ENDING)]
+        paths = [self._file(name) for name in names if manifest.NAME.fullmatch(name)]
         return [(path, _key_or_none(path)) for path in paths]
 
 

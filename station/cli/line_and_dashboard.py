@@ -100,17 +100,19 @@ def attach(data_dir: Path, settings: Settings, *, read_only: bool = False, kiosk
     the line."""
     from station.dashboard.input.barcode import Scanner
     from station.dashboard.start import show
+    from station.wiring.all_stations import all_stations
     from station.wiring.log import open_records
 
     given = settings.scanner
     ends = frozenset(END_KEYS[end] for end in given.end)
     scanner = Scanner(given.gap_ms / 1000, ends, tuple(given.prefixes), given.min_length)
-    with open_records(data_dir) as records:
+    with open_records(data_dir) as records, all_stations(settings) as others:
         language = settings.station.language
         target = settings.dashboard.yield_target / 100 or None
         return show(
             data_dir,
             records,
+            all_stations=others,
             language=language,
             read_only=read_only,
             scanner=scanner,

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from station.clock import monotonic_s
 from station.control.requests import ProveEngineer
 from station.errors import UsageError
-from station.problem import as_json, sentence
+from station.problem import as_json, mistake_of_ours, sentence
 from station.roles.guarded_acts import ANYBODY, ENGINEER, Done, Who
 
 NEEDED = "role.engineer_needed"
@@ -98,9 +98,9 @@ class Standing:
 
 
 def proving(
-    standing: Standing, request: ProveEngineer, told: Callable[[Callable[[], Mapping[str, Any]]], None]
+    standing: Standing, request: ProveEngineer, answered: Callable[[Callable[[], Mapping[str, Any]]], None]
 ) -> None:
-    """Prove in a thread of its own; `told` gets, in that thread, what makes the answer in the server's thread."""
+    """Prove in a thread of its own; `answered` gets, in that thread, what makes the answer in the server's thread."""
     if standing.is_proving:
         raise UsageError("request.invalid", "this connection proves one PIN at a time")
     standing.is_proving = True
@@ -110,12 +110,13 @@ def proving(
             standing.authority.prove(request.pin, request.name)
         except UsageError as error:
             refused = refusal(error)
-            told(lambda: _over(standing, refused))
-        except Exception as error:
-            mistake = {"refused": {"code": "station.internal", "text": f"{type(error).__name__}: {error}"}}
-            told(lambda: _over(standing, mistake))
+            answered(lambda: _over(standing, refused))
+        except Exception as error:  # who asked must not wait for ever
+            mistake = mistake_of_ours(error)
+            refused = refusal(UsageError(mistake.code, mistake.message))
+            answered(lambda: _over(standing, refused))
         else:
-            told(lambda: _over(standing, {"done": request.do, **standing.became_engineer(request.name)}))
+            answered(lambda: _over(standing, {"done": request.do, **standing.became_engineer(request.name)}))
 
     threading.Thread(target=ask, name="PIN", daemon=True).start()
 

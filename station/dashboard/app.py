@@ -30,9 +30,11 @@ from station.dashboard.line_end import LineEnd
 from station.dashboard.line_facts import LineFacts
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_figures import FIGURES_S, LEARNS_EVERY_S, Figures
-from station.dashboard.log_port import Records
+from station.dashboard.log_port import AllStations, Records
 from station.dashboard.log_queries import Inquiries
+from station.dashboard.log_source import REFRESH_S, LogSource
 from station.dashboard.pages.all_pages import pages
+from station.dashboard.pages.sourced_page import SourcedPage
 from station.dashboard.palette_commands import KeyCommands
 from station.dashboard.screens.main_screen import Desk
 from station.dashboard.state import State, utc_now
@@ -53,6 +55,7 @@ class Dashboard(App[Leaving]):
         data_dir: Path,
         records: Records,
         *,
+        all_stations: AllStations | None = None,
         language: str = "en",
         read_only: bool = False,
         scanner: Scanner = USUAL,
@@ -65,7 +68,8 @@ class Dashboard(App[Leaving]):
         self._bridge = Bridge(data_dir, self._on_fact, read_only=read_only)
         self.line = LinePort(self._bridge.request, partial(self.notify, severity="warning", markup=False), read_only)
         self._inquiries = Inquiries(self, records)
-        self.desk = Desk(self.state, pages(self.state, self.line, self._inquiries))
+        self._source = LogSource(self._inquiries, Inquiries(self, records), all_stations, now)
+        self.desk = Desk(self.state, pages(self.state, self.line, self._inquiries, self._source))
         self._figures = Figures(self.state, self._inquiries, self._facts_changed)
         say, refuse = (partial(self.notify, severity=kind, markup=False) for kind in ("information", "error"))
         self._engineer = EngineerSteps(self, self.state, self.line, self._facts_changed)
@@ -86,6 +90,8 @@ class Dashboard(App[Leaving]):
         self.set_interval(PULL_S, self._pull)
         self.set_interval(FIGURES_S, self._figures.read)
         self.set_interval(LEARNS_EVERY_S, self._figures.learn)
+        if self._source.has_choice:
+            self.set_interval(REFRESH_S, self._refresh_all_stations)
         if self._line_end is not None:
             self.set_interval(LOOKS_EVERY_S, self._leave_ended_line)
 
@@ -144,6 +150,22 @@ class Dashboard(App[Leaving]):
     def action_show_page(self, name: str) -> None:
         """Look at another page."""
         self.desk.show_page(name)
+
+    def action_all_stations(self) -> None:
+        """Read the other log: this station's, or that of all stations."""
+        if self._source.has_choice and self.desk.is_active and isinstance(self.desk.page, SourcedPage):
+            self._source.switch()
+            self.desk.page.source_changed()
+
+    def action_next_station(self) -> None:
+        """Of all stations' log, only the next one's runs."""
+        if self._source.reads_all and self.desk.is_active and isinstance(self.desk.page, SourcedPage):
+            self._source.next_station()
+            self.desk.page.source_changed()
+
+    def _refresh_all_stations(self) -> None:
+        if self._source.reads_all and isinstance(self.desk.page, SourcedPage):
+            self.desk.page.facts_changed()
 
     def action_theme(self) -> None:
         """Light or dark."""

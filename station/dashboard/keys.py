@@ -42,6 +42,8 @@ PROGRAM_KEYS = (
     *_switch("3", "f3", "failures", mark("Failures")),
     *_switch("4", "f4", "yield", mark("Yield")),
     *_switch("5", "f5", "log", mark("Log")),
+    Binding("f7", "all_stations", "All stations", show=False),
+    Binding("f9", "next_station", "Next station", show=False),
     Binding("l", "language", "Language"),
     Binding("f8", "language", "Language"),
     Binding("t", "theme", "Light/dark", show=False),

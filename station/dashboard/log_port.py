@@ -39,6 +39,16 @@ class Records:
     """What the factory's systems have not taken yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class AllStations:
+    """The database of all stations. Its answers may take their time, or be a LedgerError: ask in a thread."""
+
+    records: Callable[[str | None], Records]
+    """Answers as the log gives them, of one station's runs or (None) of all."""
+    stations: Callable[[], list[str]]
+    """Who has runs there."""
+
+
 class LogPort(Protocol):
     """The way to the log: a question is answered in a thread, and the answer is shown in the app's."""
 

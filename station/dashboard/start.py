@@ -9,7 +9,7 @@ from station.dashboard.app import Dashboard
 from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import Scanner
 from station.dashboard.line_end import LineEnd
-from station.dashboard.log_port import Records
+from station.dashboard.log_port import AllStations, Records
 
 SHORT = 5_000
 """Objects between two collections: some milliseconds' worth."""
@@ -19,6 +19,7 @@ def show(
     data_dir: Path,
     records: Records,
     *,
+    all_stations: AllStations | None = None,
     language: str = "en",
     read_only: bool = False,
     scanner: Scanner,
@@ -33,7 +34,13 @@ def show(
     gc.freeze()
     gc.set_threshold(SHORT, 5, 50)
     dashboard = Dashboard(
-        data_dir, records, language=language, read_only=read_only, scanner=scanner, yield_target=yield_target
+        data_dir,
+        records,
+        all_stations=all_stations,
+        language=language,
+        read_only=read_only,
+        scanner=scanner,
+        yield_target=yield_target,
     )
     if kiosk:
         dashboard.leave_with(LineEnd(data_dir))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,32 @@ def limited(connection: Connection, seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def limited_errors(url: str, engine: Engine, seconds: float) -> Callable[[], AbstractContextManager[None]]:
+    """`central_errors` that also end what takes longer than so many seconds, with every connection of this engine."""
+    drivers: list[Any] = []
+
+    @event.listens_for(engine, "connect")
+    def keep(connection: Any, _entry: object) -> None:
+        drivers[:] = [*(driver for driver in drivers if not driver.closed), connection]
+
+    def shut_all() -> None:
+        for driver in drivers:
+            shut_down(driver)
+
+    @contextmanager
+    def errors() -> Iterator[None]:
+        timer = threading.Timer(seconds, shut_all)
+        timer.daemon = True
+        timer.start()
+        try:
+            with central_errors(url):
+                yield
+        finally:
+            timer.cancel()
+
+    return errors
 
 
 def shut_down(driver: Any) -> None:

@@ -18,7 +18,7 @@ from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
 from station.ledger.run_loading import load_runs
 from station.ledger.selection import conditions_of, has_result
-from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, UNITS
+from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, STATIONS, UNITS
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.near_names import near_names
@@ -45,13 +45,19 @@ class Reader:
         self._ask(open_reader(data_dir), partial(translated, data_dir))
 
     @classmethod
-    def of_central(cls, url: str) -> Reader:
-        """Reads the database of all stations. Errors: UsageError central.url; LedgerError central.*."""
+    def of_central(cls, url: str, limit_s: float | None = None) -> Reader:
+        """Reads the database of all stations. `limit_s`: an answer comes within so many seconds, or not at all.
+
+        Errors: UsageError central.url; LedgerError central.*.
+        """
         from station.ledger import central
 
         reader = cls.__new__(cls)
-        engine = central.central_engine(url).execution_options(isolation_level="REPEATABLE READ")
-        reader._ask(engine, partial(central.central_errors, url))
+        engine = central.central_engine(url)
+        errors = (
+            partial(central.central_errors, url) if limit_s is None else central.limited_errors(url, engine, limit_s)
+        )
+        reader._ask(engine.execution_options(isolation_level="REPEATABLE READ"), errors)
         try:
             with reader._errors(), reader._engine.connect() as connection:
                 central.require_current(connection, url)
@@ -202,6 +208,11 @@ class Reader:
         newest = select(RUNS.c.station_id).order_by(RUNS.c.started_at.desc()).limit(NEWEST_RUNS)
         with self._errors(), self._engine.connect() as connection:
             return list(dict.fromkeys(connection.scalars(newest)))
+
+    def stations(self) -> list[str]:
+        """Who has rows in the database of all stations."""
+        with self._errors(), self._engine.connect() as connection:
+            return list(connection.scalars(select(STATIONS.c.station_id).order_by(STATIONS.c.station_id)))
 
     def first_run_after(self, moment: datetime | None) -> datetime | None:
         """When the first run began that began after a moment (None: the first of all); None where none did."""

@@ -18,7 +18,15 @@ from station.model.units import FinishedRun, RunFilter, RunLine
 PREFIX_LENGTH = 8
 """A text at least so long that serials begin with is not looked for inside of others: that is no chance."""
 
-_COLUMNS = (RUNS.c.run_id, RUNS.c.serial, RUNS.c.outcome, RUNS.c.code, RUNS.c.slot, RUNS.c.started_at)
+_COLUMNS = (
+    RUNS.c.run_id,
+    RUNS.c.serial,
+    RUNS.c.outcome,
+    RUNS.c.code,
+    RUNS.c.slot,
+    RUNS.c.started_at,
+    RUNS.c.station_id,
+)
 
 _ENDING = (RUNS.c.message, RUNS.c.message_form, RUNS.c.message_values, RUNS.c.finished_at, RUNS.c.duration_s)
 
@@ -76,4 +84,4 @@ def _lines(connection: Connection, conditions: Sequence[ColumnElement[bool]], li
 
 def _line(row: Any) -> RunLine:
     outcome = None if row.outcome is None else Outcome(row.outcome)
-    return RunLine(row.run_id, row.serial, outcome, row.code, row.slot, row.started_at)
+    return RunLine(row.run_id, row.serial, outcome, row.code, row.slot, row.started_at, row.station_id)

@@ -96,6 +96,7 @@ class RunLine:
     code: str | None
     slot: str
     started_at: datetime
+    station_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,22 +75,31 @@ def unit_to_look_at(data_dir: Path) -> str | None:
 @contextmanager
 def open_records(data_dir: Path) -> Iterator[Records]:
     """What the log answers to a screen. LedgerError where there is no log, or its schema is out of date."""
-    from station.dashboard.log_port import Records
     from station.ledger.reader import Reader
 
     with closing(Reader(data_dir)) as reader:
-        yield Records(
-            summary=reader.summary,
-            rates=lambda since: reader.rates(RunFilter(since=since)),
-            newest=lambda batch, since, limit: reader.newest(RunFilter(batch=batch, since=since), limit),
-            found=reader.found,
-            finished=reader.finished,
-            unit=reader.unit,
-            failed=lambda batch, since: reader.failed(batch, since=since),
-            batch_summary=reader.batch_summary,
-            near_batches=reader.near_batches,
-            backlogs=reader.backlogs,
-        )
+        yield records_of(reader)
+
+
+def records_of(reader: Reader, station_id: str | None = None) -> Records:
+    """What a log answers to a screen, of one station's runs or of all that are in it."""
+    from station.dashboard.log_port import Records
+
+    def selected(batch: str | None, since: datetime | None) -> RunFilter:
+        return RunFilter(batch=batch, since=since, station_id=station_id)
+
+    return Records(
+        summary=lambda batch, since: reader.report(selected(batch, since)),
+        rates=lambda since: reader.rates(selected(None, since)),
+        newest=lambda batch, since, limit: reader.newest(selected(batch, since), limit),
+        found=reader.found,
+        finished=reader.finished,
+        unit=reader.unit,
+        failed=lambda batch, since: reader.failed(batch, since=since, station_id=station_id),
+        batch_summary=reader.batch_summary,
+        near_batches=reader.near_batches,
+        backlogs=reader.backlogs,
+    )
 
 
 def refuse_nearly_another(data_dir: Path, batch: str | None, *, confirmed: bool) -> None:

@@ -82,28 +82,37 @@ async def test_a_browser_sees_eight_tiles_turn_green_and_asks_nobody_else(
 
 
 class Browser:
-    """As much of a browser as the page's script is: a socket that is written to and read from."""
+    """As much of a browser as the page's script is: a socket that is written to, and read from all the time, as a
+    browser's is: the server hangs up on one that leaves its pings unanswered while the test looks at another."""
 
     def __init__(self, link: aiohttp.ClientWebSocketResponse) -> None:
         self._link = link
         self.seen = ""
+        self._left = False
+        self._changed = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while not self._left:
+            message = await self._link.receive()
+            async with self._changed:
+                self._left = message.type is not aiohttp.WSMsgType.BINARY
+                self.seen += "" if self._left else message.data.decode()
+                self._changed.notify_all()
 
     async def type(self, keys: str) -> None:
         await self._link.send_json(["stdin", keys])
 
     async def until(self, text: str) -> None:
-        """Read until this was drawn."""
-        async with asyncio.timeout(LIMIT_S):
-            while text not in self.seen:
-                message = await self._link.receive()
-                assert message.type is aiohttp.WSMsgType.BINARY, f"{text!r} was not drawn: {message}"
-                self.seen += message.data.decode()
+        """Wait until this was drawn."""
+        async with asyncio.timeout(LIMIT_S), self._changed:
+            await self._changed.wait_for(lambda: text in self.seen or self._left)
+        assert text in self.seen, f"{text!r} was not drawn, and the other end hung up"
 
     async def until_left(self) -> None:
-        """Read until the other end hangs up."""
+        """Wait until the other end hangs up."""
         async with asyncio.timeout(LIMIT_S):
-            while (await self._link.receive()).type is aiohttp.WSMsgType.BINARY:
-                pass
+            await self._reading
 
 
 async def test_several_look_and_nobody_steers(make_bench: MakeBench, watch: Watch) -> None:

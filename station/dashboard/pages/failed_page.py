@@ -12,8 +12,8 @@ from textual.widgets import DataTable
 
 from station.dashboard.language import tr, tr_count, translated
 from station.dashboard.line_port import LinePort
-from station.dashboard.log_port import LogPort
-from station.dashboard.pages.page import Page
+from station.dashboard.log_source import LogSource
+from station.dashboard.pages.sourced_page import SourcedPage, SourceLine
 from station.dashboard.rerun_requests import rerun, rerun_failed
 from station.dashboard.state import AT_WORK, State
 from station.dashboard.tiles.tile_content import LOOKS, PHASES, outcome_text
@@ -33,7 +33,7 @@ TO_DO, AT_IT = "☐", "▶"
 Row = tuple[str, ...]
 
 
-class FailuresPage(Page):
+class FailuresPage(SourcedPage):
     """The list to re-run, with what happens to each unit now. Enter runs the camera of the row again."""
 
     DEFAULT_CSS = """
@@ -43,8 +43,8 @@ class FailuresPage(Page):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "rerun_all", "Re-run failed")]
 
-    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
-        super().__init__(name, state, line, log)
+    def __init__(self, name: str, state: State, line: LinePort, source: LogSource) -> None:
+        super().__init__(name, state, line, source)
         self._units: list[FailedUnit] = []
         self._was: list[Row] = []
         """Of each unit what does not change while it stands in the list."""
@@ -54,6 +54,7 @@ class FailuresPage(Page):
 
     def compose(self) -> ComposeResult:
         """How much is left, the table, and what to do with the unit under the cursor."""
+        yield SourceLine(self.source)
         yield Plain(id="left")
         yield Rows()
         yield Plain(id="hint")
@@ -69,7 +70,16 @@ class FailuresPage(Page):
         failed_at = tr("failed at ({zone})").format(zone=zone_names([self.state.now()]))
         table.add_columns("", tr("serial"), tr("now"), tr("what happened"), tr("runs"), failed_at, tr("was in"))
         self._rows, self._listed = [], []
-        self._was = [_was(unit) for unit in self._units]
+        self._was = [self._was_of(unit) for unit in self._units]
+
+    def source_changed(self) -> None:
+        """Another log: its list."""
+        self._units = []
+        super().source_changed()
+
+    def _was_of(self, unit: FailedUnit) -> Row:
+        was = _was(unit)
+        return (*was[:-1], f"{unit.station_id} {unit.slot}") if self.source.reads_all else was
 
     def facts_changed(self) -> None:
         """Ask the log for the list, in a thread."""
@@ -81,13 +91,14 @@ class FailuresPage(Page):
         views = _by_unit(self.state.slots)
         units = [unit for unit in units if not _is_new(unit, _slot_of(unit, views))][-LISTED:]
         if units != self._units:
-            self._units, self._was = units, [_was(unit) for unit in units]
+            self._units, self._was = units, [self._was_of(unit) for unit in units]
         self.show_state()
         self._show_left()
         self._show_hint()
 
     def show_state(self) -> None:
         """Show where each unit is now, and what is done to it."""
+        super().show_state()
         views = _by_unit(self.state.slots)
         keys = [_key(unit) for unit in self._units]
         rows = [_row(was, _slot_of(unit, views)) for unit, was in zip(self._units, self._was, strict=True)]
@@ -114,7 +125,8 @@ class FailuresPage(Page):
         left, report = len(self._units), self.state.report
         text = tr_count("{count} unit to run again", "{count} units to run again", left)
         batch, _ = self.state.selection
-        if report is not None and report.batch == batch and report.units_recovered:
+        known = report is not None and report.batch == batch and not self.source.reads_all
+        if known and report is not None and report.units_recovered:
             done = report.units_recovered
             bar = count_bar(done / (done + left), BAR)
             passed = tr_count("{count} that failed has passed since", "{count} that failed have passed since", done)

@@ -12,8 +12,9 @@ from textual.widgets import DataTable, Input
 
 from station.dashboard.language import tr
 from station.dashboard.line_port import LinePort
-from station.dashboard.log_port import LogPort, Records
-from station.dashboard.pages.page import Page
+from station.dashboard.log_port import Records
+from station.dashboard.log_source import LogSource
+from station.dashboard.pages.sourced_page import SourcedPage, SourceLine
 from station.dashboard.pages.story_lines import story_lines
 from station.dashboard.state import State
 from station.dashboard.tiles.tile_content import outcome_text
@@ -26,7 +27,7 @@ PAGE = 200
 """So many of the newest runs are listed; where the cursor comes to their end, so many more."""
 
 
-class UnitsPage(Page):
+class UnitsPage(SourcedPage):
     """The newest runs of this line's batch, and the story of the unit under the cursor; typing looks through the whole
     log, Enter goes to the unit that was named."""
 
@@ -44,8 +45,8 @@ class UnitsPage(Page):
     ]
     FOCUS = "Input"
 
-    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
-        super().__init__(name, state, line, log)
+    def __init__(self, name: str, state: State, line: LinePort, source: LogSource) -> None:
+        super().__init__(name, state, line, source)
         self._listed: list[RunLine] = []
         self._limit = PAGE
         self._story: UnitStory | None = None
@@ -54,6 +55,7 @@ class UnitsPage(Page):
 
     def compose(self) -> ComposeResult:
         """The search, the runs that fit it, and the story of one unit."""
+        yield SourceLine(self.source)
         yield Input()
         with Container():
             yield Rows()
@@ -70,7 +72,8 @@ class UnitsPage(Page):
         table = self.query_one(Rows)
         table.clear(columns=True)
         started = tr("started ({zone})").format(zone=zone_names([self.state.now()]))
-        table.add_columns(tr("serial"), tr("outcome"), tr("code"), tr("slot"), started)
+        station = (tr("station"),) if self.source.reads_all else ()
+        table.add_columns(tr("serial"), tr("outcome"), tr("code"), *station, tr("slot"), started)
         self._listed = []
         if self._story is not None:
             self.query_one("#story", Sheet).show(partial(story_lines, self._story))
@@ -79,6 +82,11 @@ class UnitsPage(Page):
         """The page is looked at: its list is asked for at once."""
         super().come_up()
         self._list()
+
+    def source_changed(self) -> None:
+        """Another log: its runs, and the story of the unit from there."""
+        self._told = None
+        super().source_changed()
 
     def facts_changed(self) -> None:
         """List the runs again."""
@@ -104,7 +112,7 @@ class UnitsPage(Page):
         if not more:
             table.clear()
         self._listed = runs
-        table.append(_cells(run) for run in runs[shown:])
+        table.append(_cells(run, of_all=self.source.reads_all) for run in runs[shown:])
         # Runs come in above: the cursor stays on the one that it was moved to.
         if not more and (row := next((row for row, run in enumerate(runs) if run.run_id == looked_at), None)):
             table.move_cursor(row=row)
@@ -164,9 +172,10 @@ class UnitsPage(Page):
             self.query_one(VerticalScroll).scroll_home(animate=False)
 
 
-def _cells(run: RunLine) -> tuple[str, ...]:
+def _cells(run: RunLine, *, of_all: bool) -> tuple[str, ...]:
     at = time_text(run.started_at, "%m-%d %H:%M:%S")
-    return run.serial, Toned(*outcome_text(run.outcome)), run.code or "", run.slot, at
+    station = (run.station_id,) if of_all else ()
+    return run.serial, Toned(*outcome_text(run.outcome)), run.code or "", *station, run.slot, at
 
 
 def _story(asked: str, records: Records) -> UnitStory:

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
 from station.dashboard.line_port import LinePort
-from station.dashboard.log_port import LogPort
-from station.dashboard.pages.page import Page
+from station.dashboard.log_source import LogSource
+from station.dashboard.pages.sourced_page import SourcedPage, SourceLine
 from station.dashboard.pages.yield_lines import BLANK, line_lines, part_lines, time_lines
 from station.dashboard.state import State
 from station.dashboard.widgets.sheet import Line, Sheet
 from station.yields.counting import YieldReport
 
 
-class YieldPage(Page):
+class YieldPage(SourcedPage):
     """First-pass and final yield, what passed in each hour, each slot, and what failed most."""
 
     DEFAULT_CSS = """
@@ -26,14 +26,17 @@ class YieldPage(Page):
     """
     FOCUS = "VerticalScroll"
 
-    def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
-        super().__init__(name, state, line, log)
+    def __init__(self, name: str, state: State, line: LinePort, source: LogSource) -> None:
+        super().__init__(name, state, line, source)
         self._shown: YieldReport | None = None
         self._asked: YieldReport | None = None
         """Of a batch that was scanned, looked at until the page is left."""
+        self._of_all: YieldReport | None = None
+        """Of the database of all stations."""
 
     def compose(self) -> ComposeResult:
         """Texts of bars, beside each other where there is room: the line as a whole, its parts, its hours."""
+        yield SourceLine(self.source)
         with VerticalScroll(), Container():
             yield Sheet(id="whole")
             yield Sheet(id="parts")
@@ -53,9 +56,27 @@ class YieldPage(Page):
         self._asked = report
         self.facts_changed()
 
+    def source_changed(self) -> None:
+        """Another log: its report."""
+        self._asked = self._of_all = None
+        super().source_changed()
+        if self.source.reads_all:
+            for sheet in self.query(Sheet):
+                sheet.show(lambda _width: iter(()))
+
     def facts_changed(self) -> None:
         """Draw the newest report; the log is not asked for another than the header has."""
-        report = self._asked or self.state.report
+        if self.source.reads_all:
+            batch, since = self.state.selection
+            self.source.ask(lambda records: records.summary(batch, since), self._show_of_all, at_once=False)
+        self._draw()
+
+    def _show_of_all(self, report: YieldReport) -> None:
+        self._of_all = report
+        self._draw()
+
+    def _draw(self) -> None:
+        report = self._asked or (self._of_all if self.source.reads_all else self.state.report)
         if report is not None and report is not self._shown:
             self._shown, target = report, self.state.yield_target
             self.query_one("#whole", Sheet).show(partial(self._whole, report, target))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input
+from textual.containers import Vertical
+from textual.widgets import Input
 
 from station.dashboard.language import tr, tr_count
+from station.dashboard.screens.form import FormDialog, form_field
 from station.dashboard.widgets.plain_text import Plain
-from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
+from station.model.batches import PLANNED_LIMIT
 from station.yields.balance import BatchSummary
 
 
@@ -27,25 +25,10 @@ class BatchWanted:
     planned: int | None
 
 
-class BatchDialog(ModalScreen[BatchWanted | None]):
+class BatchDialog(FormDialog[BatchWanted]):
     """Three fields. Enter, with which a scanner ends, moves to the next; on the last it confirms. None for no batch."""
 
-    DEFAULT_CSS = """
-    BatchDialog { align: center middle; }
-    BatchDialog #dialog {
-        width: 64; max-width: 95%; height: auto; padding: 0 2; background: $panel; border: heavy $primary;
-    }
-    BatchDialog Input { border-title-color: $foreground; border-title-style: bold; }
-    BatchDialog Static { text-style: bold; }
-    BatchDialog #wrong { color: $text-error; height: 1; }
-    BatchDialog Horizontal { height: auto; align-horizontal: center; }
-    BatchDialog Button { margin: 0 1; min-width: 12; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "back"),
-        Binding("up", "app.focus_previous", "previous", show=False),
-        Binding("down", "app.focus_next", "next", show=False),
-    ]
+    DEFAULT_CSS = "BatchDialog #wrong { height: 1; }"
 
     def __init__(self, title: str, name: str, operator: str, planned: int | None) -> None:
         super().__init__()
@@ -57,20 +40,17 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
         name, operator, planned = self._given
         with Vertical(id="dialog"):
             yield Plain(self._title)
-            yield _field("name", tr("batch: type or scan it"), name)
-            yield _field("operator", tr("operator"), operator)
-            yield _field("planned", tr("planned units; empty for no plan"), planned)
-            yield Plain(id="wrong")
-            with Horizontal():
-                yield Button(tr("Enter  begin"), id="confirm", variant="primary")
-                yield Button(tr("Esc  back"), id="back")
+            yield form_field("name", tr("batch: type or scan it"), name)
+            yield form_field("operator", tr("operator"), operator)
+            yield form_field("planned", tr("planned units; empty for no plan"), planned)
+            yield from self.ends(tr("Enter  begin"))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in a field: on to the next, or all is said."""
         if event.input.id == "planned":
-            self._confirm()
+            self.confirm()
         elif event.input.id == "name" and not event.value.strip():
-            self._say(tr("A batch has a name."))
+            self.say(tr("A batch has a name."))
         else:
             self.focus_next(Input)
 
@@ -78,28 +58,17 @@ class BatchDialog(ModalScreen[BatchWanted | None]):
         """What is no number is said at once, not after the last Enter."""
         if event.input.id == "planned":
             typed = event.value.strip()
-            self._say(_no_count() if typed and _count(typed) is None else "")
+            self.say(_no_count() if typed and _count(typed) is None else "")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """By mouse."""
-        if event.button.id == "back":
-            self.dismiss(None)
-        else:
-            self._confirm()
-
-    def _confirm(self) -> None:
+    def confirm(self) -> None:
+        """Leave with all three."""
         name, operator, planned = (self.query_one(f"#{field}", Input).value.strip() for field in FIELDS)
         if not name:
-            self._say(tr("A batch has a name."))
-            self.query_one("#name", Input).focus()
+            self.say(tr("A batch has a name."), "name")
         elif planned and _count(planned) is None:
-            self._say(_no_count())
-            self.query_one("#planned", Input).focus()
+            self.say(_no_count(), "planned")
         else:
             self.dismiss(BatchWanted(name, operator or None, _count(planned) if planned else None))
-
-    def _say(self, wrong: str) -> None:
-        self.query_one("#wrong", Plain).say(wrong)
 
 
 FIELDS = ("name", "operator", "planned")
@@ -113,12 +82,6 @@ def _count(text: str) -> int | None:
     """How many units were planned; None for what is no number of them. No letter is passed over: L1A4 is not 14."""
     digits = text.isascii() and text.isdigit() and len(text) <= len(str(PLANNED_LIMIT))
     return int(text) if digits and 0 < int(text) <= PLANNED_LIMIT else None
-
-
-def _field(field: str, label: str, value: str) -> Input:
-    made = Input(value, id=field, max_length=NAME_LIMIT)
-    made.border_title = label
-    return made
 
 
 def closing_lines(summary: BatchSummary, running: int) -> Iterator[str]:

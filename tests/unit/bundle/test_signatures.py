@@ -266,6 +266,14 @@ def test_a_name_stands_for_one_key(strict: BundleStore, key: Path, tmp_path: Pat
     assert unknown.value.code == "usage.unknown_key"
 
 
+@pytest.mark.parametrize("name", ["x" * 64, "x" * 60 + ".pem", "a.pem", "b"])
+def test_a_key_is_trusted_under_any_name_that_is_taken(strict: BundleStore, key: Path, name: str) -> None:
+    strict.keys.trust(public(key), name)
+    assert name in strict.keys.all()
+    strict.keys.remove(name)
+    assert name not in strict.keys.all()
+
+
 def test_a_file_among_the_keys_that_is_none_is_trusted_by_nobody(strict: BundleStore, key: Path) -> None:
     odd = strict.signatures.folder.parent / "trusted" / "odd.pem"
     odd.write_text("no key\n")
