@@ -31,6 +31,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(len(os.sched_getaffinity(0)) + 2, MOST_WORKERS)
 
 
+NICENESS = os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A line that a test runs in this process goes before all else, and so would every test after it."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
 def _fail_if_skipped(report: Report) -> None:
     """On the CI machine a test that did not run proves nothing, so a skip is a failure there."""
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")

@@ -51,7 +51,7 @@ def test_the_demo_keeps_its_log_and_names_three_commands_that_work(tmp_path: Pat
             text=True,
             cwd=tmp_path,
             env=environment(tmp_path),
-            timeout=60,
+            timeout=120,
             check=False,
         )
         for command in commands

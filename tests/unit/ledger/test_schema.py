@@ -282,5 +282,5 @@ def test_alembic_is_not_loaded_for_an_ordinary_start(data_dir: Path) -> None:
         f"folder = Path({str(data_dir)!r}); schema_version.create_or_check(folder); reader.Reader(folder).open_runs()\n"
         "assert 'sqlalchemy' in sys.modules; print('alembic' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "False"
