@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import socket
 import socketserver
@@ -125,6 +126,69 @@ class TcpSystem(Received):
             allow_reuse_address = True
 
         with Server(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+            thread.start()
+            try:
+                yield f"tcp://127.0.0.1:{server.server_address[1]}"
+            finally:
+                server.shutdown()
+
+
+READY = b"\x02030,0,0,1225,000,0,0,0,000,0,0,0\x03\r\n\x02000,0,0,0,1,2,6,0,00000000,1,000\x03\r\n\x021234,0\x03\r\n"
+"""What a printer that can print answers to ~HS, as Zebra's programming guide shows it."""
+
+
+class LabelPrinter(Received):
+    """A label printer's port 9100. Labels are what came from ^XA to ^XZ."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: bytes | None = READY
+        """To ~HS; None for a printer that never answers."""
+        self.takes = 1 << 20
+        """So many bytes of a label it reads before it hangs up."""
+        self.hangs = False
+        """Whether it says nothing any more once a label began."""
+
+    @property
+    def labels(self) -> list[bytes]:
+        return list(self.bodies)
+
+    def wait_for_labels(self, count: int) -> list[bytes]:
+        with self._changed:
+            came = self._changed.wait_for(lambda: len(self.bodies) >= count, LIMIT_S)
+        assert came, f"{len(self.bodies)} labels came"
+        return self.labels
+
+    @contextmanager
+    def serving(self, port: int = 0) -> Iterator[str]:
+        """Its address."""
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                heard = b""
+                while part := self.request.recv(4096):
+                    heard += part
+                    # Commands in their order, as a printer reads them.
+                    while found := re.search(rb"~HS|\^XA.*?\^XZ", heard, re.DOTALL):
+                        heard = heard[found.end() :]
+                        if found[0] != b"~HS":
+                            outer.add(found[0])
+                        elif outer.answer is not None and not (outer.hangs and outer.bodies):
+                            self.request.sendall(outer.answer)
+                    if b"^XA" in heard and len(heard) >= outer.takes:
+                        return
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            block_on_close = False
+            allow_reuse_address = True
+
+            def handle_error(self, *_about: Any) -> None:
+                pass  # the station hung up
+
+        with Server(("127.0.0.1", port), Handler) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
             thread.start()
             try:

@@ -39,6 +39,9 @@ ABOUT = {
     "product": "The serials of the finished products",
     "mes": "The factory's system that is asked before a camera is run",
     "central": "The one database of many stations",
+    "label": "The labels of cameras that passed",
+    "light": "The stack light",
+    "metrics": "The figures for a monitoring system",
     "outbox": "What is still to be delivered to the factory's systems",
 }
 """What the codes of a kind are about, by the first word of a code."""

@@ -56,6 +56,8 @@ COMMANDS: dict[str, Command] = {
     "export": Command("station.cli.export", "every run, with its attempts, for other programs"),
     "import": Command("station.cli.import_runs", "take runs that another station exported"),
     "outbox": Command("station.cli.outbox", "what is still to be delivered to the factory's systems, and why"),
+    "label": Command("station.cli.label", "the labels that were not printed; check a template, print one again"),
+    "metrics": Command("station.cli.metrics", "the station's figures for a monitoring system (Prometheus)"),
     "operators-page": Command("station.cli.operators_page", "one page for the operator, to print"),
     "slots": Command("station.cli.slots", "the slots and what is in them now"),
     "pin": Command("station.cli.pin", "the PIN that an engineer's acts need"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.cli.finding import Finding
+from station.cli.label_checks import label_findings
 from station.errors import HINTS, LedgerError, UsageError
 from station.local_time import span_text
 from station.model.units import RunFilter
@@ -41,6 +42,7 @@ def upkeep_findings(settings: Settings, root: Path) -> Iterator[Finding]:
             yield from _name(settings, reader)
             yield _backup(settings.data_dir, reader)
             yield from _outbox(settings, reader)
+            yield from label_findings(settings, reader)
     except LedgerError:
         pass
     yield _clock(settings, root, newest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.units import FailedUnit, FinishedRun, RunLine, UnitStory
 from station.yields.balance import BatchSummary
 from station.yields.counting import Rates, YieldReport
@@ -36,6 +36,7 @@ class Records:
     near_batches: Callable[[str], list[str]]
     """The batches whose name is nearly that of a new one."""
     backlogs: Callable[[], list[Backlog]] = list
+    lost_labels: Callable[[datetime], list[LostLabel]] = lambda since: []
     """What the factory's systems have not taken yet."""
 
 

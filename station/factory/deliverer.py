@@ -8,6 +8,8 @@
    about every record that waits.
 4. Results are noted together, at most `NOTE_S` after they came in. What cannot be noted now is not sent again: it is
    noted later.
+5. A label (`zpl`) is the exception to rule 1: a second one would end up on somebody's camera. It is noted in the log
+   before it is sent, and arrives once at most (`station.ledger.label_rows`).
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ class Rows(Protocol):
 
     def note(self, tried: Sequence[Tried]) -> None:
         """How tries ended: what was delivered waits no more."""
+        ...
+
+    def claim(self, sink: Sink, run_id: str) -> bool:
+        """A label is being sent to its printer: it is never sent again. False where it is wanted no more."""
         ...
 
 
@@ -160,7 +166,7 @@ class Deliverer:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, sink: Sink) -> None:
-        delivery = SinkDelivery(sink, self._rows, record_sink(sink))
+        delivery = SinkDelivery(sink, self._rows, record_sink(sink, self._rows.claim))
         while not self._stopping.is_set():
             draining = self._draining.is_set()
             if delivery.turn(self._stopping):

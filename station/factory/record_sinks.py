@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from station.atomic_write import write_durably
 from station.factory.delivery_error import DeliveryError
 from station.factory.hook import run_hook
 from station.factory.http_post import HttpPost, refuse_unless_taken
+from station.factory.label_printer import ready_printer
 from station.factory.mqtt_client import MqttClient
 from station.factory.tcp_line import asked_over_tcp, is_ok
 from station.file_problems import reason
@@ -34,8 +35,14 @@ class RecordSink(Protocol):
         ...
 
 
-def record_sink(sink: Sink) -> RecordSink:
+Claim = Callable[[Sink, str], bool]
+"""Notes that a run's label is being sent to its printer, and not to be sent again; False where it is wanted no more."""
+
+
+def record_sink(sink: Sink, claim: Claim) -> RecordSink:
     """The way to a sink."""
+    if sink.kind == "zpl":
+        return LabelSink(sink, claim)
     if sink.kind == "folder":
         return FolderSink(Path(sink.to))
     if sink.kind == "http":
@@ -126,6 +133,27 @@ class HookSink:
             words = end.complained or end.said or "-"
             text = sentence("the program ended with {status}: {words}", status=end.status, words=words)
             raise DeliveryError("outbox.refused", text, refused=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class LabelSink:
+    """A label printer. It is sent each label once at most."""
+
+    def __init__(self, sink: Sink, claim: Claim) -> None:
+        self._sink = sink
+        self._claim = claim
+
+    def deliver(self, record: Record) -> None:
+        """Print its label. From `label.maybe_printed` on it is not tried again."""
+        from station.factory.label_template import LabelTemplate  # Jinja, where there is a label
+
+        label = LabelTemplate(Path(self._sink.template)).label(record)
+        with ready_printer(self._sink.to, self._sink.timeout_s, answers=self._sink.printer_answers) as printer:
+            if not self._claim(self._sink, str(record["run_id"])):
+                raise DeliveryError("label.superseded", sentence("the camera was run again before it was printed"))
+            printer.print(label)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
 from station.clock import now
-from station.ledger import outbox_rows, schema_version
+from station.ledger import label_rows, outbox_rows, schema_version
 from station.ledger.database import open_reader, open_writer, translated
 from station.ledger.run_loading import load_runs
 from station.ledger.tables import RUNS
-from station.model.sinks import Backlog, DueRun, Sink, Tried, WaitingRun
+from station.model.sinks import Backlog, DueRun, LostLabel, Sink, Tried, WaitingRun
 
 
 class Outbox:
@@ -30,6 +31,8 @@ class Outbox:
 
     def due(self, sink: Sink, limit: int) -> list[DueRun]:
         """The runs that are to be delivered to a sink now, of each unit the oldest, at most `limit`."""
+        if sink.is_printer:
+            self._drop_unwanted(sink)
         with translated(self._data_dir), self._reader.connect() as connection:
             found = outbox_rows.due(connection, sink, now(), limit)
             if not found:
@@ -37,6 +40,30 @@ class Outbox:
             query = select(RUNS).where(RUNS.c.run_id.in_([run_id for run_id, _ in found]))
             runs = {run.run_id: run for run in load_runs(connection, query)}
         return [DueRun(run_id, tries, runs[run_id].to_json()) for run_id, tries in found]
+
+    def _drop_unwanted(self, sink: Sink) -> None:
+        """Labels that are too old, or whose camera was run again. Written only where there are any."""
+        with translated(self._data_dir):
+            with self._reader.connect() as connection:
+                found = label_rows.has_unwanted(connection, sink, now())
+            if found:
+                with self._writer.begin() as connection:
+                    label_rows.drop_unwanted(connection, sink, now())
+
+    def claim(self, sink: Sink, run_id: str) -> bool:
+        """A label is sent to its printer now, and never again by itself; False where it is not wanted any more."""
+        with translated(self._data_dir), self._writer.begin() as connection:
+            return label_rows.claim(connection, sink, run_id, now())
+
+    def taken_by_hand(self, sink: str, run_id: str, *, by: str, reason: str) -> None:
+        """Somebody prints a label now: the outbox does not."""
+        with translated(self._data_dir), self._writer.begin() as connection:
+            label_rows.taken_by_hand(connection, sink, run_id, by, reason, now())
+
+    def lost_labels(self, since: datetime | None = None, limit: int = 1000) -> list[LostLabel]:
+        """Labels that were not printed, or maybe, the newest first."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return list(label_rows.lost(connection, since, now(), limit))
 
     def note(self, tried: Sequence[Tried]) -> None:
         """How tries ended."""

@@ -59,7 +59,9 @@ def put_binding(connection: Connection, pairing: Pairing, sinks: Sequence[Sink])
     run_ids = connection.scalars(finished).all()
     changes.note(connection, changes.Kind.RUN, run_ids)
     if run_ids:
-        outbox_rows.queue(connection, run_ids[:1], sinks, pairing.bound_at)
+        # A label that was printed is not printed again by itself.
+        told = [sink for sink in sinks if not sink.is_printer]
+        outbox_rows.queue(connection, run_ids[:1], told, pairing.bound_at)
 
 
 def _is_bound(connection: Connection, product_serial: str, serial: str) -> bool:

@@ -17,6 +17,8 @@ from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
+from station.model.unit_marks import UnitMarks
+from station.model.write_times import WRITE_BOUNDS_S, Spread
 
 
 class Watcher(Protocol):
@@ -134,11 +136,17 @@ class LineSetup:
     """The command that cycles the power of a port; "" where the hubs cannot."""
     permission: PermissionTerms | None = None
     """Who is to allow each run; None: nobody."""
+    marks: UnitMarks = field(default_factory=UnitMarks)
+    """What tells units apart in the factory, and what no camera is written to without."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything
     refuses: Callable[[Device], StationError | None] = _not_refused
     """Why a camera must not be touched with what this line flashes: it ends the line."""
+
+
+def _no_writes() -> Spread:
+    return Spread.nothing(WRITE_BOUNDS_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +170,5 @@ class OpenLog:
     ask_elsewhere: AskElsewhere = nobody_else
     """Asks other stations' log for the same. Returns at once; what it returns takes in their answer, or goes on without
     it, within what is left of a time that counts from here."""
+    writes: Callable[[], Spread] = _no_writes
+    """How long transactions of the log took so far."""

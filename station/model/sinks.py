@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from station.model.runs import Outcome
 
-Kind = Literal["folder", "http", "tcp", "mqtt", "hook"]
+Kind = Literal["folder", "http", "tcp", "mqtt", "hook", "zpl"]
 ALL_OUTCOMES = tuple(Outcome)
 
 
@@ -35,6 +35,17 @@ class Sink:
     """The key that HTTP requests are signed with, or MQTT's password."""
     username: str = ""
     topic: str = "station/runs"
+    template: str = ""
+    """The file that a label is made from (`zpl`)."""
+    max_age_s: float = 600.0
+    """A label that waited longer is not printed any more: it would come out beside another camera (`zpl`)."""
+    printer_answers: bool = True
+    """Whether the printer says how it is when it is asked (`~HS`)."""
+
+    @property
+    def is_printer(self) -> bool:
+        """Whether what it is sent comes out of it: then nothing is ever sent twice."""
+        return self.kind == "zpl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,31 @@ class WaitingRun:
             "tries": self.tries,
             "tried_at": self.tried_at.isoformat() if self.tried_at else None,
             "next_at": self.next_at.isoformat(),
+            "code": self.code,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LostLabel:
+    """A label that was not printed, or of which nobody knows: `code` says which. It is not printed again by itself."""
+
+    sink: str
+    run_id: str
+    serial: str
+    queued_at: datetime
+    dropped_at: datetime
+    code: str
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as `station label --json` prints it."""
+        return {
+            "sink": self.sink,
+            "run_id": self.run_id,
+            "serial": self.serial,
+            "queued_at": self.queued_at.isoformat(),
+            "dropped_at": self.dropped_at.isoformat(),
             "code": self.code,
             "message": self.message,
         }

@@ -17,6 +17,8 @@ class Act(StrEnum):
     UNIT_SCRAPPED = "unit.scrapped"
     DELIVERY_DROPPED = "outbox.dropped"
     """Results that one of the factory's systems will never be given."""
+    LABEL_REPRINTED = "label.reprinted"
+    """A camera's label was printed by hand. Needs no engineer."""
     BUNDLE_USED = "bundle.used"
     KEY_TRUSTED = "key.trusted"
     """Its signatures of bundles are accepted from then on."""

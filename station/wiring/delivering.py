@@ -1,39 +1,32 @@
 """The outbox's deliverer: a process of its own beside the line, which never waits for it.
 
-1. It is forked from the line's fork server, and ends with the line, however that ends: its pipe is closed then. What is
-   due it still delivers, for `LAST_S` seconds at most.
-2. One that died is started again after a pause.
-3. One at a time works in a data folder: the next one waits until the one before it has ended.
+1. It ends with the line, however that ends (`station.wiring.beside_line`). What is due it still delivers, for `LAST_S`
+   seconds at most.
+2. One at a time works in a data folder: the next one waits until the one before it has ended.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from station.errors import BusyError, StationError
 from station.file_lock import locked
-from station.flash import child_processes
 from station.model.sinks import Sink
 from station.process_facts import name_process, step_back
+from station.wiring.beside_line import BesideLine
 
 if TYPE_CHECKING:
     from station.ledger.outbox import Outbox
 
 LAST_S = 10.0
 """For how long the end of a line waits for records that are due."""
-AGAIN_S = 5.0
 LOCK_NAME = "outbox.lock"
-
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -45,7 +38,7 @@ def delivering(data_dir: Path, sinks: Sequence[Sink]) -> Iterator[None]:
     if not sinks:
         yield
         return
-    process = _Process(data_dir, sinks)
+    process = BesideLine("outbox", deliver, (data_dir, tuple(sinks)), last_s=LAST_S)
     process.start()
     try:
         yield
@@ -53,64 +46,7 @@ def delivering(data_dir: Path, sinks: Sequence[Sink]) -> Iterator[None]:
         process.end()
 
 
-class _Process:
-    """The deliverer's process, and the thread that starts it again where it died."""
-
-    def __init__(self, data_dir: Path, sinks: Sequence[Sink]) -> None:
-        self._arguments = (data_dir, tuple(sinks))
-        self._context = child_processes.fork_context()
-        self._ending = threading.Event()
-        self._lock = threading.Lock()
-        self._process: ForkServerProcess | None = None
-        self._connection: Connection | None = None
-        self._thread = threading.Thread(target=self._keep, name="outbox", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def end(self) -> None:
-        """Let it deliver what is due, and see it end."""
-        with self._lock:
-            self._ending.set()
-            if self._connection is not None:
-                self._connection.close()
-        self._thread.join(LAST_S + AGAIN_S)
-        if self._process is not None and self._process.is_alive():
-            self._process.kill()
-
-    def _keep(self) -> None:
-        while True:
-            with self._lock:
-                # The first is begun however soon the line ends: its runs are to be delivered too.
-                if not self._begin():
-                    return
-                if self._ending.is_set() and self._connection is not None:
-                    self._connection.close()
-            assert self._process is not None
-            self._process.join()
-            if self._ending.is_set():
-                return
-            _log.warning("the outbox's process ended unexpectedly, and is started again in %.0f s", AGAIN_S)
-            if self._ending.wait(AGAIN_S):
-                return
-
-    def _begin(self) -> bool:
-        """False where no process can be made: what waits is delivered the next time."""
-        try:
-            ours, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=deliver, args=(theirs, *self._arguments), daemon=True)
-            self._process.start()
-        except OSError as error:
-            _log.error("the outbox's process cannot be started: %s", error)
-            return False
-        # Only the child may hold its end, or its death would not close the pipe.
-        theirs.close()
-        self._connection = ours
-        return True
-
-
-def deliver(connection: Connection, data_dir: Path, sinks: Sequence[Sink]) -> None:
+def deliver(connection: Connection, _words: Connection, data_dir: Path, sinks: Sequence[Sink]) -> None:
     """The process: until the other end of the pipe is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # They reach every process of a terminal, or of a service, and this one ends behind the line.

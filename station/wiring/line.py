@@ -28,6 +28,7 @@ from station.model.notices import Notice
 from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
 from station.model.slots import SlotMap
+from station.model.stack_lights import StackLight
 from station.problem import sentence
 from station.usb.access import UsbAccess
 from station.usb.controllers import find_slots
@@ -40,6 +41,8 @@ from station.wiring.configuration_rows import Prove, note_start, refuse
 from station.wiring.delivering import delivering
 from station.wiring.demo_refusal import with_demo_refused
 from station.wiring.log import Replies, open_log
+from station.wiring.metrics import measuring
+from station.wiring.stack_light import lighting
 from station.wiring.virtual_log import claim
 
 if TYPE_CHECKING:
@@ -105,6 +108,7 @@ def line_setup(
         power_cycle=settings.line.power_cycle,
         recovery=settings.recovery_limits,
         permission=permission_terms(settings),
+        marks=settings.unit_marks,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 
@@ -150,6 +154,7 @@ def about_line(setup: LineSetup) -> LineAbout:
         started_at=datetime.now(UTC),
         images=tuple((image.partition, image.size_bytes) for image in setup.images),
         unproven=unproven(setup.options),
+        marks=setup.marks,
     )
 
 
@@ -182,10 +187,10 @@ def running_line(
     engineer's PIN, where what the line starts with needs it.
     """
     setup = with_demo_refused(replace(setup, slots=slots_of(bench, settings)), settings, bench)
-    sinks = settings.sinks
+    sinks, light = settings.sinks, settings.stack_light.light
     if bench.access.kind == "usbip" and not bench.served:
         # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
-        setup, sinks = replace(setup, permission=None), ()
+        setup, sinks, light = replace(setup, permission=None), (), StackLight()
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -232,6 +237,9 @@ def running_line(
         opened.callback(mark_batch, is_open=False)
         line.start()
         opened.enter_context(service.serving(line))
+        service.log_writes = log.writes
+        opened.enter_context(lighting(settings.station.data_dir, light, service.post_notice))
+        opened.enter_context(measuring(settings, service.post_notice))
         yield line
 
 

@@ -99,6 +99,7 @@ def records_of(reader: Reader, station_id: str | None = None) -> Records:
         batch_summary=reader.batch_summary,
         near_batches=reader.near_batches,
         backlogs=reader.backlogs,
+        lost_labels=reader.lost_labels,
     )
 
 
@@ -154,7 +155,14 @@ def open_log(
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
     left = None if begun is not None else _left_under_another_id(setup, reader)
     return OpenLog(
-        recorder.submit, reader.history, reader.counted_units, reader.unit_of_application, recorder.hurry, begun, left
+        recorder.submit,
+        reader.history,
+        reader.counted_units,
+        reader.unit_of_application,
+        recorder.hurry,
+        begun,
+        left,
+        writes=lambda: recorder.writes,
     )
 
 

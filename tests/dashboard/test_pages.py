@@ -19,7 +19,7 @@ from station.dashboard.widgets.keys_line import KeysLine, rows_of
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows
 from station.model.runs import Outcome, RunRecord
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.slots import SlotView
 from station.model.units import FailedUnit, FinishedRun, UnitStory
 from station.yields.counting import summarize
@@ -41,6 +41,7 @@ async def looking(
     failed: list[FailedUnit] | None = None,
     finished: list[FinishedRun] | None = None,
     backlogs: Sequence[Backlog] = (),
+    labels: Sequence[LostLabel] = (),
 ) -> AsyncIterator[Operator]:
     """A dashboard of the scripted line."""
     records = replace(
@@ -53,6 +54,7 @@ async def looking(
         finished=RECORDS.finished if finished is None else lambda station, since, limit: finished,
         summary=lambda batch, since: summarize(runs),
         backlogs=lambda: list(backlogs),
+        lost_labels=lambda since: [label for label in labels if label.dropped_at >= since],
     )
     app = Dashboard(tmp_path, records, now=lambda: NOON)
     with scripted_line(tmp_path, slots, LineStatus(), about, runs):
@@ -201,6 +203,19 @@ async def test_what_the_factorys_systems_have_not_taken_stands_above_the_events(
             await operator.until(lambda line=line: line.display, "what waits")  # type: ignore[misc]
             said = "mes: 12 results wait to be delivered, the oldest for 7 min ([mes] cannot be reached)"
             assert str(line.render()) == said
+
+
+async def test_labels_that_were_missed_stand_there_too(tmp_path: Path) -> None:
+    ago = (timedelta(hours=1), timedelta(hours=2), timedelta(days=3))
+    labels = [
+        LostLabel("zebra", f"r{n}", "A1", NOON - one, NOON - one, "label.too_old", "x") for n, one in enumerate(ago)
+    ]
+    async with looking(tmp_path, labels=labels) as operator:
+        await operator.press("5")
+        line = operator.app.screen.query_one("#outbox", Plain)
+        await operator.until(lambda: line.display, "what was missed")
+        said = "zebra: 2 labels of the last 24 hours were not printed, or maybe (station label)"
+        assert str(line.render()) == said
 
 
 async def test_a_long_shift_is_listed_in_pieces_and_whole(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from station.sim.faults import Fault
 from tests.harness import Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
-from tests.receivers import MOSQUITTO, HttpSystem, Received, TcpSystem, free_port, mosquitto, subscribed
+from tests.receivers import MOSQUITTO, HttpSystem, LabelPrinter, Received, TcpSystem, free_port, mosquitto, subscribed
 from tests.unit.factory.test_record_sinks import is_dead
 
 
@@ -176,3 +177,42 @@ def runs_of(bench: Bench, running: Station, numbers: tuple[int, ...], rounds: in
     for _ in range(rounds):
         running.runs(len(numbers))
         replug(bench, numbers)
+
+
+def labels_of(printer: LabelPrinter) -> list[str]:
+    """The serials on the labels, as a scanner would read them."""
+    return [label.split(b"^FH^FD")[1].split(b"^FS")[0].decode() for label in printer.labels]
+
+
+def test_a_camera_that_passed_gets_its_label_and_one_that_failed_none(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench([camera(1), camera(2, faults=(Fault.from_json({"do": "boot_never"}),))])
+    template = tmp_path / "label.zpl"
+    template.write_text("^XA^FO10,10^A0N,30^FH^FD{{ serial }}^FS^FO10,60^A0N,30^FH^FD{{ batch }}^FS^XZ")
+    port, printer = free_port(), LabelPrinter()
+    config = tmp_path / "station.toml"
+    config.write_text(
+        f'[run]\nbatch = "50% ^FS_~JR"\nboot_timeout_s = 5\n[outbox.labels]\nkind = "zpl"\nto = "tcp://127.0.0.1:{port}"\n'
+        f'template = "{template}"\nretry_s = 0.05\nretry_limit_s = 0.5\n'
+    )
+    options = ("--config", config, "--data-dir", bench.data_dir)
+    with bench.station("--config", config) as running:
+        runs = {run["serial"]: run for run in running.runs(2)}
+        assert (runs[serial(1)]["outcome"], runs[serial(2)]["outcome"]) == ("PASS", "FAIL")
+        waits = wait_for(lambda: backlog(bench, config)["waiting"], "the label that waits for the printer")
+        assert [(row["serial"], row["outcome"]) for row in waits] == [(serial(1), "PASS")]
+        with printer.serving(port):
+            printer.wait_for_labels(1)
+            wait_for(lambda: not backlog(bench, config)["waiting"], "the row that is done")
+            again = station("label", "reprint", serial(1), "--reason", "it tore", "--by", "Ann", *options)
+            assert again.returncode == 0, again.stderr
+            refused = station("label", "reprint", serial(2), "--reason", "it tore", *options)
+            assert (refused.returncode, refused.stderr[:17]) == (2, "label.not_passed:")
+        off = station("label", "reprint", serial(1), "--reason", "it tore", *options)
+        assert (off.returncode, off.stderr.split(":")[0]) == (1, "outbox.unreachable")
+        running.interrupt()
+        running.end()
+    assert labels_of(printer) == [serial(1), serial(1)]
+    assert b"^FD50% _5EFS_5F_7EJR^FS" in printer.labels[0]
+    audit = json.loads(station("audit", "--json", *options).stdout)
+    reprints = [row for row in audit if row["act"] == "label.reprinted"]
+    assert [(row["who"], row["subject"]) for row in reprints] == [("Ann", serial(1))]

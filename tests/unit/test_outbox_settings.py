@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_example_in_the_shipped_file_loads(file: Path) -> None:
     text = SHIPPED.read_text()
-    for line in text[text.index("# [outbox.mes]") :].splitlines()[:11]:
+    for line in text[text.index("# [outbox.mes]") :].splitlines()[:14]:
         text = text.replace(line, line.removeprefix("# "))
     file.write_text(text)
     assert load_settings(file).sinks == (Sink("mes", "http", "https://mes.example/api/runs"),)
@@ -54,6 +54,8 @@ def test_a_sink_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch
         ('kind = "http"\nto = "http://mes/"\noutcomes = ["GOOD"]', "allowed: a list of PASS"),
         ('kind = "mqtt"\nto = "mqtt://mes"\ntopic = "a/#"', "+ and # name several"),
         ('kind = "http"', "outbox.mes.to: "),
+        ('kind = "zpl"\nto = "tcp://printer"', "to is a label printer, for example tcp://"),
+        ('kind = "zpl"\nto = "tcp://printer:9100"', "template names the file that labels are made from"),
     ],
 )
 def test_a_slip_is_named(file: Path, text: str, said: str) -> None:
@@ -62,3 +64,10 @@ def test_a_slip_is_named(file: Path, text: str, said: str) -> None:
         load_settings(file)
     assert str(caught.value).startswith(f"{file}: outbox.mes")
     assert said in str(caught.value)
+
+
+def test_a_label_printer_prints_what_passed_and_soon(file: Path) -> None:
+    file.write_text('[outbox.labels]\nkind = "zpl"\nto = "tcp://printer:9100"\ntemplate = "/srv/label.zpl"\n')
+    (sink,) = load_settings(file).sinks
+    assert (sink.outcomes, sink.retry_limit_s, sink.max_age_s) == ((Outcome.PASS,), 15.0, 600.0)
+    assert (sink.template, sink.printer_answers, sink.is_printer) == ("/srv/label.zpl", True, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from textual.app import ComposeResult
@@ -16,9 +17,11 @@ from station.dashboard.tiles.tile_content import outcome_text
 from station.dashboard.widgets.plain_text import Plain
 from station.dashboard.widgets.text_table import Rows, Toned
 from station.local_time import span_text, time_text, zone_names
-from station.model.sinks import Backlog
+from station.model.sinks import Backlog, LostLabel
 from station.model.units import FinishedRun
 
+MISSED_FOR = timedelta(hours=24)
+"""So long a label that was not printed is pointed out."""
 SHIFT = timedelta(hours=12)
 """A screen that is opened later asks the log for what happened since."""
 AT_ONCE = 250
@@ -78,14 +81,19 @@ class LogPage(Page):
             self.log_port.ask(lambda log: log.finished(about.station_id, since, LOG_LENGTH), self._remember)
 
     def _ask_backlogs(self) -> None:
-        """What waits for the factory's systems, while anybody looks."""
+        """What waits for the factory's systems, and which labels were missed, while anybody looks."""
+        since = self.state.now() - MISSED_FOR
         if self.display:
-            self.log_port.ask(lambda log: log.backlogs(), self._show_backlogs, at_once=False)
+            self.log_port.ask(lambda log: (log.backlogs(), log.lost_labels(since)), self._show_backlogs, at_once=False)
 
-    def _show_backlogs(self, backlogs: list[Backlog]) -> None:
+    def _show_backlogs(self, found: tuple[list[Backlog], list[LostLabel]]) -> None:
+        backlogs, labels = found
+        missed = Counter(label.sink for label in labels)
+        lines = [backlog_text(backlog, self.state.now()) for backlog in backlogs]
+        lines += [missed_text(printer, count) for printer, count in missed.items()]
         line = self.query_one("#outbox", Plain)
-        line.set_class(bool(backlogs), "waits")
-        line.say("\n".join(backlog_text(backlog, self.state.now()) for backlog in backlogs))
+        line.set_class(bool(lines), "waits")
+        line.say("\n".join(lines))
 
     def _remember(self, runs: list[FinishedRun]) -> None:
         self.state.remember(map(event_of_log, runs))
@@ -125,6 +133,13 @@ def backlog_text(backlog: Backlog, now: datetime) -> str:
         system=backlog.sink, count=backlog.waiting, time=span_text(backlog.lag(now))
     )
     return f"{text} ({backlog.message})" if backlog.message else text
+
+
+def missed_text(printer: str, count: int) -> str:
+    """Labels that a printer did not print, or of which nobody knows."""
+    return tr("{system}: {count} labels of the last 24 hours were not printed, or maybe (station label)").format(
+        system=printer, count=count
+    )
 
 
 def _cells(event: Event) -> Row:

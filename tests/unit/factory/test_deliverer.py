@@ -182,6 +182,9 @@ class RefusingRows:
         self.asked += 1
         return [DueRun("r1", 0, {"run_id": "r1"})] if not self.noted else []
 
+    def claim(self, sink: Sink, run_id: str) -> bool:
+        raise AssertionError("no label is sent here")
+
     def note(self, tried: Any) -> None:
         if self.locked:
             raise LedgerError("ledger.write_failed", "locked")

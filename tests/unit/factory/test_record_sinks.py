@@ -27,12 +27,16 @@ RECORD: dict[str, Any] = {"run_id": "0199aaaa-0000-7000-8000-000000000001", "ser
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (apt-get install mosquitto)")
 
 
+def no_label(sink: Sink, run_id: str) -> bool:
+    raise AssertionError("no label is sent here")
+
+
 def sink(kind: Kind, to: object, timeout_s: float = 10.0, **further: Any) -> Sink:
     return Sink("mes", kind, str(to), timeout_s=timeout_s, **further)
 
 
 def deliver(target: Sink, record: dict[str, Any] = RECORD) -> None:
-    way = record_sink(target)
+    way = record_sink(target, no_label)
     try:
         way.deliver(record)
     finally:
@@ -167,7 +171,7 @@ def test_a_tcp_server_that_is_silent_or_hangs_up() -> None:
 @needs_mosquitto
 def test_mqtt_reaches_a_subscriber_and_survives_the_brokers_restart(tmp_path: Path) -> None:
     port = free_port()
-    way = record_sink(sink("mqtt", f"mqtt://127.0.0.1:{port}", topic="line/3"))
+    way = record_sink(sink("mqtt", f"mqtt://127.0.0.1:{port}", topic="line/3"), no_label)
     for number in range(2):
         with mosquitto(tmp_path, port), subscribed(port, "line/3") as received:
             record = {**RECORD, "n": number}

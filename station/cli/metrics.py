@@ -1,0 +1,20 @@
+"""`station metrics`: the figures for a monitoring system, once, as text."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+from station.cli.options import ConfigOption, DataDirOption, new_app, settings_for
+
+app = new_app("The station's figures in Prometheus' form.")
+
+
+@app.command(epilog="Example: station metrics > /var/lib/prometheus/node-exporter/ae3.prom")
+def metrics(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+    """Print the station's figures once, in Prometheus' form; `port` in [metrics] has the line serve them over HTTP."""
+    from station.metrics.exposition import exposed
+    from station.wiring.figures import Figures
+
+    with closing(Figures(settings_for(config, data_dir))) as figures:
+        sys.stdout.write(exposed(figures.take()).decode())
