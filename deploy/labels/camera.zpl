@@ -1,5 +1,5 @@
 ^XA
-^FX A label of 50 x 25 mm at 203 dpi. Each field that prints a text of the record has ^FH before its ^FD.^FS
+^FX A label of 50 x 25 mm at 203 dpi. A field that prints a text of the record has FH before its FD.^FS
 ^CI28^PW400^LL200
 ^FO16,16^BQN,2,4^FH^FDQA,{{ product_serial or serial }}^FS
 ^FO150,20^A0N,28,28^FH^FD{{ part_number or "OpenMV AE3" }}^FS

@@ -16,13 +16,16 @@ from station.cli.options import (
     DataDirOption,
     JsonOption,
     OutputOption,
+    ProductSelection,
     SinceOption,
     SpreadsheetOption,
     StationSelection,
     UntilOption,
+    WhereSelection,
     new_app,
     reader_for,
     time_range,
+    unit_choice,
     use_station_clock,
 )
 from station.cli.output import text_output
@@ -40,6 +43,8 @@ def export(
     station: StationSelection = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    product: ProductSelection = None,
+    where: WhereSelection = None,
     export_format: Annotated[
         str,
         typer.Option(
@@ -70,14 +75,16 @@ def export(
     from station.report.run_export import Destination, check_export_format, export_lines
 
     check_export_format(export_format)
-    selection = RunFilter(batch=batch, station_id=station, since=first, until=last)
     with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
+        units = unit_choice(reader, product, where)
+        selection = RunFilter(batch=batch, station_id=station, since=first, until=last, **units)
         lines = export_lines(
             reader.runs(selection),
             export_format,
             spreadsheet=spreadsheet,
             to=Destination(procedure, process_code),
+            unit_keys=reader.value_keys(),
         )
         if output is not None and str(output) != "-":
             with text_output(output) as file:

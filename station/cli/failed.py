@@ -12,12 +12,15 @@ from station.cli.options import (
     ConfigOption,
     DataDirOption,
     JsonOption,
+    ProductSelection,
     PurposeSelection,
     StationSelection,
+    WhereSelection,
     new_app,
     purposes_of,
     reader_for,
     settings_for,
+    unit_choice,
 )
 from station.cli.output import print_json
 
@@ -29,6 +32,8 @@ def failed(
     batch: BatchOption = None,
     station: StationSelection = None,
     purpose: PurposeSelection = None,
+    product: ProductSelection = None,
+    where: WhereSelection = None,
     central: CentralOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -43,12 +48,10 @@ def failed(
 
     with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(batch=batch, station=station)
-        units = reader.failed(batch, station_id=station, purposes=purposes, max_runs=settings.run.max_runs)
-        if (
-            not central
-            and not units
-            and not reader.newest(RunFilter(batch=batch, station_id=station, purposes=purposes or COUNTED_PURPOSES), 1)
-        ):
+        chosen = unit_choice(reader, product, where)
+        units = reader.failed(batch, station_id=station, purposes=purposes, max_runs=settings.run.max_runs, **chosen)
+        everyone = RunFilter(batch=batch, station_id=station, purposes=purposes or COUNTED_PURPOSES, **chosen)
+        if not central and not units and not reader.newest(everyone, 1):
             say_nothing_found(settings.data_dir, "failed")
     if as_json:
         print_json([unit.to_json() for unit in units])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -68,6 +68,13 @@ StationSelection = Annotated[
 ]
 CentralOption = Annotated[
     bool, typer.Option("--central", help="Of all stations: ask the central database, not this station's log.")
+]
+ProductSelection = Annotated[
+    str | None, typer.Option("--product", metavar="P", help="Only the unit with this product serial, or its end.")
+]
+WhereSelection = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="KEY=VALUE", help="Only units with this value (lens=L-0042); may be given again."),
 ]
 SlotSelection = Annotated[str | None, typer.Option("--slot", metavar="S", help="Only this slot.")]
 OperatorSelection = Annotated[str | None, typer.Option("--operator", metavar="O", help="Only this operator.")]
@@ -186,6 +193,29 @@ def purposes_of(names: list[str] | None) -> tuple[Purpose, ...]:
         if name not in known:
             raise UsageError("usage.purpose", f"no purpose {name!r}; there are {', '.join(known)}")
     return tuple(known[name] for name in names or ())
+
+
+def pairs_of(texts: list[str] | None, option: str) -> tuple[tuple[str, str], ...]:
+    """Keys and values that were given with an option; UsageError `usage.pair` for a text that is none."""
+    pairs = [tuple(part.strip() for part in text.partition("=")) for text in texts or ()]
+    for (key, sign, value), text in zip(pairs, texts or (), strict=True):
+        if not (key and sign and value):
+            raise UsageError("usage.pair", f"{option} {printable(text)} is no KEY=VALUE")
+    return tuple((key, value) for key, _, value in pairs)
+
+
+class UnitChoice(TypedDict):
+    """What picks units by what the factory calls them, as `RunFilter` takes it."""
+
+    product_serial: str | None
+    where: tuple[tuple[str, str], ...]
+
+
+def unit_choice(reader: Reader, product: str | None, where: list[str] | None) -> UnitChoice:
+    """The units that --product and --where name; UsageError for what the log has never seen."""
+    pairs = pairs_of(where, "--where")
+    reader.refuse_unknown_values(pairs)
+    return {"product_serial": None if product is None else reader.product_named(product), "where": pairs}
 
 
 def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -17,17 +18,20 @@ from station.cli.options import (
     JsonOption,
     OperatorSelection,
     OutputOption,
+    ProductSelection,
     PurposeSelection,
     SinceOption,
     SlotSelection,
     SpreadsheetOption,
     StationSelection,
     UntilOption,
+    WhereSelection,
     data_dir_for,
     new_app,
     purposes_of,
     reader_for,
     time_range,
+    unit_choice,
     use_station_clock,
 )
 from station.cli.output import text_output
@@ -48,6 +52,8 @@ def report(
     slot: SlotSelection = None,
     operator: OperatorSelection = None,
     purpose: PurposeSelection = None,
+    product: ProductSelection = None,
+    where: WhereSelection = None,
     report_format: Annotated[
         str | None,
         typer.Option(
@@ -78,10 +84,11 @@ def report(
     if spreadsheet:
         check_spreadsheet(report_format)
     places = {"batch": batch, "bundle": bundle, "slot": slot, "operator": operator}
-    selection = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **places)
     with closing(reader_for(config, data_dir, central=central)) as reader:
         reader.refuse_unknown(station=station, **places)
-        found = reader.report(selection)
+        units = unit_choice(reader, product, where)
+        chosen = RunFilter(since=first, until=last, purposes=purposes, station_id=station, **units)
+        found = reader.report(replace(chosen, batch=batch, bundle=bundle, slot=slot, operator=operator))
     if not central and not (found.units_begun or found.open_runs):
         say_nothing_found(data_dir_for(config, data_dir), "report")
     text = render_report(found, report_format, explain=explain, spreadsheet=spreadsheet)

@@ -44,11 +44,16 @@ def unit(
         print_json(story.to_json())
         return
     print_line(f"unit {printable(story.serial)}: {len(story.runs)} run(s)")
+    if story.product_serial:
+        print_line(f"product serial {printable(story.product_serial)}")
+    for one in story.value_history:
+        print_line(printable(f"{one.key} {one.value}, set at {local_time(one.set_at)} by {one.set_by}"))
     if story.application_serials:
         print_line(
             f"its application calls itself {', '.join(printable(serial) for serial in story.application_serials)}"
         )
     moments = [*(run.started_at for run in story.runs), *(release.released_at for release in story.releases)]
+    moments += [one.set_at for one in story.value_history]
     print_line(f"times are {zone_names(moments)}")
     for run in story.runs:
         _print_run(run)
@@ -81,7 +86,7 @@ def _particulars(run: RunRecord) -> Iterator[str]:
         ("revision", run.hardware_revision),
         ("at", run.location),
     )
-    yield from (f"{name} {value}" for name, value in named if value)
+    yield from (f"{name} {value}" for name, value in (*named, *run.unit_values.pairs) if value)
 
 
 def _print_attempt(attempt: AttemptRecord) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from station.cli.finding import Finding
 from station.cli.label_checks import label_findings
+from station.cli.light_checks import light_findings
 from station.errors import HINTS, LedgerError, UsageError
 from station.local_time import span_text
 from station.model.units import RunFilter
@@ -45,6 +46,7 @@ def upkeep_findings(settings: Settings, root: Path) -> Iterator[Finding]:
             yield from label_findings(settings, reader)
     except LedgerError:
         pass
+    yield from light_findings(settings)
     yield _clock(settings, root, newest)
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from station.control.steered import Steered
 from station.errors import UsageError
 from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
+from station.model.unit_values import SaidOfUnit, UnitValues
 from station.roles.guarded_acts import Act
 
 Given = Mapping[str, Any]
@@ -275,6 +276,40 @@ class CountBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class BindUnit:
+    """Bind a product serial, or values by key, to the unit whose camera is in a slot; see `BindingsAsked`.
+
+    It is answered when the log has it: `{"done": "bind_unit", "bound": {"port_path", "serial", "product_serial",
+    "unit_values"}}`, with all that the unit has now; or refused, with the request (`asked`). `port_path` "": the unit
+    may be anywhere, and only its serial says which.
+    """
+
+    do: ClassVar[str] = "bind_unit"
+    role: ClassVar[Role] = Role.STEER
+    port_path: str
+    serial: str
+    product_serial: str | None
+    values: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_json(cls, given: Given) -> BindUnit:
+        """`product_serial` may be null; `values` is a list of pairs and may be left out."""
+        product = None if _field(given, "product_serial") is None else _text(given, "product_serial").strip()
+        pairs = given.get("values", ())
+        if not isinstance(pairs, list | tuple) or not all(map(_is_pair, pairs)):
+            raise _invalid("values is a list of pairs of texts")
+        if product is None and not pairs:
+            raise _invalid("there is nothing to bind")
+        return cls(
+            _text(given, "port_path"), _name(given, "serial"), product, tuple((key, value) for key, value in pairs)
+        )
+
+    def said(self, by: str) -> SaidOfUnit:
+        """What is said, and by whom."""
+        return SaidOfUnit(self.port_path, self.serial, self.product_serial, UnitValues.of(dict(self.values)), by)
+
+
+@dataclass(frozen=True, slots=True)
 class MoveCamera:
     """Do with a virtual camera what an operator's hands do; a line of real cameras refuses it.
 
@@ -325,7 +360,7 @@ class EndEngineer:
 
 
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
-Request = TakeSnapshot | TakeLogWrites | MoveCamera | ProveEngineer | EndEngineer | Steering
+Request = TakeSnapshot | TakeLogWrites | MoveCamera | BindUnit | ProveEngineer | EndEngineer | Steering
 Guarded = RestoreSlot | BeginBatch | EndBatch
 
 REQUESTS: Mapping[str, type[Request]] = {
@@ -344,6 +379,7 @@ REQUESTS: Mapping[str, type[Request]] = {
         GoOnWithBatch,
         CountBatch,
         MoveCamera,
+        BindUnit,
         ProveEngineer,
         EndEngineer,
     )
@@ -367,6 +403,10 @@ def parsed(given: Given) -> Request:
 def to_json(request: Request) -> dict[str, Any]:
     """The request as JSON."""
     return {"do": request.do, **asdict(request)}
+
+
+def _is_pair(given: object) -> bool:
+    return isinstance(given, list | tuple) and len(given) == 2 and all(isinstance(part, str) for part in given)
 
 
 def _invalid(what: str) -> UsageError:

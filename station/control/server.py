@@ -33,6 +33,7 @@ from station.bell import Bell
 from station.clock import monotonic_s
 from station.control.authority import NEEDED, Authority, Standing, Unguarded, proving, refusal
 from station.control.requests import (
+    BindUnit,
     EndEngineer,
     MoveCamera,
     ProveEngineer,
@@ -52,7 +53,9 @@ from station.errors import UsageError
 from station.json_lines import LineBuffer, line_of, object_of
 from station.model.notices import Notice
 from station.model.runs import RunRecord
+from station.model.unit_values import UnitBinding
 from station.model.write_times import WRITE_BOUNDS_S, Spread
+from station.problem import Problem
 from station.roles.guarded_acts import Done
 
 MODE = 0o660
@@ -94,7 +97,7 @@ class LineService:
     ) -> None:
         self._data_dir = data_dir
         self._authority = authority or Unguarded()
-        self._proved: queue.SimpleQueue[tuple[_Client, Callable[[], Mapping[str, Any]]]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[_Client, Callable[[], Mapping[str, Any]]]] = queue.SimpleQueue()
         self._hands = hands
         self._about = about
         self._clients: dict[socket.socket, _Client] = {}
@@ -177,7 +180,7 @@ class LineService:
             elif isinstance(key.fileobj, socket.socket):
                 self._hear(self._clients[key.fileobj], line)
         self._post_facts()
-        self._post_proved()
+        self._post_answers()
         for client in list(self._clients.values()):
             self._write(selector, client)
 
@@ -222,10 +225,10 @@ class LineService:
                 if fact:
                     client.tell(fact)
 
-    def _post_proved(self) -> None:
-        """What became of PINs meanwhile."""
-        while not self._proved.empty():
-            client, answer = self._proved.get_nowait()
+    def _post_answers(self) -> None:
+        """What became of PINs and bindings meanwhile."""
+        while not self._answers.empty():
+            client, answer = self._answers.get_nowait()
             client.tell(dict(answer()))
 
     def _write(self, selector: selectors.BaseSelector, client: _Client) -> None:
@@ -256,7 +259,7 @@ class LineService:
     # --- answers ----------------------------------------------------------------------------------------------------
 
     def _answer(self, client: _Client, text: bytes, line: Steered) -> dict[str, Any] | None:
-        """What one line of a client is answered; None for a PIN: that is answered when it was tried."""
+        """What one line of a client is answered; None for a PIN and a binding: these are answered later."""
         asked: Request | None = None
         try:
             given = _object(text)
@@ -274,10 +277,14 @@ class LineService:
         if isinstance(request, TakeLogWrites):
             return {"log_writes": self.log_writes().to_json()}
         if isinstance(request, ProveEngineer):
-            proving(client.standing, request, lambda answer: self._prove_done(client, answer))
+            proving(client.standing, request, lambda answer: self._later(client, answer))
             return None
         if isinstance(request, EndEngineer):
             return {"done": request.do, **client.standing.ended()}
+        if isinstance(request, BindUnit):
+            said = request.said(self._about.operator or "operator")
+            line.bind(said, lambda bound: self._later(client, lambda: bound_answer(request, bound)))
+            return None
         if isinstance(request, MoveCamera):
             _move(request, line, self._hands)
             return {"done": request.do}
@@ -294,9 +301,18 @@ class LineService:
         self._authority.note(Done(act, who, subject, to_json(request)))
         return {**answer, **(client.standing.to_json() if client.standing.is_engineer else {})}
 
-    def _prove_done(self, client: _Client, answer: Callable[[], Mapping[str, Any]]) -> None:
-        self._proved.put((client, answer))
+    def _later(self, client: _Client, answer: Callable[[], Mapping[str, Any]]) -> None:
+        """An answer for which somebody else had to be asked; called in their threads."""
+        self._answers.put((client, answer))
         self._bell.ring()
+
+
+def bound_answer(request: BindUnit, bound: UnitBinding | Problem) -> dict[str, Any]:
+    """What is answered when the log has a binding, or refused it."""
+    if isinstance(bound, Problem):
+        return refusal(UsageError(bound.code, bound.message), to_json(request))
+    unit = {"product_serial": bound.product_serial, "unit_values": bound.values.to_json()}
+    return {"done": request.do, "bound": {"port_path": request.port_path, "serial": bound.serial, **unit}}
 
 
 def _move(request: MoveCamera, line: Steered, hands: Hands | None) -> None:

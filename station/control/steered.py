@@ -7,6 +7,7 @@ from typing import Protocol
 
 from station.control.wire import LineStatus
 from station.model.slots import RerunWay, SlotView
+from station.model.unit_values import OnBound, SaidOfUnit
 
 
 class Steered(Protocol):
@@ -58,6 +59,10 @@ class Steered(Protocol):
 
     def count_batch(self, name: str) -> None:
         """Another program wrote results of the batch into the log: count them."""
+        ...
+
+    def bind(self, said: SaidOfUnit, on_bound: OnBound) -> None:
+        """Somebody says what a unit is. `on_bound` is called once, in another thread."""
         ...
 
     def cuts_short(self, name: str | None, planned: int | None) -> bool:

@@ -6,11 +6,12 @@ The JSON forms are what goes over the line's socket. Clocks of two processes are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from station.model.slots import Progress, SlotState, SlotView
+from station.model.unit_marks import UnitMarks
 from station.problem import as_json, sentence_from_json
 
 
@@ -33,10 +34,12 @@ class LineAbout:
     """A batch that is open under another id of this station, and that id, where no batch goes on."""
     unproven: tuple[str, ...] = ()
     """The proofs that the configuration turns off (`proof_settings`)."""
+    marks: UnitMarks = field(default_factory=UnitMarks)
+    """What tells units apart in the factory."""
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
-        return {**asdict(self), "started_at": self.started_at.isoformat()}
+        return {**asdict(self), "started_at": self.started_at.isoformat(), "marks": self.marks.to_json()}
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> LineAbout:
@@ -48,6 +51,7 @@ class LineAbout:
             "images": images,
             "left_open": (str(left[0]), str(left[1])) if left else None,
             "unproven": tuple(map(str, given.get("unproven", ()))),
+            "marks": UnitMarks.from_json(given["marks"]) if "marks" in given else UnitMarks(),
         }
         return cls(**{**given, **made})
 
@@ -130,7 +134,12 @@ def _slot_view(given: dict[str, Any], now_s: float) -> SlotView:
     elapsed_s = fields.pop("elapsed_s")
     progress = fields.pop("progress")
     return SlotView(
-        **{**fields, "state": SlotState(fields["state"]), "message": sentence_from_json(fields["message"])},
+        **{
+            **fields,
+            "unit_values": tuple((str(key), str(value)) for key, value in fields.get("unit_values", ())),
+            "state": SlotState(fields["state"]),
+            "message": sentence_from_json(fields["message"]),
+        },
         progress=None if progress is None else Progress(**progress),
         started_at_s=None if elapsed_s is None else now_s - elapsed_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -22,6 +23,7 @@ from station.dashboard.engineer_steps import EngineerSteps
 from station.dashboard.exit_status import Leaving
 from station.dashboard.input.barcode import USUAL, Scanner
 from station.dashboard.input.key_queue import Typed
+from station.dashboard.input.label_scans import LabelScans
 from station.dashboard.input.scan_targets import Scans
 from station.dashboard.keys import PROGRAM_KEYS
 from station.dashboard.language import choose, following, tr
@@ -34,6 +36,7 @@ from station.dashboard.log_port import AllStations, Records
 from station.dashboard.log_queries import Inquiries
 from station.dashboard.log_source import REFRESH_S, LogSource
 from station.dashboard.pages.all_pages import pages
+from station.dashboard.pages.line_page import LinePage
 from station.dashboard.pages.sourced_page import SourcedPage
 from station.dashboard.palette_commands import KeyCommands
 from station.dashboard.screens.main_screen import Desk
@@ -74,9 +77,16 @@ class Dashboard(App[Leaving]):
         say, refuse = (partial(self.notify, severity=kind, markup=False) for kind in ("information", "error"))
         self._engineer = EngineerSteps(self, self.state, self.line, self._facts_changed)
         changed = self._facts_changed
-        self._facts = LineFacts(self.state, self._figures, self._ring, refuse, say, changed, self._engineer)
+        self._labels = LabelScans(self.line.ask, lambda: self.state.about, time.monotonic)
+        self.state.label_words = self._labels.words
+        if isinstance(self.desk.page, LinePage) and not read_only:
+            self.desk.page.labels = self._labels
+        self._facts = LineFacts(
+            self.state, self._figures, self._ring, refuse, say, changed, self._engineer, self._labels
+        )
         self._batch = BatchSteps(self, self.state, self.line, self._inquiries)
-        scans = Scans(self, self.desk, self.state, self._inquiries, scanner)
+        labels = None if read_only else self._labels
+        scans = Scans(self, self.desk, self.state, self._inquiries, scanner, labels)
         self._line_end: LineEnd | None = None
         self._typed = Typed(self, scanner, super().on_event, scans.harmless, scans.remember, scans.take)
 
@@ -113,6 +123,7 @@ class Dashboard(App[Leaving]):
     def _pull(self) -> None:
         """Show the newest snapshot, and ask for the next."""
         self.state.snapshot = self._bridge.snapshot
+        self._labels.look(self.state.slots)
         with suppress(NoMatches):  # it is being taken down
             self.desk.show_state()
         if not self.line.read_only:
@@ -166,6 +177,11 @@ class Dashboard(App[Leaving]):
     def _refresh_all_stations(self) -> None:
         if self._source.reads_all and isinstance(self.desk.page, SourcedPage):
             self.desk.page.facts_changed()
+
+    def action_home(self) -> None:
+        """Drop a label that waits; else the line's page."""
+        if not self._labels.drop():
+            self.desk.show_page("line")
 
     def action_theme(self) -> None:
         """Light or dark."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from station.control.wire import CentralLag, LineAbout, LineStatus, Snapshot
 from station.dashboard.eta import Pace
+from station.dashboard.input.label_scans import Words
 from station.model.slots import SlotState, SlotView, slot_order
 from station.model.units import FinishedRun
 from station.problem import restored, sentence, sentence_from_json
@@ -56,6 +57,8 @@ class State:
     signals: bool = True
     """Whether sounds and flashes are on."""
     now: Callable[[], datetime] = utc_now
+    label_words: Callable[[], Words | None] = lambda: None
+    """What there is to say of labels that were scanned."""
     engineer: str = ""
     engineer_until_s: float = 0.0
     """Of this process's monotonic clock: until then this screen is an engineer's. The line decides; this is shown."""

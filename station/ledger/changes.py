@@ -34,6 +34,8 @@ class Kind(StrEnum):
     BATCH = "batch"
     PRODUCT = "product"
     """A product's serial, bound to a unit."""
+    VALUE = "value"
+    """A value that a unit was given by a key."""
 
 
 @dataclass(frozen=True, slots=True)

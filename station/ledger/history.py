@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, bindparam, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, bindparam, exists, false, func, literal_column, or_, select, text
 from sqlalchemy.pool import PoolProxiedConnection
 
 from station.ledger.columns import storable
 from station.ledger.selection import touched
 from station.ledger.sqlite import recorded_at
-from station.ledger.tables import LATEST_FIRST, RELEASES, RUNS, UNITS
+from station.ledger.tables import LATEST_FIRST, PRODUCT_SERIALS, RELEASES, RUNS, UNITS
 from station.model.done import COUNTED_PURPOSES
 from station.model.events import TouchingRun, UnitHistory
 from station.model.runs import Outcome
@@ -41,10 +41,10 @@ class HistoryQuestion:
         values = {"serial": storable(canonical_serial(serial)), "batch": None if batch is None else storable(batch)}
         with self._lock:
             row = self._fetch(self.statement(in_batch=batch is not None), values)
-        if row is None:
-            return UnitHistory()
-        outcome, bundle_sha256, recipe, verified, boot_confirmed, run_id, station_id, ordered_at, *rest = row
-        outlived, failed_runs = rest
+        product_serial, outcome, bundle_sha256, recipe, verified, boot_confirmed, run_id, *rest = row
+        if run_id is None:
+            return UnitHistory(product_serial=product_serial)
+        station_id, ordered_at, outlived, failed_runs = rest
         return UnitHistory(
             outcome or OPEN,
             bundle_sha256,
@@ -53,6 +53,7 @@ class HistoryQuestion:
             bool(boot_confirmed),
             int(failed_runs),
             touched_is_newest=not outlived,
+            product_serial=product_serial,
             touched_by=TouchingRun(run_id, station_id, _moment(ordered_at)),
         )
 
@@ -82,7 +83,7 @@ class HistoryQuestion:
         except BaseException:
             self._drop()
             raise
-        return rows[0] if rows else None
+        return rows[0]
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -137,7 +138,15 @@ def _question(batch: ColumnElement[bool], release_batch: ColumnElement[bool], sq
     query = select(*columns, _outlived() if sqlite else false(), failed).where(
         _of_unit(), touched(), _not_a_mere_test()
     )
-    return query.order_by(*LATEST_FIRST).limit(1)
+    return _with_product_serial(query.order_by(*LATEST_FIRST).limit(1))
+
+
+def _with_product_serial(query: Select[Any]) -> Select[Any]:
+    """One row in any case: the unit's product serial, and behind it the row of the query where it has one."""
+    mine = select(PRODUCT_SERIALS.c.product_serial).where(PRODUCT_SERIALS.c.serial == bindparam("serial"))
+    one, found = select(literal_column("1").label("one")).subquery("always"), query.subquery("found")
+    columns = (column.label(f"found_{place}") for place, column in enumerate(found.c))
+    return select(mine.scalar_subquery(), *columns).select_from(one.outerjoin(found, text("1 = 1")))
 
 
 def _not_a_mere_test(runs: Any = RUNS.c) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, Table, select, union
 from station.errors import UsageError
 from station.ledger.product_serial_rows import unit_of_product
 from station.ledger.selection import begins_with
-from station.ledger.tables import BATCHES, HOUR_RUNS, RUNS, UNITS
+from station.ledger.tables import BATCHES, HOUR_RUNS, PRODUCT_SERIALS, RUNS, UNIT_VALUES, UNITS
 from station.model.serials import canonical_serial, reversed_serial
 from station.terminal_text import printable
 
@@ -76,7 +76,7 @@ def unit_of_application(connection: Connection, serial: str) -> str | None:
 
 def unit_named(connection: Connection, text: str) -> str:
     """The serial, as the log spells it, of the unit that a text names: its product serial, its serial, its
-    application's, or the end of one of the latter two that no other unit's has (a tile shows six characters).
+    application's, or the end of one of them that no other unit's has (a tile shows six characters).
 
     UsageError usage.several_units for an end that several have, usage.unknown_unit for a text that names none.
     """
@@ -84,6 +84,7 @@ def unit_named(connection: Connection, text: str) -> str:
         return product
     if not _is_unit(connection, text):
         ended_so = _units_ending(connection, canonical_serial(text))
+        ended_so = sorted({*ended_so, *_units_of_products_ending(connection, text.strip())})
         if len(ended_so) == 1:
             return ended_so[0]
         if ended_so:
@@ -102,6 +103,64 @@ def _units_ending(connection: Connection, end: str) -> list[str]:
     of_runs = select(RUNS.c.unit_id).where(RUNS.c.application_key.endswith(end, autoescape=True))
     shown = select(UNITS.c.serial).where(UNITS.c.unit_id.in_(of_runs), UNITS.c.identified).distinct()
     return list(connection.scalars(shown.order_by(UNITS.c.serial).limit(_MOST_SERIALS)))
+
+
+def _products_ending(connection: Connection, end: str) -> list[str]:
+    if len(end) < LEAST_OF_A_SERIAL:
+        return []
+    bound = PRODUCT_SERIALS.c.product_serial
+    named = select(bound).where(bound.endswith(end, autoescape=True)).order_by(bound).limit(_MOST_SERIALS)
+    # SQLite's LIKE takes letters of either case for the same.
+    return [found for found in connection.scalars(named) if found.endswith(end)]
+
+
+def _units_of_products_ending(connection: Connection, end: str) -> list[str]:
+    """The units whose product serial ends so."""
+    found = (unit_of_product(connection, product) for product in _products_ending(connection, end)[: _MOST_ENDING + 1])
+    return [serial for serial in found if serial is not None]
+
+
+def product_named(connection: Connection, text: str) -> str:
+    """The product serial that a text names, or is the end of where no other ends so.
+
+    UsageError usage.several_products, usage.unknown_product.
+    """
+    text = text.strip()
+    if unit_of_product(connection, text) is not None or _is_product_of_a_run(connection, text):
+        return text
+    ended_so = _products_ending(connection, text)
+    if len(ended_so) == 1:
+        return ended_so[0]
+    if ended_so:
+        named = ", ".join(printable(one) for one in ended_so[:_MOST_ENDING])
+        more = f" and {len(ended_so) - _MOST_ENDING} more" if len(ended_so) > _MOST_ENDING else ""
+        what = f"{len(ended_so)} product serials end in {printable(text)}: {named}{more}"
+        raise UsageError("usage.several_products", what)
+    newest = select(PRODUCT_SERIALS.c.product_serial).order_by(PRODUCT_SERIALS.c.bound_at.desc()).limit(_MOST_SERIALS)
+    raise _unknown_one("product", "product serial", text, connection.scalars(newest))
+
+
+def _is_product_of_a_run(connection: Connection, text: str) -> bool:
+    """Whether a run has it: one from elsewhere has no binding here."""
+    return connection.scalar(select(RUNS.c.run_id).where(RUNS.c.product_serial == text).limit(1)) is not None
+
+
+def refuse_unknown_value(connection: Connection, key: str, value: str) -> None:
+    """UsageError usage.unknown_unit_key, usage.unknown_unit_value for what no unit was ever given."""
+    given = select(UNIT_VALUES.c.value_id).where(UNIT_VALUES.c.key == key)
+    if connection.scalar(given.limit(1)) is None:
+        raise _unknown_one("unit_key", "key of units", key, connection.scalars(select(UNIT_VALUES.c.key).distinct()))
+    if connection.scalar(given.where(UNIT_VALUES.c.value == value).limit(1)) is None:
+        newest = select(UNIT_VALUES.c.value).where(UNIT_VALUES.c.key == key).order_by(UNIT_VALUES.c.value_id.desc())
+        raise _unknown_one("unit_value", f"unit with {key} =", value, connection.scalars(newest.limit(_MOST_SERIALS)))
+
+
+def _unknown_one(kind: str, what: str, name: str, seen: Iterable[str]) -> UsageError:
+    known = set(seen)
+    near = nearest(name, known)
+    named, some = (near, "the nearest") if near else (sorted(known)[:_MOST_NAMED], "it has")
+    text = f"; {some}: {', '.join(printable(one) for one in named)}" if named else ""
+    return UsageError(f"usage.unknown_{kind}", f"the log has no {what} {printable(name)}{text}")
 
 
 def _several(end: str, serials: Sequence[str]) -> UsageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from station.ledger import (
     product_serial_rows,
     schema_version,
     unit_lists,
+    unit_value_rows,
     yield_queries,
 )
 from station.ledger.database import open_reader, translated
@@ -27,7 +28,7 @@ from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
 from station.ledger.run_loading import load_runs
 from station.ledger.selection import conditions_of, has_result
-from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, STATIONS, UNITS
+from station.ledger.tables import BATCHES, OLDEST_FIRST, RELEASES, RUNS, STATIONS, UNIT_VALUES, UNITS
 from station.model.batches import Batch
 from station.model.events import UnitHistory
 from station.model.near_names import near_names
@@ -124,7 +125,9 @@ class Reader:
             runs = select(RUNS).join(UNITS).where(UNITS.c.serial == known).order_by(*OLDEST_FIRST)
             released = select(RELEASES).where(RELEASES.c.serial == known).order_by(RELEASES.c.released_at)
             releases = tuple(release_record(row) for row in connection.execute(released))
-            return UnitStory(known, tuple(load_runs(connection, runs)), releases)
+            product = product_serial_rows.product_serial_of(connection, known)
+            given = tuple(unit_value_rows.history_of(connection, known))
+            return UnitStory(known, tuple(load_runs(connection, runs)), releases, product, given)
 
     def unit_of_application(self, serial: str) -> str | None:
         """The bootloader's serial of the one unit whose application showed this serial, in any case; else None."""
@@ -161,13 +164,29 @@ class Reader:
         with self._errors(), self._engine.connect() as connection:
             return names.unit_named(connection, text)
 
+    def product_named(self, text: str) -> str:
+        """The product serial that a text names: one, or the end of one that only one has.
+
+        UsageError usage.several_products, usage.unknown_product.
+        """
+        with self._errors(), self._engine.connect() as connection:
+            return names.product_named(connection, text)
+
+    def refuse_unknown_values(self, where: Iterable[tuple[str, str]]) -> None:
+        """UsageError usage.unknown_unit_key, usage.unknown_unit_value for what no unit was ever given."""
+        with self._errors(), self._engine.connect() as connection:
+            for key, value in where:
+                names.refuse_unknown_value(connection, key, value)
+
+    def value_keys(self) -> list[str]:
+        """The keys by which units were given values."""
+        with self._errors(), self._engine.connect() as connection:
+            return sorted(connection.scalars(select(UNIT_VALUES.c.key).distinct()))
+
     def history(self, serial: str, batch: str | None) -> UnitHistory:
         """What the interlock must know before it touches the unit of a serial, as the bootloader spells it. Fast."""
         with self._errors():
-            history = self._history.ask(serial, batch)
-            with self._engine.connect() as connection:
-                product_serial = product_serial_rows.product_serial_of(connection, serial)
-        return replace(history, product_serial=product_serial) if product_serial else history
+            return self._history.ask(serial, batch)
 
     def failed(
         self,
@@ -177,6 +196,8 @@ class Reader:
         since: datetime | None = None,
         purposes: tuple[Purpose, ...] = (),
         max_runs: int = 0,
+        product_serial: str | None = None,
+        where: tuple[tuple[str, str], ...] = (),
     ) -> list[FailedUnit]:
         """The units that are not done (`station.model.done`), whatever the outcome, the longest waiting first; of all
         batches where none is named.
@@ -184,7 +205,14 @@ class Reader:
         With `since`, only units with runs that started then or later; with `max_runs`, those that failed so often in
         the batch of the run that tells why are marked as set aside.
         """
-        selection = RunFilter(batch=batch, station_id=station_id, since=since, purposes=purposes)
+        selection = RunFilter(
+            batch=batch,
+            station_id=station_id,
+            since=since,
+            purposes=purposes,
+            product_serial=product_serial,
+            where=where,
+        )
         with self._errors(), self._engine.connect() as connection:
             units = yield_queries.failed(connection, selection)
         return [replace(unit, set_aside=self._is_set_aside(unit, max_runs)) for unit in units] if max_runs else units

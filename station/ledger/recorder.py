@@ -27,8 +27,16 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from station.errors import LedgerError
-from station.ledger import damage, disk_room, schema_version, sqlite, transactions, wal_link
+from station.errors import LedgerError, UsageError
+from station.ledger import (
+    damage,
+    disk_room,
+    schema_version,
+    sqlite,
+    transactions,
+    unit_bindings,
+    wal_link,
+)
 from station.ledger.database import BUSY_TIMEOUT_S, is_refused, log_file, open_writer, translated
 from station.ledger.disk_room import LOG_RESERVE, LOG_RESERVE_BYTES, Reserve
 from station.ledger.journal import Journal, journal_files, read, settle
@@ -38,6 +46,9 @@ from station.model.events import (
     AttemptFinished,
     BatchNotCommitted,
     BatchNoted,
+    BindingCommitted,
+    BindingRefused,
+    BindingSaid,
     DiskFull,
     LedgerFact,
     LedgerReply,
@@ -51,9 +62,10 @@ from station.model.events import (
 )
 from station.model.runs import RunRecord
 from station.model.sinks import Sink
+from station.model.unit_values import UnitBinding
 from station.model.units import Release
 from station.model.write_times import WRITE_BOUNDS_S, Spread
-from station.problem import sentence
+from station.problem import Problem, sentence
 
 WRITE_LIMIT_S = 180.0
 """How long a transaction waits for another program's lock, in all: somebody looks at the log in an SQL browser."""
@@ -180,6 +192,8 @@ class Recorder:
                     self._reply(self._finish(run))
                 case BatchNoted(batch):
                     self._note(batch)
+                case BindingSaid(ticket, binding):
+                    self._reply(self._bind(ticket, binding))
                 case _Job():
                     _complete(item)
         self._limit_s = 0.0
@@ -216,14 +230,14 @@ class Recorder:
     def _open(self, run: RunRecord) -> LedgerReply | None:
         """None where there is no room for it."""
         try:
-            self._transact(partial(transactions.put_run, run=run), is_result=False)
+            stored = self._transact(partial(transactions.put_run, run=run), is_result=False)
         except Exception as error:  # as for a finished run: it gets its answer
             if disk_room.is_full(error, self._data_dir):
                 return None
             reason = sqlite.reason_of(error)
             _log.warning("the log did not take an open run: %s", reason)
             return OpeningNotCommitted(run, reason)
-        return OpeningCommitted(run)
+        return OpeningCommitted(stored)
 
     def _try_early(self, work: Callable[[Connection], None]) -> None:
         """An attempt of an open run: the finished run brings it again."""
@@ -240,16 +254,27 @@ class Recorder:
             _log.error("the log did not take batch %s: %s", batch.name, reason)
             self._reply(BatchNotCommitted(batch, reason))
 
+    def _bind(self, ticket: str, binding: UnitBinding) -> LedgerReply:
+        """What people say of a unit: whoever said it waits for the answer."""
+        try:
+            unit = self._transact(partial(unit_bindings.put_unit, binding=binding, sinks=self._sinks))
+        except UsageError as error:
+            return BindingRefused(ticket, error.problem)
+        except Exception as error:  # it gets its answer, whatever went wrong
+            text = sentence("the log could not be written: {reason}", reason=sqlite.reason_of(error))
+            return BindingRefused(ticket, Problem("ledger.write_failed", text))
+        return BindingCommitted(ticket, unit)
+
     def _finish(self, run: RunRecord) -> LedgerReply:
         self._put_aside = [opening for opening in self._put_aside if opening.run.run_id != run.run_id]
         try:
-            self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)
+            stored = self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)
             self._journal.taken(run)
         except Exception as error:  # every finished run gets its answer, whatever went wrong
             reason = sqlite.reason_of(error)
             _log.error("the log did not take run %s: %s", run.run_id, reason)
             return RunNotCommitted(run, self._keep(run, reason))
-        return RunCommitted(run)
+        return RunCommitted(stored)
 
     def _keep(self, run: RunRecord, reason: str) -> str:
         """Put a run into the journal; returns the line for the operator."""
@@ -372,7 +397,7 @@ class Recorder:
         settle(file, all_usable=not unusable)
         return len({run.run_id for run in (*content.waiting, *content.runs)}) - refused, unusable
 
-    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord, Sequence[Sink]], None]) -> bool:
+    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord, Sequence[Sink]], object]) -> bool:
         """False for a run that no log will ever take: it must not keep the station from starting."""
         try:
             self._transact(lambda connection: put(connection, run, self._sinks))

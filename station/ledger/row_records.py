@@ -10,10 +10,11 @@ from station.model.measurements import Measurement
 from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
 from station.model.serials import canonical_serial
+from station.model.unit_values import UnitValues
 from station.model.units import Release
 from station.problem import restored, stored_parts
 
-_MADE = ("run_id", "message", "outcome", "purpose", "notes", "attempts", "images", "measurements")
+_MADE = ("run_id", "message", "outcome", "purpose", "unit_values", "notes", "attempts", "images", "measurements")
 """What is no column just as it stands in the record."""
 _RUN_FIELDS = tuple(name for name in field_names(RunRecord) if name not in _MADE)
 _ATTEMPT_FIELDS = tuple(name for name in field_names(AttemptRecord) if name not in _MADE)
@@ -44,6 +45,7 @@ def run_values(run: RunRecord) -> Values:
         "outcome": None if run.outcome is None else str(run.outcome),
         "purpose": str(run.purpose),
         "notes": list(run.notes),
+        "unit_values": run.unit_values.to_json() or None,
         "application_key": None if shown is None else canonical_serial(shown),
     }
 
@@ -81,6 +83,7 @@ def run_record(row: Any, attempts: Sequence[AttemptRecord]) -> RunRecord:
         outcome=None if row.outcome is None else Outcome(row.outcome),
         purpose=Purpose(row.purpose),
         notes=tuple(row.notes),
+        unit_values=UnitValues.of(row.unit_values),
         attempts=tuple(attempts),
         **_values(row, _RUN_FIELDS),
     )

@@ -21,7 +21,7 @@ from station.ledger.backup_list import BACKUP_FOLDER
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 from station.problem import sentence
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0013")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0013")
 """Every revision that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from station.ledger.hourly_sums import HOUR, PLACE
-from station.ledger.tables import RUNS, UNITS
+from station.ledger.tables import RUNS, UNIT_VALUES, UNITS
 from station.model.done import ALREADY_PASSED, COUNTED_PURPOSES
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial
@@ -29,7 +29,18 @@ def conditions_of(selection: RunFilter, runs: Any = RUNS.c) -> list[ColumnElemen
     if selection.serial is not None:
         unit = select(UNITS.c.unit_id).where(is_identified_unit(selection.serial))
         conditions.append(runs.unit_id == unit.scalar_subquery())
+    if selection.product_serial is not None:
+        conditions.append(runs.product_serial == selection.product_serial)
+    for key, value in selection.where:
+        conditions += _has_value(runs, key, value)
     return conditions
+
+
+def _has_value(runs: Any, key: str, value: str) -> list[ColumnElement[bool]]:
+    """The conditions for runs whose record has a value; the units that ever had it are found by an index first."""
+    serials = select(UNIT_VALUES.c.serial).where(UNIT_VALUES.c.key == key, UNIT_VALUES.c.value == value)
+    units = select(UNITS.c.unit_id).where(UNITS.c.serial.in_(serials), UNITS.c.identified)
+    return [runs.unit_id.in_(units), runs.unit_values[key].as_string() == value]
 
 
 def is_identified_unit(serial: str) -> ColumnElement[bool]:
@@ -79,7 +90,9 @@ def touched(runs: Any = RUNS.c) -> ColumnElement[bool]:
 
 
 def whole_hours(selection: RunFilter) -> tuple[datetime | None, datetime | None] | None:
-    """From which hour until before which hour the selection has whole hours; None where it lies within one."""
+    """From which hour until before which hour the selection has whole hours that sums are kept for; None for none."""
+    if selection.is_of_units:
+        return None
     first, end = selection.since, selection.until
     first_hour = None if first is None else _next_hour(first)
     end_hour = None if end is None else hour_of(end)
@@ -89,7 +102,7 @@ def whole_hours(selection: RunFilter) -> tuple[datetime | None, datetime | None]
 
 
 def broken_hours(selection: RunFilter) -> list[RunFilter]:
-    """The rest: selections of the runs that lie in hours of which only a part is selected; two at most."""
+    """The rest: selections of the runs that lie in hours of which only a part is selected, two at most; or of all."""
     whole = whole_hours(selection)
     if whole is None:
         return [selection]

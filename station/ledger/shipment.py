@@ -30,6 +30,7 @@ from station.ledger.tables import (
     RUNS,
     SHIPMENTS,
     STATIONS,
+    UNIT_VALUES,
     UNITS,
 )
 from station.yields.counting import hour_of
@@ -64,7 +65,13 @@ class Shipment:
 
     def named(self) -> str:
         """The rows' keys, for a message."""
-        keys = ((RUNS, "run_id"), (RELEASES, "release_id"), (BATCHES, "batch_id"), (PRODUCT_SERIALS, "binding_id"))
+        keys = (
+            (RUNS, "run_id"),
+            (RELEASES, "release_id"),
+            (BATCHES, "batch_id"),
+            (PRODUCT_SERIALS, "binding_id"),
+            (UNIT_VALUES, "value_id"),
+        )
         return ", ".join(f"{name[:-3]} {row[name]}" for table, name in keys for row in self.of(table))
 
 
@@ -86,6 +93,7 @@ def taken(connection: Connection, after: int, limit: int) -> Shipment | None:
         "releases": _rows(connection, RELEASES, RELEASES.c.release_id, keys[Kind.RELEASE]),
         "batches": _rows(connection, BATCHES, BATCHES.c.batch_id, keys[Kind.BATCH]),
         "product_serials": _rows(connection, PRODUCT_SERIALS, PRODUCT_SERIALS.c.binding_id, keys[Kind.PRODUCT]),
+        "unit_values": _rows(connection, UNIT_VALUES, UNIT_VALUES.c.value_id, keys[Kind.VALUE]),
     }
     return Shipment(after, found[-1].number, len(found), rows)
 
@@ -120,6 +128,7 @@ def put(connection: Connection, sender: Sender, shipment: Shipment) -> bool:
     _add_new(connection, RELEASES, RELEASES.c.release_id, shipment.of(RELEASES))
     _put_batches(connection, shipment.of(BATCHES))
     _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
+    _add_new(connection, UNIT_VALUES, UNIT_VALUES.c.value_id, shipment.of(UNIT_VALUES))
     hourly_sums.refresh_stations(connection, hours)
     note_sent(connection, sender, shipment)
     return True

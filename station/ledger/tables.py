@@ -9,6 +9,7 @@
     batches   one row per batch that was begun at a station's bench, with the quantity planned
     audit     one row per act that only an engineer may do; a chain of hashes for each station (`audit_chain`)
     product_serials  one row per unit whose product serial is known
+    unit_values  one row per value that a unit was given by a key of the factory's own; the newest of a key counts
     outbox    one row per finished run and system of the factory that has not taken it yet
     changes   what the database of all stations has to hear of, numbered (`changes.py`); log_identity has the log's key
     stations, shipments  in that database alone: who sent, and how far it got
@@ -131,6 +132,7 @@ RUNS = Table(
     Column("time_zone", Words),
     Column("proofs_off", Words),
     Column("central_wait_s", Double),
+    Column("unit_values", JSON(none_as_null=True)),
     Column("purpose", Words, nullable=False, server_default=str(Purpose.PRODUCTION)),
     Column("notes", JSON, nullable=False, server_default="[]"),
     # The application's serial in the form to compare: units are found by it too.
@@ -150,6 +152,7 @@ RUNS = Table(
     Index("ix_runs_open", "station_id", **_ONLY_OPEN),
     Index("ix_runs_unproven", "started_at", sqlite_where=text("proofs_off IS NOT NULL")),
     Index("ix_runs_application_key", "application_key", "unit_id"),
+    Index(None, "product_serial"),
 )
 """Insertions of a camera."""
 
@@ -286,6 +289,22 @@ PRODUCT_SERIALS = Table(
     UniqueConstraint("serial"),
 )
 """Which unit, by its bootloader's canonical serial, carries which serial on its label; also before its first run."""
+
+
+UNIT_VALUES = Table(
+    "unit_values",
+    METADATA,
+    Column("value_id", Key, primary_key=True),
+    Column("serial", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("value", Words, nullable=False),
+    Column("station_id", Words, nullable=False),
+    Column("set_at", UtcTime, nullable=False),
+    Column("set_by", Words, nullable=False),
+    Index(None, "serial", "key"),
+    Index(None, "key", "value"),
+)
+"""What units were given by key, by their bootloaders' canonical serials; also before a first run."""
 
 
 CHANGES = Table(

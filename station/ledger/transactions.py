@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, func, insert, or_, select, update
 
 from station.clock import now
-from station.ledger import changes, hourly_sums, outbox_rows
+from station.ledger import changes, hourly_sums, outbox_rows, unit_value_rows
 from station.ledger.hourly_sums import Cell
 from station.ledger.product_serial_rows import product_serial_of
 from station.ledger.row_records import (
@@ -36,6 +36,7 @@ from station.model.ids import new_id
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.serials import canonical_serial
 from station.model.sinks import Sink
+from station.model.unit_values import UnitValues
 from station.model.units import Release
 from station.problem import sentence
 from station.yields.counting import hour_of
@@ -44,18 +45,21 @@ _PASS = str(Outcome.PASS)
 _NEXT = timedelta(microseconds=1)
 
 
-def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> None:
+def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> RunRecord:
     """The run, its unit and all its attempts are in the log, as `run` has them; attempts already there stay. Where it
     is finished, it waits for these sinks.
 
     For a run that a station reports as it happens: it comes after all that the station has reported before. Where the
-    finished run was in the log before, its label may be printed already, and is not printed again.
+    finished run was in the log before, its label may be printed already, and is not printed again. Returns it with what
+    the log knows of its unit.
     """
     before = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
+    run = _of_known_unit(connection, run, live=True)
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
     if run.outcome is not None:
         again = before is not None and before.outcome is not None
         outbox_rows.queue(connection, [run.run_id], [sink for sink in sinks if not (again and sink.is_printer)], now())
+    return run
 
 
 def put_unfinished(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) -> None:
@@ -69,16 +73,28 @@ def put_runs(connection: Connection, runs: Iterable[RunRecord]) -> None:
     """The same for several runs of any time, whose hours are summed up once."""
     cells: set[Cell] = set()
     for run in runs:
-        cells |= _store_run(connection, run, live=False)
+        unit_value_rows.put_of_import(connection, run)
+        cells |= _store_run(connection, _of_known_unit(connection, run, live=False), live=False)
     hourly_sums.refresh(connection, cells)
+
+
+def _of_known_unit(connection: Connection, run: RunRecord, *, live: bool) -> RunRecord:
+    """The run with the product serial and the values of its unit: they may have come while it was under way, or from
+    somebody whom the line has not heard of."""
+    if not run.identified:
+        return run
+    known, own = unit_value_rows.values_of(connection, run.serial), run.unit_values.to_json()
+    row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
+    if row is not None and row.outcome is not None:
+        known, own = {}, {**own, **(row.unit_values or {})}
+    values = {**own, **known} if live else {**known, **own}
+    product_serial = run.product_serial or product_serial_of(connection, run.serial)
+    return replace(run, product_serial=product_serial, unit_values=UnitValues.of(values))
 
 
 def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cell]:
     """Store the run; returns the hours whose sums it changes. A run still open changes none."""
     changed: set[Cell] = set()
-    if run.product_serial is None and run.identified:
-        # Bound while the run was under way, or by somebody whom the line has not heard of.
-        run = replace(run, product_serial=product_serial_of(connection, run.serial))
     row = _find(connection, RUNS, RUNS.c.run_id == run.run_id)
     if row is None:
         unit_id = _unit_id(connection, run)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from station.ledger.row_records import message_of
 from station.ledger.selection import begins_with, conditions_of
-from station.ledger.tables import NEWEST_FIRST, RUNS, UNITS
+from station.ledger.tables import NEWEST_FIRST, PRODUCT_SERIALS, RUNS, UNITS
 from station.model.runs import Outcome
 from station.model.serials import canonical_serial, reversed_serial
 from station.model.units import FinishedRun, RunFilter, RunLine
@@ -50,8 +50,10 @@ def finished_runs(connection: Connection, station_id: str, since: datetime, limi
 
 
 def runs_of_units(connection: Connection, text: str, limit: int) -> list[RunLine]:
-    """The runs of units whose serial, or their application's, is, begins with or contains a text, newest first."""
-    unit_ids = _units(connection, canonical_serial(text), reversed_serial(text), limit)
+    """The runs of units whose serial, or their application's or product's, is, begins with or contains a text, newest
+    first."""
+    unit_ids = {*_units(connection, canonical_serial(text), reversed_serial(text), limit)}
+    unit_ids |= {*_units_of_products(connection, text.strip(), limit)}
     return _lines(connection, [RUNS.c.unit_id.in_(unit_ids)], limit) if unit_ids else []
 
 
@@ -75,6 +77,17 @@ def _units(connection: Connection, asked: str, reversed_: str | None, limit: int
         return found
     shown_in_part = RUNS.c.application_key.contains(asked, autoescape=True)
     return connection.execute(select(RUNS.c.unit_id).where(shown_in_part).distinct().limit(limit)).scalars().all()
+
+
+def _units_of_products(connection: Connection, text: str, limit: int) -> Sequence[str]:
+    """The keys of the units whose product serial is a text or, where none is, contains it."""
+    bound, query = PRODUCT_SERIALS.c, select(UNITS.c.unit_id).where(UNITS.c.identified).limit(limit)
+    query = query.join(PRODUCT_SERIALS, PRODUCT_SERIALS.c.serial == UNITS.c.serial)
+    if not text:
+        return ()
+    if found := connection.execute(query.where(bound.product_serial == text)).scalars().all():
+        return found
+    return connection.execute(query.where(bound.product_serial.contains(text, autoescape=True))).scalars().all()
 
 
 def _lines(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[RunLine]:

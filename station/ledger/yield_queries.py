@@ -31,6 +31,7 @@ from station.model.done import ALREADY_PASSED
 from station.model.runs import Outcome
 from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
+from station.model.unit_values import UnitValues
 from station.model.units import FailedUnit, RunFilter
 from station.yields.counting import BundleCount, Counts, OpenUnit, hour_of
 
@@ -101,10 +102,20 @@ def _add_hours(connection: Connection, selection: RunFilter, counts: Counts) -> 
         for hour_at, outcome, runs in connection.execute(whole):
             counts.hours[hour_at, outcome == _PASS] += runs
     for part in broken_hours(selection):
+        if part.is_of_units:
+            _add_hours_of_units(connection, part, counts)
+            continue
         assert part.since is not None  # a part of one hour begins somewhere in it
         within = select(RUNS.c.outcome, func.count()).where(counted(), *conditions_of(part)).group_by(RUNS.c.outcome)
         for outcome, runs in connection.execute(within):
             counts.hours[hour_of(part.since), outcome == _PASS] += runs
+
+
+def _add_hours_of_units(connection: Connection, selection: RunFilter, counts: Counts) -> None:
+    """Of few units, and so few runs."""
+    query = select(RUNS.c.started_at, RUNS.c.outcome).where(counted(), *conditions_of(selection))
+    for started_at, outcome in connection.execute(query):
+        counts.hours[hour_of(started_at), outcome == _PASS] += 1
 
 
 def _add_images(connection: Connection, selection: RunFilter, counts: Counts) -> None:
@@ -315,6 +326,8 @@ def _failed_unit(one: _Waiting, row: Any) -> FailedUnit:
         run_id=row.run_id,
         outcome=_outcome_of(row),
         passed_before=one.passed_before,
+        product_serial=row.product_serial,
+        unit_values=UnitValues.of(row.unit_values),
     )
 
 

@@ -72,6 +72,7 @@ from station.line.slot_events import (
     TellWorker,
     Ticked,
     UnitFound,
+    UnitMarked,
     WorkerGiven,
 )
 from station.line.slot_requests import rerun_ways
@@ -80,14 +81,23 @@ from station.line.stop_policy import PauseForFailures, StopForErrors, TakeSlotOu
 from station.line.stop_reasons import Stopping
 from station.line.transitions import step
 from station.line.twins import doubled, moved_from
+from station.line.unit_bindings_asked import BindingsAsked
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import BatchNotCommitted, DiskFull, LedgerReply, LogLocked
+from station.model.events import (
+    BatchNotCommitted,
+    BindingCommitted,
+    BindingRefused,
+    DiskFull,
+    LedgerReply,
+    LogLocked,
+)
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.permission import Permission
 from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
+from station.model.unit_values import OnBound, SaidOfUnit
 from station.problem import sentence
 
 TICK_S = 0.25
@@ -120,6 +130,7 @@ class Dispatcher:
         self._hub_losses = HubLosses()
         self._log_waits = LogWaits()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
+        self._bindings = BindingsAsked(log.submit)
         self._permissions = PermissionQuestions(self._factory_answered)
         self.batch_requests = BatchRequests(
             self.batching, self._gate, self.stopping, self._questions, self._batch_changed
@@ -320,6 +331,10 @@ class Dispatcher:
                 "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
             )
             self.stopping.stop_because(LedgerError("ledger.write_failed", text))
+        elif isinstance(reply, BindingCommitted | BindingRefused):
+            if isinstance(reply, BindingCommitted):
+                self._feed_all(UnitMarked(reply.unit))
+            self._bindings.replied(reply)
         elif isinstance(reply, LogLocked | DiskFull):
             self._feed_all(reply)
             if self._log_waits.is_new(type(reply), monotonic_s()):
@@ -363,6 +378,10 @@ class Dispatcher:
         if abort:
             self.stopping.abort()
         self._feed_all(LineStopped(abort))
+
+    def bind(self, said: SaidOfUnit, on_bound: OnBound) -> None:
+        """Somebody says what a unit is; `on_bound` is called once, in this thread."""
+        self._bindings.ask(said, self._slots, self._setup, on_bound)
 
     def cancel(self, port_path: str) -> None:
         """End one slot's run at its next block, or before it starts."""

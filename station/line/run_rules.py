@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from station.flash.messages import AttemptEnded, CameraHeld, CancelRun, HoldWanted, PortChanged, Progressed, RunEnded
-from station.line import admission, left_alone, permission_rules
+from station.line import admission, left_alone, mark_rules
 from station.line.line_terms import Terms
 from station.line.opened_run import found_attempt
 from station.line.run_end import closed, closed_unrun, shown, unidentified_refusal
@@ -73,7 +73,9 @@ def opening_committed(slot: Slot, event: OpeningCommitted, now: Moment, terms: T
     """The opening is on the disk: as far as the station is concerned the camera may be changed from now on."""
     if slot.run is None or slot.run.run_id != event.run.run_id:
         return slot, ()
-    return permission_rules.may_start(slot, now, terms)
+    known = event.run
+    run = replace(slot.run, product_serial=known.product_serial, unit_values=known.unit_values)
+    return mark_rules.may_start(replace(slot, run=run), now, terms)
 
 
 def opening_refused(slot: Slot, event: OpeningNotCommitted, now: Moment, _terms: Terms) -> Stepped:
@@ -132,7 +134,7 @@ def batch_changed(slot: Slot, event: BatchChanged, now: Moment, terms: Terms) ->
     slot, effects = replace(slot, run=run), (Submit(RunOpened(run)),)
     if slot.phase is Phase.OPENING or terms.setup.permission is None:
         return slot, effects
-    slot, asked = permission_rules.may_start(slot, now, terms)
+    slot, asked = mark_rules.may_start(slot, now, terms)
     return slot, (*effects, *asked)
 
 

@@ -14,6 +14,7 @@ from station.line.pool import Pool, Programs
 from station.line.setup import LineSetup, OpenLog, Watcher
 from station.model.events import LedgerReply
 from station.model.slots import RerunWay, SlotView
+from station.model.unit_values import OnBound, SaidOfUnit
 from station.process_facts import step_forward
 
 
@@ -122,6 +123,10 @@ class Line:
         for port_path in port_paths:
             self._dispatcher.post(partial(self._dispatcher.rerun, port_path))
         return ways
+
+    def bind(self, said: SaidOfUnit, on_bound: OnBound) -> None:
+        """Somebody says what a unit is. `on_bound` is called when the log has it, or refuses it; in another thread."""
+        self._dispatcher.post(partial(self._dispatcher.bind, said, on_bound))
 
     def stop(self, *, abort: bool = False) -> None:
         """Take no new camera; running ones finish, or end now with `abort`."""

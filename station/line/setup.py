@@ -17,6 +17,7 @@ from station.model.recipes import Recipe
 from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import ImagePlan, Purpose, RunOptions
 from station.model.slots import SlotMap
+from station.model.unit_marks import UnitMarks
 from station.model.write_times import WRITE_BOUNDS_S, Spread
 
 
@@ -135,6 +136,8 @@ class LineSetup:
     """The command that cycles the power of a port; "" where the hubs cannot."""
     permission: PermissionTerms | None = None
     """Who is to allow each run; None: nobody."""
+    marks: UnitMarks = field(default_factory=UnitMarks)
+    """What tells units apart in the factory, and what no camera is written to without."""
     only_present: bool = False
     """Run the cameras that are there when the line starts, and end."""
     accepts: Callable[[Device], bool] = _anything

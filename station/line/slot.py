@@ -37,6 +37,8 @@ class Phase(Enum):
     """The run was handed to the log, which has not answered yet."""
     PERMISSION = auto()
     """The opening is on the disk: the factory's system is asked whether the camera may be written to."""
+    UNBOUND = auto()
+    """The opening is on the disk: the run waits until somebody says what its unit is."""
     QUEUED = auto()
     """The opening is on the disk: the run waits for a worker."""
     PULLED = auto()
@@ -54,7 +56,7 @@ class Phase(Enum):
 
 WORKING = (Phase.RUNNING, Phase.AWAY, Phase.GONE)
 """A worker has the run."""
-WAITING = (Phase.OPENING, Phase.PERMISSION, Phase.QUEUED)
+WAITING = (Phase.OPENING, Phase.UNBOUND, Phase.PERMISSION, Phase.QUEUED)
 """A run is open, and no worker has it."""
 IDLE = (Phase.EMPTY, Phase.FOREIGN, Phase.APPLICATION, Phase.ASKING, Phase.HOLDING, Phase.DONE)
 """No run is open, and no camera is waited for."""
@@ -73,6 +75,7 @@ _STATE_OF_PHASE = {
     Phase.ASKING: SlotState.HOLDING,
     Phase.HOLDING: SlotState.HOLDING,
     Phase.OPENING: SlotState.WAITING,
+    Phase.UNBOUND: SlotState.WAITING,
     Phase.PERMISSION: SlotState.WAITING,
     Phase.QUEUED: SlotState.WAITING,
     Phase.PULLED: SlotState.WAITING,
@@ -183,6 +186,8 @@ class Slot:
     """When the hint to replug a camera came that did not get into its bootloader."""
     known_serial: str = ""
     """The unit whose application this is, by the log; "" where it does not know."""
+    known_product_serial: str = ""
+    """The one that the unit of that application was given while it was here."""
     fickle: bool = False
     """The last run ended with a camera that comes and goes by itself."""
     last: RunRecord | None = None
@@ -208,7 +213,7 @@ class Slot:
             slot=self.name,
             port_path=self.path,
             state=self.state,
-            serial=self._shown_serial,
+            serial=self.unit_serial,
             run_id=self._shown_run.run_id if self._shown_run else "",
             code=self.code,
             message=self.message,
@@ -216,6 +221,8 @@ class Slot:
             started_at_s=self.started_s if self.run and self.phase is not Phase.CLOSING else None,
             duration_s=self._ended_run.duration_s if self._ended_run else None,
             attempts=len(self._ended_run.attempts) if self._ended_run else 0,
+            product_serial=self._shown_product_serial,
+            unit_values=self._shown_run.unit_values.pairs if self._shown_run else (),
         )
 
     @property
@@ -227,7 +234,13 @@ class Slot:
         return self.run or self._ended_run
 
     @property
-    def _shown_serial(self) -> str:
+    def _shown_product_serial(self) -> str:
+        if self._shown_run is not None:
+            return self._shown_run.product_serial or ""
+        return self.known_product_serial if self.known_serial else ""
+
+    @property
+    def unit_serial(self) -> str:
         """The application spells the serial in another way: a finished camera keeps the one that it ran under."""
         if self._shown_run is not None:
             return self._shown_run.serial

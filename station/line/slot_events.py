@@ -36,6 +36,7 @@ from station.model.events import (
 )
 from station.model.permission import FlashQuestion, Permission
 from station.model.runs import RunRecord
+from station.model.unit_values import UnitBinding
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -58,6 +59,13 @@ class LogAnswered:
 
     device: Device
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class UnitMarked:
+    """The log has what somebody said of a unit: all that it has now."""
+
+    unit: UnitBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,7 @@ SlotEvent = (
     | Left
     | LogAnswered
     | FactoryAnswered
+    | UnitMarked
     | UnitFound
     | BootloaderEntered
     | BootloaderNotEntered

@@ -1,7 +1,7 @@
 """The slot machine: `step` takes a slot, what happened, and says how the slot stands then and what is to be done.
 
 Pure: no I/O, no clock, no thread. The rules, by the names of
-`TABLE`'s functions in `admission`, `entering`, `permission_rules`, `run_rules` and `slot_requests`:
+`TABLE`'s functions in `admission`, `entering`, `mark_rules`, `permission_rules`, `run_rules` and `slot_requests`:
 
 1.  A device that is announced twice is one device. A new one on a port that still has one means that the old one left.
 2.  A camera in its bootloader is held at once, and asked about in the log then. Where the log alone decides which
@@ -9,7 +9,8 @@ Pure: no I/O, no clock, no thread. The rules, by the names of
     `ASK_LIMIT_S`. Nothing else is done to a camera before it is held.
 3.  A run is opened when the camera is held (or cannot be) and the log has answered. It is submitted, and nothing is
     written to the camera before the log has it on the disk (`OpeningCommitted`): only then is it queued for a worker.
-    Where the factory's system is to be asked, it is asked then, and the run queued when it allows it.
+    Where the factory's system is to be asked, it is asked then, and the run queued when it allows it. Where the unit
+    is to have a product serial or a value that it has not, the run waits for that before.
 4.  A camera that the log says is to be left alone gets a run that is opened and closed in one record.
 5.  A run that is open is closed exactly once, by the first of: its worker's end, its worker's death, the log's refusal
     of the opening, a cancellation or departure before it has a worker.
@@ -44,7 +45,7 @@ from station.flash.messages import (
     Progressed,
     RunEnded,
 )
-from station.line import admission, entering, permission_rules, run_rules, slot_requests
+from station.line import admission, entering, mark_rules, permission_rules, run_rules, slot_requests
 from station.line.line_terms import Terms
 from station.line.slot import IDLE, WAITING, WORKING, Moment, Phase, Slot
 from station.line.slot_events import (
@@ -66,6 +67,7 @@ from station.line.slot_events import (
     TakenOut,
     Ticked,
     UnitFound,
+    UnitMarked,
     WorkerDied,
     WorkerGiven,
 )
@@ -104,6 +106,7 @@ TABLE: Mapping[type, Mapping[Phase, Rule]] = {
         **dict.fromkeys(WORKING, run_rules.held_again),
     },
     FactoryAnswered: {Phase.PERMISSION: permission_rules.answered},
+    UnitMarked: dict.fromkeys(Phase, mark_rules.marked),
     UnitFound: {Phase.APPLICATION: admission.unit_found, Phase.ENTERING: entering.unit_found},
     BootloaderEntered: {Phase.ENTERING: entering.entered},
     BootloaderNotEntered: {Phase.ENTERING: entering.not_entered},

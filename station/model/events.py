@@ -13,6 +13,8 @@ from datetime import datetime
 
 from station.model.batches import Batch
 from station.model.runs import AttemptRecord, RunRecord
+from station.model.unit_values import UnitBinding
+from station.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,41 @@ class DiskFull:
     is room."""
 
 
-LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted
+@dataclass(frozen=True, slots=True)
+class BindingSaid:
+    """Somebody said what a unit's product serial or values are; `ticket` is whose question it is."""
+
+    ticket: str
+    binding: UnitBinding
+
+
+@dataclass(frozen=True, slots=True)
+class BindingCommitted:
+    """The ledger has it, durably; `unit` is all that the unit has now."""
+
+    ticket: str
+    unit: UnitBinding
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRefused:
+    """The ledger knows otherwise, or could not take it."""
+
+    ticket: str
+    problem: Problem
+
+
+LedgerFact = RunOpened | AttemptFinished | RunFinished | BatchNoted | BindingSaid
 LedgerReply = (
-    OpeningCommitted | OpeningNotCommitted | RunCommitted | RunNotCommitted | BatchNotCommitted | LogLocked | DiskFull
+    OpeningCommitted
+    | OpeningNotCommitted
+    | RunCommitted
+    | RunNotCommitted
+    | BatchNotCommitted
+    | LogLocked
+    | DiskFull
+    | BindingCommitted
+    | BindingRefused
 )
 
 

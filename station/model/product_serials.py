@@ -74,4 +74,6 @@ def mod43(text: str) -> bool:
     return sum(map(_CODE_39.index, text[:-1])) % 43 == _CODE_39.index(text[-1])
 
 
+ANY_SERIAL = ProductSerialRule()
+
 _CHECKS = {"none": lambda text: True, "luhn": luhn, "gs1": gs1, "mod43": mod43}

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from station.model.measurements import measurement_from_json
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
+from station.model.unit_values import NO_VALUES, UnitValues
 from station.problem import restored
 
 
@@ -72,6 +73,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         time_zone=data.get("time_zone"),
         proofs_off=data.get("proofs_off"),
         central_wait_s=_maybe(float, {"central_wait_s": None, **data}, "central_wait_s"),
+        unit_values=_read(UnitValues.of, data, "unit_values") if "unit_values" in data else NO_VALUES,
         purpose=_read(Purpose, data, "purpose") if "purpose" in data else Purpose.PRODUCTION,
         notes=tuple(str(note) for note in data.get("notes", ())),
         attempts=tuple(_attempt(attempt) for attempt in data["attempts"]),

@@ -16,6 +16,7 @@ from station.model.measurements import Measurement
 from station.model.recipes import Recipe
 from station.model.record_json import record_json
 from station.model.recovery_limits import RecoveryLimits
+from station.model.unit_values import NO_VALUES, UnitValues
 
 
 class Outcome(StrEnum):
@@ -171,6 +172,8 @@ class RunRecord:
     none."""
     central_wait_s: float | None = None
     """How long the camera waited for the database of all stations, in seconds; None where that was not to be asked."""
+    unit_values: UnitValues = NO_VALUES
+    """What the factory noted of the unit by keys of its own (`unit_value_rows` says as of when)."""
     purpose: Purpose = Purpose.PRODUCTION
     notes: tuple[str, ...] = ()
     """What was not as expected and decided nothing, one sentence each."""

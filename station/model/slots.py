@@ -119,3 +119,7 @@ class SlotView:
     """Of the finished run that is shown."""
     attempts: int = 0
     """Of the finished run that is shown."""
+    product_serial: str = ""
+    """The serial on the product's label; "" where the unit has none, or nobody asked the log yet."""
+    unit_values: tuple[tuple[str, str], ...] = ()
+    """What was noted of the unit, by key."""

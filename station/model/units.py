@@ -11,6 +11,7 @@ from station.errors import HINTS
 from station.model.runs import Outcome, Purpose, RunRecord
 from station.model.scrapping import SCRAPPED
 from station.model.serials import canonical_serial
+from station.model.unit_values import NO_VALUES, UnitValue, UnitValues
 
 
 def unit_key(serial: str, identified: bool, run_id: str) -> str:
@@ -32,6 +33,14 @@ class RunFilter:
     operator: str | None = None
     bundle: str | None = None
     purposes: tuple[Purpose, ...] = ()
+    product_serial: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    """Keys and values of units, all of which the run's record has."""
+
+    @property
+    def is_of_units(self) -> bool:
+        """Whether it picks units by what a factory calls them: no sums are kept for these."""
+        return self.product_serial is not None or bool(self.where)
 
     @property
     def names_firmware(self) -> bool:
@@ -70,6 +79,14 @@ class UnitStory:
     serial: str
     runs: tuple[RunRecord, ...]
     releases: tuple[Release, ...] = ()
+    product_serial: str | None = None
+    value_history: tuple[UnitValue, ...] = ()
+    """What it was given by keys of the factory's own, the oldest first."""
+
+    @property
+    def values(self) -> UnitValues:
+        """The values that it has now."""
+        return UnitValues.of({one.key: one.value for one in self.value_history})
 
     @property
     def application_serials(self) -> tuple[str, ...]:
@@ -81,6 +98,9 @@ class UnitStory:
         return {
             "serial": self.serial,
             "application_serials": list(self.application_serials),
+            "product_serial": self.product_serial,
+            "unit_values": self.values.to_json(),
+            "value_history": [one.to_json() for one in self.value_history],
             "runs": [run.to_json() for run in self.runs],
             "releases": [release.to_json() for release in self.releases],
         }
@@ -140,6 +160,8 @@ class FailedUnit:
     set_aside: bool = False
     """True where it failed so often in its batch that it is skipped until it is released."""
     station_id: str = ""
+    product_serial: str | None = None
+    unit_values: UnitValues = NO_VALUES
 
     @property
     def scrapped(self) -> bool:
@@ -160,6 +182,8 @@ class FailedUnit:
         """The unit as `failed --json` prints it."""
         return {
             "serial": self.serial,
+            "product_serial": self.product_serial,
+            "unit_values": self.unit_values.to_json(),
             "identified": self.identified,
             "batch": self.batch,
             "outcome": None if self.outcome is None else str(self.outcome),

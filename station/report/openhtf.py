@@ -59,7 +59,7 @@ def _metadata(run: RunRecord) -> dict[str, Any]:
     more = ("bundle_version", "bootloader", "station_version", "application_serial", "product_serial", "part_number")
     place = ("hardware_revision", "location", "time_zone")
     plain = {name: getattr(run, name) for name in (*names, *more, *place, "verified", "boot_confirmed")}
-    return {**plain, "purpose": str(run.purpose), "notes": list(run.notes)}
+    return {**plain, "purpose": str(run.purpose), "notes": list(run.notes), "unit_values": run.unit_values.to_json()}
 
 
 def _phase(attempt: AttemptRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from station.errors import UsageError
@@ -15,6 +15,7 @@ from station.json_lines import text_line
 from station.model.measurements import measurement_line
 from station.model.record_json import field_names
 from station.model.runs import AttemptRecord, ImageRecord, RunRecord
+from station.model.unit_values import UnitValues
 from station.report.cells import BYTE_ORDER_MARK, csv_cell, spreadsheet_cell
 from station.report.cfx import cfx_lines
 from station.report.openhtf import openhtf_lines
@@ -47,16 +48,24 @@ class Destination:
 
 
 def export_lines(
-    runs: Iterable[RunRecord], export_format: str, *, spreadsheet: bool = False, to: Destination = Destination()
+    runs: Iterable[RunRecord],
+    export_format: str,
+    *,
+    spreadsheet: bool = False,
+    to: Destination = Destination(),
+    unit_keys: Sequence[str] = (),
 ) -> Iterator[str]:
     """The runs in a format, line by line, each with its line feed.
 
-    `spreadsheet` is a manner of CSV. Errors: UsageError usage.format, usage.destination, at once.
+    `spreadsheet` is a manner of CSV, which has a column at its end for each of `unit_keys`. Errors: UsageError
+    usage.format, usage.destination, at once.
     """
     check_export_format(export_format)
     if spreadsheet:
         check_spreadsheet(export_format)
-        return csv_lines(runs, spreadsheet=True)
+        return csv_lines(runs, spreadsheet=True, unit_keys=unit_keys)
+    if export_format == "csv":
+        return csv_lines(runs, unit_keys=unit_keys)
     if export_format == "tofupilot":
         if not to.procedure:
             raise UsageError("usage.destination", "TofuPilot wants to know the procedure that the runs are of")
@@ -74,7 +83,7 @@ def jsonl_lines(runs: Iterable[RunRecord]) -> Iterator[str]:
         yield text_line(run.to_json())
 
 
-def csv_lines(runs: Iterable[RunRecord], *, spreadsheet: bool = False) -> Iterator[str]:
+def csv_lines(runs: Iterable[RunRecord], *, spreadsheet: bool = False, unit_keys: Sequence[str] = ()) -> Iterator[str]:
     """A header, then one line per image; the run's and the attempt's columns repeat.
 
     An attempt without images and a run without attempts have one line, with the columns that are missing left empty.
@@ -82,14 +91,18 @@ def csv_lines(runs: Iterable[RunRecord], *, spreadsheet: bool = False) -> Iterat
     begins with a byte order mark, and no text can be taken for a number or a date.
     """
     in_cell = spreadsheet_cell if spreadsheet else csv_cell
-    yield (BYTE_ORDER_MARK if spreadsheet else "") + _csv_line(CSV_HEADER)
+    yield (BYTE_ORDER_MARK if spreadsheet else "") + _csv_line(
+        (*CSV_HEADER, *(f"unit_values.{key}" for key in unit_keys))
+    )
     for run in runs:
+        values = run.unit_values.to_json()
         for attempt, image in _parts(run):
             cells = [_joined(getattr(run, name)) for name in RUN_COLUMNS]
             cells += _cells(attempt, ATTEMPT_COLUMNS)
             cells.append("; ".join(attempt.notes) if attempt else None)
             cells += _cells(image, IMAGE_COLUMNS)
             cells.append("; ".join(map(measurement_line, attempt.measurements)) if attempt else None)
+            cells += [values.get(key) for key in unit_keys]
             yield _csv_line(in_cell(cell) for cell in cells)
 
 
@@ -104,6 +117,8 @@ def _parts(run: RunRecord) -> Iterator[tuple[AttemptRecord | None, ImageRecord |
 
 
 def _joined(value: object) -> object:
+    if isinstance(value, UnitValues):
+        return str(value)
     return "; ".join(value) if isinstance(value, tuple) else value
 
 

@@ -43,9 +43,15 @@ def tofupilot_run(run: RunRecord, procedure: str) -> dict[str, Any]:
         "operated_by": run.operator,
         "docstring": "; ".join(run.notes) or None,
         "phases": [_phase(attempt) for attempt in run.attempts],
-        "metadata": _given({"chip_serial": run.serial, **{name: getattr(run, name) for name in (*_METADATA, *_MORE)}}),
+        "metadata": _given(_metadata(run)),
     }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _metadata(run: RunRecord) -> dict[str, Any]:
+    """A value of the unit is called by its key, with unit_ before it where a field is called so."""
+    own = {"chip_serial": run.serial, **{name: getattr(run, name) for name in (*_METADATA, *_MORE)}}
+    return {**{f"unit_{key}" if key in own else key: value for key, value in run.unit_values.pairs}, **own}
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def wats_report(run: RunRecord, process_code: int) -> dict[str, Any]:
     uut = {"user": _text(run.operator), "execTime": run.duration_s, "fixtureId": _text(run.slot)}
     uut |= {"batchSN": _text(run.batch)} if run.batch else {}
     uut |= {"errorMessage": f"{run.code}: {run.message}"} if run.code else {}
-    misc = [(name, getattr(run, name)) for name in _MISC] + [("chip_serial", run.serial)]
+    misc = [(name, getattr(run, name)) for name in _MISC] + [("chip_serial", run.serial), *run.unit_values.pairs]
     return {
         "type": "T",
         "id": run.run_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from station.model.runs import Outcome
 from station.model.sinks import Sink
-from station.settings.setting_rules import Section, Text, one_line
+from station.settings.setting_rules import Section, Text, command_words, one_line
 
 SCHEMES = {"http": ("http", "https"), "tcp": ("tcp",), "mqtt": ("mqtt", "mqtts"), "zpl": ("tcp",)}
 """What the address of each kind begins with. A folder and a command have none."""
@@ -44,7 +43,7 @@ def address(kind: str, to: str) -> str:
             raise ValueError(f"to is {_EXAMPLES[kind]}")
         return folder
     if kind == "hook":
-        if not shlex.split(to):  # an open quotation mark is a ValueError
+        if not command_words(to):
             raise ValueError(f"to is {_EXAMPLES[kind]}")
         return to
     _refuse_other_urls(kind, to)
@@ -52,10 +51,12 @@ def address(kind: str, to: str) -> str:
 
 
 def _refuse_other_urls(kind: str, to: str) -> None:
-    place = urlsplit(to)
-    port = place.port  # ValueError where it is no number of a port
-    needs_port = "tcp" in SCHEMES[kind]
-    if place.scheme not in SCHEMES[kind] or not place.hostname or (needs_port and not port):
+    try:
+        place = urlsplit(to)
+        port = place.port
+    except ValueError:  # the library's words are for programmers
+        raise ValueError(f"to is {_EXAMPLES[kind]}") from None
+    if place.scheme not in SCHEMES[kind] or not place.hostname or ("tcp" in SCHEMES[kind] and not port):
         raise ValueError(f"to is {_EXAMPLES[kind]}")
     if place.username or place.password:
         raise ValueError("a password does not belong into the configuration: name a secret_file")

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from station.settings.setting_rules import Section, one_line
-
-
-def _expression(value: str) -> str:
-    try:
-        re.compile(one_line(value))
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return value
+from station.settings.setting_rules import Section, expression
 
 
 class ProductSerialSection(Section):
-    """`[product_serial]`: a form and a check digit."""
+    """`[product_serial]`: a form and a check digit; whether a camera waits for it, and how long a scan does."""
 
-    pattern: Annotated[str, AfterValidator(_expression)] = Field(
+    pattern: Annotated[str, AfterValidator(expression)] = Field(
         default="", max_length=200, description="a regular expression for the whole serial; empty: any text"
     )
     check_digit: Literal["none", "luhn", "gs1", "mod43"] = Field(
         default="none", description='"none", "luhn", "gs1" or "mod43"'
     )
+    required: bool = Field(default=False, description="true or false")
+    scan_waits_s: float = Field(default=45.0, ge=5, le=600, description="seconds from 5 to 600")

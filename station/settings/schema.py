@@ -32,6 +32,8 @@ from station.model.recovery_limits import RecoveryLimits
 from station.model.runs import RunOptions
 from station.model.sinks import Sink
 from station.model.slots import SlotMap
+from station.model.unit_marks import UnitMarks
+from station.model.unit_values import UnitKey
 from station.settings.ask_section import AskSection
 from station.settings.board_recipes import ERASE_FILESYSTEM, INIT_MRAM, TESTS, recipes_of, steps_of
 from station.settings.central_section import CentralSection
@@ -54,6 +56,7 @@ from station.settings.setting_rules import (
     power_cycle_command,
 )
 from station.settings.stack_light_section import StackLightSection
+from station.settings.unit_values_section import UnitValueSection
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -66,6 +69,7 @@ ENTRIES: Mapping[str, str] = {
     "controllers": "a USB controller's place, as `station slots learn` writes it",
     "recipes": f"a list of steps: {', '.join(STEPS)}",
     "outbox": "a table with at least kind and to",
+    "unit_values": "a table with pattern, prefix and required",
 }
 """What a name in a table without fixed keys may be set to."""
 
@@ -262,6 +266,7 @@ class Settings(BaseModel):
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
     product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
+    unit_values: dict[EntryName, UnitValueSection] = Field(default_factory=dict, description="a table of KEY = a table")
     ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
     stack_light: StackLightSection = Field(default_factory=StackLightSection, description="a table")
@@ -272,6 +277,18 @@ class Settings(BaseModel):
     recipes: dict[EntryName, Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
+
+    @field_validator("unit_values")
+    @classmethod
+    def _prefixes_are_distinct(cls, keys: dict[str, UnitValueSection]) -> dict[str, UnitValueSection]:
+        begun: dict[str, str] = {}
+        for name, section in keys.items():
+            for prefix, other in begun.items():
+                if section.prefix and (section.prefix.startswith(prefix) or prefix.startswith(section.prefix)):
+                    raise ValueError(f"the labels of {shown(other)} and {shown(name)} begin alike: {section.prefix}")
+            if section.prefix:
+                begun[section.prefix] = name
+        return keys
 
     @field_validator("slots")
     @classmethod
@@ -334,6 +351,17 @@ class Settings(BaseModel):
         return ProductSerialRule(self.product_serial.pattern, self.product_serial.check_digit)
 
     @property
+    def unit_keys(self) -> tuple[UnitKey, ...]:
+        """What is noted of units."""
+        return tuple(section.key(name) for name, section in self.unit_values.items())
+
+    @property
+    def unit_marks(self) -> UnitMarks:
+        """What tells units apart in the factory."""
+        section = self.product_serial
+        return UnitMarks(self.product_serial_rule, self.unit_keys, section.required, section.scan_waits_s)
+
+    @property
     def sinks(self) -> tuple[Sink, ...]:
         """The factory's systems that hear of finished runs."""
         return tuple(section.sink(name) for name, section in self.outbox.items())
@@ -364,7 +392,8 @@ SECRETS = frozenset({("central", "url")})
 
 def entry_fields(name: str) -> Mapping[str, FieldInfo]:
     """The keys of each entry of a table of tables; none for any other section."""
-    return SinkSection.model_fields if name == "outbox" else {}
+    sections: dict[str, type[Section]] = {"outbox": SinkSection, "unit_values": UnitValueSection}
+    return sections[name].model_fields if name in sections else {}
 
 
 def section_fields(name: str) -> Mapping[str, FieldInfo]:

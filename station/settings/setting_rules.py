@@ -26,6 +26,15 @@ def one_line(value: str) -> str:
     return value
 
 
+def expression(value: str) -> str:
+    """A regular expression, or empty; ValueError says what is wrong with it."""
+    try:
+        re.compile(one_line(value))
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return value
+
+
 def slot_name(value: str) -> str:
     """A slot's name as it may stand in the configuration; ValueError says what is wrong with it."""
     if not 1 <= len(one_line(value)) <= 24:
@@ -59,9 +68,17 @@ def _entry_name(value: str) -> str:
     return value
 
 
+def command_words(command: str) -> list[str]:
+    """The words of a command line; ValueError where it is none."""
+    try:
+        return shlex.split(command)
+    except ValueError:  # the library's words are for programmers
+        raise ValueError("a quotation mark or a backslash is left open at its end") from None
+
+
 def power_cycle_command(command: str) -> str:
     """A command line whose words name the port: another port's camera must not lose its power."""
-    words = shlex.split(command)  # an open quotation mark is a ValueError
+    words = command_words(command)
     unknown = re.sub(r"\{(hub|port|port_path)\}", "", command)
     if "{" in unknown or "}" in unknown:
         raise ValueError("only {hub}, {port} and {port_path} may stand in braces")

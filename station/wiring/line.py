@@ -108,6 +108,7 @@ def line_setup(
         power_cycle=settings.line.power_cycle,
         recovery=settings.recovery_limits,
         permission=permission_terms(settings),
+        marks=settings.unit_marks,
     )
     return setup if accepts is None else replace(setup, accepts=accepts)
 
@@ -153,6 +154,7 @@ def about_line(setup: LineSetup) -> LineAbout:
         started_at=datetime.now(UTC),
         images=tuple((image.partition, image.size_bytes) for image in setup.images),
         unproven=unproven(setup.options),
+        marks=setup.marks,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import partial
 from multiprocessing import Pipe
@@ -15,7 +16,7 @@ from station.model.stack_lights import DARK, Lamps
 from station.problem import Problem
 from station.sim.faults import Fault
 from station.wiring.light_process import CommandLamp, SerialLamp, Shown, follow, lamps_of
-from tests.harness import wait_for
+from tests.harness import station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 from tests.pty_light import GREEN, RED, YELLOW, PtyLight
 from tests.unit.factory.test_record_sinks import is_dead
@@ -103,7 +104,7 @@ def test_a_line_shows_on_its_light_how_it_stands_and_nothing_when_it_is_killed(
     config.write_text(
         f'[run]\nmax_attempts = 1\n[stack_light]\nkind = "adafruit5125"\nport = "{tmp_path / "light"}"\nwink_s = 0\n'
     )
-    bench = make_bench([camera(1), camera(2, faults=(Fault.from_json({"do": "boot_never"}),))])
+    bench = make_bench([camera(1), camera(2, faults=(Fault.from_json({"do": "boot_never", "times": 1}),))])
     with bench.station("--config", config) as running:
         assert {run["outcome"] for run in running.runs(2)} == {"PASS", "FAIL"}
         light.wait_for_changes(Y, NONE, Y)
@@ -122,3 +123,17 @@ def test_a_line_shows_on_its_light_how_it_stands_and_nothing_when_it_is_killed(
         running.end()
         wait_for(partial(is_dead, driver), "the light's process ends behind its line")
         light.wait_for()
+
+
+def test_the_doctor_looks_for_the_light(tmp_path: Path) -> None:
+    config, port = tmp_path / "station.toml", tmp_path / "light"
+    config.write_text(f'[stack_light]\nkind = "sl60usb2"\nport = "{port}"\n')
+
+    def found() -> tuple[bool, str]:
+        done = station("doctor", "--json", "--config", config, "--data-dir", tmp_path / "data")
+        (check,) = [one for one in json.loads(done.stdout)["checks"] if one["check"] == "stack light"]
+        return check["ok"], check["found"]
+
+    assert found() == (False, f"{port} is not there")
+    PtyLight(port, "sl60usb2")
+    assert found() == (True, "is there")

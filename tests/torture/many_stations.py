@@ -15,6 +15,7 @@ import random
 import selectors
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -202,6 +203,21 @@ def account(torment: Torment, figures: dict[str, Any]) -> bool:
     return bool(figures["equal, none twice"])
 
 
+LATENESS = """
+import sys, time
+late = []
+try:
+    while True:
+        began_s = time.monotonic()
+        time.sleep(0.05)
+        late.append(time.monotonic() - began_s - 0.05)
+except KeyboardInterrupt:
+    print(*late)
+"""
+"""A program that only sleeps 50 ms again and again, and says how much later it woke: what the load alone does
+to whoever waits."""
+
+
 def flashes(torment: Torment) -> list[RunRecord]:
     """What every run of every log says."""
     found: list[RunRecord] = []
@@ -249,7 +265,10 @@ def main() -> int:
         central.upgrade(server.url(name))
         began_s = time.time()
         torment = Torment(folder, server, name, given)
+        sleeper = subprocess.Popen([sys.executable, "-c", LATENESS], stdout=subprocess.PIPE)
         torment.run()
+        sleeper.send_signal(signal.SIGINT)
+        late, _ = sleeper.communicate(timeout=60)
         figures: dict[str, Any] = {"seconds": given.seconds, "seed": given.seed, "acts": dict(torment.acts)}
         figures["away, in all s"] = round(sum(end - begin for begin, end, _ in torment.away), 1)
         well = account(torment, figures)
@@ -261,6 +280,7 @@ def main() -> int:
     figures["centre not asked"] = sum(str(NOT_ASKED) in run.notes for run in asked)
     figures["other station last"] = sum("had this camera last" in " ".join(run.notes) for run in asked)
     figures["waited for the centre, ms"] = marks([run.central_wait_s or 0.0 for run in asked])
+    figures["a sleep of 50 ms was late by, ms"] = marks([float(word) for word in late.split()])
     figures["most that waited"] = max(waiting for station in torment.stations for _, waiting in station.lag)
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     draw(folder / "lag.svg", torment, began_s)

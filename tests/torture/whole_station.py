@@ -104,7 +104,10 @@ class WholeStation:
                 run = self._station.run(0.1)
                 if run["outcome"] == "PASS":
                     self.drawer.put(run["serial"])
-                due[run["port_path"]] = time.monotonic() + self._dice.uniform(*HAND_S)
+                # The run of a camera that was taken out meanwhile says nothing of the one that is there now.
+                there = self._tray.there.get(run["port_path"])
+                if there is not None and there.spec.serial == run["serial"]:
+                    due[run["port_path"]] = time.monotonic() + self._dice.uniform(*HAND_S)
             now_s = time.monotonic()
             for port in [port for port, at_s in due.items() if at_s <= now_s]:
                 sound = self._dice.random() < SOUND_SHARE

@@ -41,9 +41,11 @@ def test_a_sink_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch
         ('kind = "htp"\nto = "x"', 'outbox.mes.kind: found "htp"; allowed: "folder", "http"'),
         ('kind = "http"\nto = "mes"', "to is a URL, for example https://"),
         ('kind = "tcp"\nto = "tcp://mes"', "to is a place, for example tcp://"),
+        ('kind = "tcp"\nto = "tcp://mes:nine"', "to is a place, for example tcp://"),
+        ('kind = "http"\nto = "http://[::1/runs"', "to is a URL, for example https://"),
         ('kind = "mqtt"\nto = "http://mes"', "to is a broker, for example mqtt://"),
         ('kind = "folder"\nto = "mes"', "to is an absolute folder"),
-        ('kind = "hook"\nto = "say \'hello"', "No closing quotation"),
+        ('kind = "hook"\nto = "say \'hello"', "a quotation mark or a backslash is left open"),
         ('kind = "http"\nto = "http://ada:secret@mes/"', "name a secret_file"),
         (
             'kind = "http"\nto = "http://mes/"\ntimout_s = 3',

@@ -183,7 +183,7 @@ REFUSED = {
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
         "allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, roles, web, scanner, "
-        "slots, product_serial, ask, outbox, controllers, recipes",
+        "slots, product_serial, unit_values, ask, outbox, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -199,7 +199,7 @@ REFUSED = {
     "key outside a table": (
         "verify = true",
         "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, "
-        "roles, web, scanner, slots, product_serial, ask, outbox, controllers, recipes",
+        "roles, web, scanner, slots, product_serial, unit_values, ask, outbox, controllers, recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -210,7 +210,10 @@ REFUSED = {
         'line.power_cycle = "uhubctl -l {hub} -p {port} {level}"',
         "only {hub}, {port} and {port_path} may stand in braces",
     ),
-    "a power cycle that goes on": ('line.power_cycle = "cycle \'{port_path}"', "No closing quotation"),
+    "a power cycle that goes on": (
+        'line.power_cycle = "cycle \'{port_path}"',
+        "a quotation mark or a backslash is left open",
+    ),
     "an application that is flashed": (
         'run.application = "flash"',
         'run.application: found "flash"; allowed: "leave" or "take"',
@@ -446,7 +449,7 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
             "RNU__VERIFY",
             "true",
             "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, CENTRAL, DASHBOARD, "
-            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, ASK, OUTBOX, CONTROLLERS, RECIPES",
+            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, UNIT_VALUES, ASK, OUTBOX, CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),

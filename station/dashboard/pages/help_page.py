@@ -34,6 +34,13 @@ KEYS = (
     ("Ctrl+P", mark("every command by name")),
     ("q", mark("leave; asks whether the line goes on")),
     (mark("a scan"), mark("opens the unit, batch or slot that it names, on every page; it never steers the line")),
+    (
+        mark("a label"),
+        mark(
+            "scanned: it waits, large, and is bound to the camera that is plugged in next, or whose slot is scanned, "
+            "or to the selected one with Enter; Escape drops it"
+        ),
+    ),
 )
 MEANINGS = (
     ("PASS", mark("The camera is proven and in the log. Take it out.")),
@@ -56,7 +63,20 @@ BANNERS = (
 """What the red line at the top begins with."""
 LEAST_WIDTH = 12
 """Of what is said beside a key, however narrow the terminal is."""
-AT_THE_BENCH = ("usb.", "dfu.", "verify.", "boot.", "identity.", "mram.", "unit.", "operator.", "worker.", "ledger.")
+AT_THE_BENCH = (
+    "usb.",
+    "dfu.",
+    "verify.",
+    "boot.",
+    "identity.",
+    "mram.",
+    "unit.",
+    "product.",
+    "unit_value.",
+    "operator.",
+    "worker.",
+    "ledger.",
+)
 
 
 class HelpPage(Page):

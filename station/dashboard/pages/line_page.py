@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from station.dashboard.input.label_scans import LabelScans
 from station.dashboard.language import tr
 from station.dashboard.line_port import LinePort
 from station.dashboard.log_port import LogPort
@@ -33,7 +34,7 @@ class LinePage(Page):
         Binding("p", "pause", "Pause"),
         Binding("c", "cancel", "Cancel"),
         Binding("r", "rerun", "Re-run"),
-        Binding("enter", "rerun", "Re-run", show=False),
+        Binding("enter", "chosen", "Re-run", show=False),
         Binding("R", "rerun_all", "All failed"),
         Binding("u", "restore", "Use slot again", show=False),
         Binding("n", "move_camera('new')", "New cameras"),
@@ -44,6 +45,8 @@ class LinePage(Page):
     def __init__(self, name: str, state: State, line: LinePort, log: LogPort) -> None:
         super().__init__(name, state, line, log)
         self._movable = False
+        self.labels: LabelScans | None = None
+        """The labels that were scanned on this screen."""
         self._seen: dict[str, str] | None = None
         """The newest finished run of each port that was shown; None before the line has reported any port."""
 
@@ -129,6 +132,14 @@ class LinePage(Page):
         """Run the camera in the selected slot once more."""
         if self.selected is not None:
             rerun(self.line, [self.selected])
+
+    def action_chosen(self) -> None:
+        """The selected slot: a label that waits is bound to its camera; else its camera is run once more."""
+        labels = self.labels
+        if labels is None or not labels.waits:
+            self.action_rerun()
+        elif self.selected is not None and labels.has_label:
+            labels.place(self.selected, self.state.slots)
 
     def action_rerun_all(self) -> None:
         """Run every camera once more that failed and is still in its slot."""

@@ -20,7 +20,7 @@ class Page(Vertical):
     is different, and the status lines, the keys and every other page stand as they are.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.show_page('line')", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.home", show=False)]
     FOCUS: ClassVar[str] = "*"
     """What the keys go to when the page is looked at for the first time: a selector."""
 

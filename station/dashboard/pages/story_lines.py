@@ -21,6 +21,9 @@ def story_lines(story: UnitStory, width: int) -> Iterator[Line]:
     yield (Part(f"{story.serial}: ", "title"), Part(count, "title"))
     if story.application_serials:
         yield single(tr("its application: {serials}").format(serials=", ".join(story.application_serials)))
+    named = [story.product_serial] if story.product_serial else []
+    if named := [*named, *(f"{key} {value}" for key, value in story.values.pairs)]:
+        yield single(tr("on its labels: {what}").format(what=", ".join(named)))
     if not story.runs:
         return
     zone = zone_names(run.started_at for run in story.runs)

@@ -14,6 +14,7 @@ from station.dashboard.keys import translated
 from station.dashboard.pages.page import Page
 from station.dashboard.state import State
 from station.dashboard.widgets.keys_line import KeysLine
+from station.dashboard.widgets.label_banner import LabelBanner
 from station.dashboard.widgets.status_lines import Banner, StatusLines
 
 
@@ -43,6 +44,7 @@ class Desk(Screen[None]):
         """Lay out the screen."""
         yield StatusLines()
         yield Banner()
+        yield LabelBanner()
         yield ContentSwitcher(*self._pages, initial=self.page.id)
         yield KeysLine()
 
@@ -73,6 +75,7 @@ class Desk(Screen[None]):
         engineer = engineer_text(state.engineer, state.engineer_left_s())
         self.query_one(StatusLines).show(state.about, state.report, state.now(), engineer, state.central)
         self.query_one(Banner).show(state.snapshot.status, state.about)
+        self.query_one(LabelBanner).show(state.label_words())
         self.page.show_state()
 
     def facts_changed(self) -> None:

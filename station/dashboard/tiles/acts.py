@@ -10,6 +10,7 @@ REPLUG = mark("REPLUG")
 SET_ASIDE = mark("SET ASIDE")
 RERUN = mark("RE-RUN")
 ASK = mark("ENGINEER")
+SCAN = mark("SCAN")
 
 _BY_CODE = {
     "unit.already_passed": TAKE_OUT,
@@ -44,4 +45,6 @@ def act_for(view: SlotView) -> str:
     """For the camera in a slot; "" where nothing is to be done, or nothing that a word says."""
     if view.state is SlotState.PASSED:
         return TAKE_OUT
+    if view.state is SlotState.WAITING and view.code == "product.unbound":
+        return SCAN
     return act_for_code(view.code) if view.state in _ENDED and view.code else ""

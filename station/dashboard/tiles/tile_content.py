@@ -8,7 +8,7 @@ from math import ceil
 
 from station.dashboard.eta import Images, Pace
 from station.dashboard.language import mark, tr, translated
-from station.dashboard.tiles.acts import act_for
+from station.dashboard.tiles.acts import SCAN, act_for
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
 from station.terminal_text import printable
@@ -107,9 +107,10 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     """The face of a slot at a moment of this process's monotonic clock."""
     look = LOOKS[view.state]
     act = act_for(view)
+    # That it waits is no news: what for is.
     face = Face(
         printable(view.slot), look, tr(look.word), printable(view.serial[-6:]), act=tr(act), acts=_spelled(act, act),
-        sign=_signs(look),
+        sign=_spelled(SCAN, SCAN) if act == SCAN else _signs(look),
     )  # fmt: skip
     if view.state is SlotState.RUNNING and view.progress is not None:
         return _running(face, view, view.progress, pace, images, now_s)
@@ -117,6 +118,7 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
         face = replace(face, details=(tr("Take it out."),))
     else:
         face = replace(face, details=_why(view))
+    face = replace(face, details=(*face.details, *_marks(view)))
     return replace(face, times=_times(view, now_s), attempt=view.attempts)
 
 
@@ -157,7 +159,16 @@ def _running(face: Face, view: SlotView, progress: Progress, pace: Pace, images:
         times, sign = tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=left), (left,)
     word = tr(PHASES.get(progress.phase, face.look.word))
     filled = None if share is None else round(BAR_STEPS * share)
-    return replace(face, word=word, image=image, filled=filled, times=times, attempt=progress.attempt, sign=sign)
+    return replace(
+        face,
+        details=_marks(view),
+        word=word,
+        image=image,
+        filled=filled,
+        times=times,
+        attempt=progress.attempt,
+        sign=sign,
+    )
 
 
 def _why(view: SlotView) -> tuple[str, ...]:
@@ -168,6 +179,12 @@ def _why(view: SlotView) -> tuple[str, ...]:
     if not view.code:
         return (message,) if message else ()
     return tuple(part for part in (tr(HINTS.get(view.code, "")), f"{view.code}: {message}") if part)
+
+
+def _marks(view: SlotView) -> tuple[str, ...]:
+    """What the unit is called in the factory."""
+    named = [view.product_serial] if view.product_serial else []
+    return tuple(printable(text) for text in (*named, *(f"{key} {value}" for key, value in view.unit_values)))
 
 
 def clock(seconds: float) -> str:

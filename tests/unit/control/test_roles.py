@@ -18,6 +18,7 @@ from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus
 from station.model.batches import NAME_LIMIT
 from station.model.slots import RerunWay, SlotView
+from station.model.unit_values import OnBound, SaidOfUnit, UnitBinding
 from station.roles.guarded_acts import Act
 
 WHOLE: dict[str, dict[str, Any]] = {
@@ -85,6 +86,10 @@ class Line:
 
     def go_on_with_batch(self, name: str) -> None:
         self.asked.append(("go_on_with_batch", name))
+
+    def bind(self, said: SaidOfUnit, on_bound: OnBound) -> None:
+        self.asked.append(("bind_unit", said.port_path, said.serial, said.product_serial))
+        on_bound(UnitBinding(said.serial, "s", datetime.now(UTC), said.by, said.product_serial, said.values))
 
     def move(self, move: str, port_path: str, views: Sequence[SlotView]) -> None:
         self.asked.append(("move_camera", move, port_path))

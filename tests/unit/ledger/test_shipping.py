@@ -35,13 +35,16 @@ from station.ledger.tables import (
     RELEASES,
     RUNS,
     SHIPMENTS,
+    UNIT_VALUES,
     UNITS,
 )
+from station.ledger.unit_bindings import bind_unit
 from station.model.batches import Batch
 from station.model.ids import new_id
 from station.model.product_serials import Pairing
 from station.model.runs import Outcome, RunRecord
-from station.model.units import Release
+from station.model.unit_values import UnitBinding, UnitValues
+from station.model.units import Release, RunFilter
 from tests.harness import wait_for
 from tests.postgres import Postgres
 from tests.silent_server import BlackHole
@@ -57,6 +60,7 @@ ORDER: dict[Table, tuple[str, ...]] = {
     RELEASES: ("release_id",),
     BATCHES: ("batch_id",),
     PRODUCT_SERIALS: ("binding_id",),
+    UNIT_VALUES: ("value_id",),
 }
 
 
@@ -102,7 +106,7 @@ def test_everything_that_is_finished_arrives_as_it_is(data_dir: Path, centre: st
     release_unit(data_dir, Release(SERIAL, "2026-47", START, "Ada"))
     assert push(data_dir, centre) == 7
     assert in_centre(centre) == in_log(data_dir)
-    assert [len(found) for found in in_log(data_dir).values()] == [5, 5, 10, 25, 1, 1, 0]
+    assert [len(found) for found in in_log(data_dir).values()] == [5, 5, 10, 25, 1, 1, 0, 0]
     assert push(data_dir, centre) == 0
 
 
@@ -122,12 +126,34 @@ def test_what_changes_later_arrives_too(data_dir: Path, centre: str) -> None:
     release_unit(data_dir, Release(SERIAL, None, START, "Ada"))
     import_runs(data_dir, [a_run(Outcome.FAIL, 9, code="unit.scrapped", attempts=())])
     bind(data_dir, Pairing("P-1", OTHER_SERIAL, "bench-1", START, "Ada"))
-    assert push(data_dir, centre) == 6
+    bind_unit(data_dir, UnitBinding(OTHER_SERIAL, "bench-1", START, "Ada", None, UnitValues.of({"lens": "L-1"})))
+    assert push(data_dir, centre) == 7
     found = in_centre(centre)
     assert found == in_log(data_dir)
     assert {row["code"] for row in found["runs"]} == {None, "station.interrupted", "unit.scrapped"}
     assert [row["product_serial"] for row in found["runs"] if row["serial"] == OTHER_SERIAL] == ["P-1"]
+    assert [row["unit_values"] for row in found["runs"] if row["serial"] == OTHER_SERIAL] == [{"lens": "L-1"}]
     assert found["batches"][0]["ended_at"] == START + timedelta(hours=1)
+
+
+def test_the_centre_finds_units_as_a_station_does(data_dir: Path, centre: str) -> None:
+    put(data_dir, a_run(minute=1), a_run(Outcome.FAIL, 2, serial=OTHER_SERIAL))
+    values = UnitValues.of({"lens": "L-1"})
+    bind_unit(data_dir, UnitBinding(OTHER_SERIAL, "bench-1", START, "Ada", "P-000017", values))
+    push(data_dir, centre)
+    chosen = RunFilter(where=(("lens", "L-1"),), product_serial="P-000017")
+    with closing(Reader.of_central(centre)) as all_stations, closing(Reader(data_dir)) as own:
+        for reader in (all_stations, own):
+            reader.refuse_unknown_values(chosen.where)
+            assert [run.serial for run in reader.runs(chosen)] == [OTHER_SERIAL]
+            assert dict(reader.report(chosen).outcomes)[Outcome.FAIL] == 1
+            assert [unit.product_serial for unit in reader.failed(where=chosen.where)] == ["P-000017"]
+            assert reader.product_named("0017") == "P-000017"
+            assert reader.unit(reader.unit_named("0017")).values == values
+            assert reader.history(OTHER_SERIAL, None).product_serial == "P-000017"
+            assert reader.history(SERIAL, None).product_serial is None
+            assert reader.value_keys() == ["lens"]
+            assert {line.serial for line in reader.found("P-0000", 5)} == {OTHER_SERIAL}
 
 
 def test_the_same_again_changes_nothing(data_dir: Path, centre: str) -> None:

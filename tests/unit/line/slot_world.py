@@ -57,6 +57,7 @@ from station.line.slot_events import (
     TellWorker,
     Ticked,
     UnitFound,
+    UnitMarked,
     WorkerDied,
     WorkerGiven,
 )
@@ -76,6 +77,8 @@ from station.model.permission import Answer as Said
 from station.model.permission import Permission
 from station.model.runs import AttemptRecord, Outcome, RunRecord
 from station.model.slots import Progress, SlotState
+from station.model.unit_marks import UnitMarks
+from station.model.unit_values import UnitBinding, UnitKey, UnitValues
 from station.model.verdicts import Verdict, ended_by
 from station.problem import Problem, Sentence
 from tests.unit.line.quiet_line import SETUP
@@ -85,15 +88,19 @@ SERIALS = ("4F6A1C6A3381000000000001", "4F6A1C6A3381000000000002", "0" * 24)
 SOUND = Device("1-1", 1, 5, 0x37C5, 0x96E3, SERIALS[0], 0x0103, DeviceMode.DFU)
 UHUBCTL = "uhubctl -l {hub} -p {port} -a cycle"
 HELD_WHILE_SILENT = PermissionTerms(lambda question: Permission(Said.YES), "hold")
+MARKED = UnitMarks(keys=(UnitKey("lens", required=True),), product_required=True)
 ALLOWED_WHERE_SILENT = replace(HELD_WHILE_SILENT, silent="allow")
 worlds: st.SearchStrategy[World] = st.deferred(
     lambda: st.builds(
-        lambda application, power_cycle, permission: World(
-            terms=Terms(replace(SETUP, application=application, power_cycle=power_cycle, permission=permission))
+        lambda application, power_cycle, permission, marks: World(
+            terms=Terms(
+                replace(SETUP, application=application, power_cycle=power_cycle, permission=permission, marks=marks)
+            )
         ),
         st.sampled_from(["leave", "take", "enter"]),
         st.sampled_from(["", UHUBCTL]),
         st.sampled_from([None, HELD_WHILE_SILENT, ALLOWED_WHERE_SILENT]),
+        st.sampled_from([UnitMarks(), MARKED]),
     )
 )
 """Every setting of what becomes of a camera in its application, and of who allows its run."""
@@ -112,6 +119,12 @@ applications = st.builds(
     lambda address: replace(SOUND, address=address, product_id=0x16E3, mode=DeviceMode.APPLICATION), addresses
 )
 """Of one camera: what concerns them comes of several in a row."""
+
+
+def marked(serial: str, product_serial: str | None = "P-1", **values: str) -> UnitMarked:
+    """The log has what was said of a unit; without values, its lens."""
+    given = UnitValues.of(values or {"lens": "L-1"})
+    return UnitMarked(UnitBinding(serial, "s1", START, "ann", product_serial, given))
 
 
 @dataclass
@@ -184,6 +197,9 @@ class World:
             assert effect.run.run_id in self.on_disk, "a worker began before the opening was on the disk"
             if self.terms.setup.permission is not None:
                 assert (effect.run.run_id, effect.run.batch) in self.allowed, "written without permission"
+            if effect.run.identified:
+                missing = self.terms.setup.marks.missing(effect.run.product_serial, effect.run.unit_values)
+                assert not missing, "written without what is required of its unit"
             assert self.working is None, "two workers"
             self.working = effect.run.run_id
         elif isinstance(effect, TellWorker):
@@ -283,6 +299,9 @@ class World:
                 self.feed(FactoryAnswered(self.factory_asked.pop(0).ticket, Permission(Said.YES)))
             if self.slot.phase is Phase.PERMISSION:
                 self.feed(Ticked(), later_s=100.0)
+            if self.slot.phase is Phase.UNBOUND:
+                assert self.slot.run is not None
+                self.feed(marked(self.slot.run.serial))
             if self.slot.phase is Phase.QUEUED:
                 self.feed(WorkerGiven())
             if self.slot.phase is Phase.PULLED:
@@ -463,6 +482,7 @@ events: st.SearchStrategy[SlotEvent] = st.one_of(
     st.one_of(st.builds(BootloaderEntered, devices), st.just(PowerCycled("1-1"))),
     st.builds(BatchChanged, st.sampled_from([None, "L1"]), st.none()),
     st.builds(FactoryAnswered, st.sampled_from(["stray", ""]), st.just(Permission(Said.YES))),
+    st.builds(marked, st.sampled_from(SERIALS), st.sampled_from([None, "P-1", "P-1"])),
     st.just(Ticked()),
     st.sampled_from([TakenOut("three"), Restored(), Restored(), LineStopped(False), LineStopped(True)]),
     st.builds(OpeningNotCommitted, stray_runs, st.just("stray")),
@@ -537,6 +557,8 @@ def forward(world: World, later_s: float) -> None:
         world.feed(OpeningCommitted(world.unanswered.pop(0)), later_s)
     elif world.factory_asked:
         world.feed(FactoryAnswered(world.factory_asked.pop(0).ticket, Permission(Said.YES)), later_s)
+    elif world.slot.phase is Phase.UNBOUND:
+        world.feed(marked(SERIALS[0]), later_s)
     elif world.slot.phase is Phase.QUEUED:
         world.feed(WorkerGiven(), later_s)
     elif world.working is not None:

@@ -23,6 +23,7 @@ from station.line.slot_events import (
     Left,
     RerunAsked,
     Ticked,
+    UnitMarked,
     WorkerDied,
     WorkerGiven,
 )
@@ -82,6 +83,10 @@ def any_answer_is_a_yes(slot: Slot, _event: FactoryAnswered, _now: Moment, _term
     return slot.enters(SlotPhase.QUEUED), ()
 
 
+def any_mark_is_enough(slot: Slot, _event: UnitMarked, _now: Moment, _terms: Terms) -> Stepped:
+    return slot.enters(SlotPhase.QUEUED), ()
+
+
 def allowed_in_another_batch(slot: Slot, event: BatchChanged, _now: Moment, _terms: Terms) -> Stepped:
     assert slot.run is not None
     return replace(slot, run=replace(slot.run, batch=event.batch)), ()
@@ -90,6 +95,7 @@ def allowed_in_another_batch(slot: Slot, event: BatchChanged, _now: Moment, _ter
 FAULTS: dict[str, Fault] = {
     "written although the factory's system refused": (FactoryAnswered, SlotPhase.PERMISSION, any_answer_is_a_yes),
     "written in a batch that nobody asked about": (BatchChanged, SlotPhase.QUEUED, allowed_in_another_batch),
+    "written though nobody said whose label it has": (UnitMarked, SlotPhase.UNBOUND, any_mark_is_enough),
     "green before commit": (RunEnded, SlotPhase.RUNNING, green_before_commit),
     "a slot with two runs": (Arrived, SlotPhase.CLOSING, a_second_run),
     "a run never closed": (Left, SlotPhase.QUEUED, never_closed),

@@ -12,6 +12,7 @@ from station.model.measurements import Measurement
 from station.model.record_json import field_names
 from station.model.run_json import run_from_json
 from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, RunRecord
+from station.model.unit_values import UnitValues
 from station.problem import sentence
 
 AT = datetime(2026, 11, 28, 12, 0, 0, 5, tzinfo=UTC)
@@ -55,6 +56,7 @@ RUN = RunRecord(
     time_zone="Asia/Shanghai",
     proofs_off="verify",
     central_wait_s=0.02,
+    unit_values=UnitValues.of({"panel": "7", "lens": "L-1"}),
     purpose=Purpose.REWORK,
     notes=("something",),
     started_at=AT,
