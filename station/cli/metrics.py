@@ -10,7 +10,7 @@ from station.cli.options import ConfigOption, DataDirOption, new_app, settings_f
 app = new_app("The station's figures in Prometheus' form.")
 
 
-@app.command(epilog="Example: station metrics > /var/lib/prometheus/node-exporter/ae3.prom")
+@app.command(epilog="Example: station metrics")
 def metrics(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Print the station's figures once, in Prometheus' form; `port` in [metrics] has the line serve them over HTTP."""
     from station.metrics.exposition import exposed

@@ -183,7 +183,7 @@ REFUSED = {
         "[rum]\nverify = true",
         'rum: unknown key, did you mean "run"?; '
         "allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, roles, web, scanner, "
-        "slots, product_serial, unit_values, ask, outbox, controllers, recipes",
+        "slots, product_serial, unit_values, ask, outbox, stack_light, metrics, controllers, recipes",
     ),
     "unknown key": (
         "[run]\nverfy = true",
@@ -199,7 +199,8 @@ REFUSED = {
     "key outside a table": (
         "verify = true",
         "verify: unknown key; allowed: station, run, test, line, recovery, bundles, verification, central, dashboard, "
-        "roles, web, scanner, slots, product_serial, unit_values, ask, outbox, controllers, recipes",
+        "roles, web, scanner, slots, product_serial, unit_values, ask, outbox, stack_light, metrics, controllers, "
+        "recipes",
     ),
     "a power cycle of no port": (
         'line.power_cycle = "uhubctl -a cycle"',
@@ -449,7 +450,8 @@ def test_slots_from_variables_keep_their_case(monkeypatch: pytest.MonkeyPatch, f
             "RNU__VERIFY",
             "true",
             "unknown section; allowed: STATION, RUN, TEST, LINE, RECOVERY, BUNDLES, VERIFICATION, CENTRAL, DASHBOARD, "
-            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, UNIT_VALUES, ASK, OUTBOX, CONTROLLERS, RECIPES",
+            "ROLES, WEB, SCANNER, SLOTS, PRODUCT_SERIAL, UNIT_VALUES, ASK, OUTBOX, STACK_LIGHT, METRICS, "
+            "CONTROLLERS, RECIPES",
         ),
         ("DATADIR", "/x", "unknown, did you mean STATION_DATA_DIR?"),
         ("RUN_VERIFY", "true", "unknown, did you mean STATION_RUN__VERIFY?"),
