@@ -6,7 +6,9 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+MOST_WORKERS = 6
 Report = pytest.TestReport | pytest.CollectReport
 
 
@@ -17,6 +19,26 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says how busy the machine is.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: the tests wait more than they work, so that a core carries more than one of them. With too many at
+    once, cameras that leave their bootloader after 1.5 s are held too late."""
+    return min(len(os.sched_getaffinity(0)) + 2, MOST_WORKERS)
+
+
+NICENESS = os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A line that a test runs in this process goes before all else, and so would every test after it."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def _fail_if_skipped(report: Report) -> None:

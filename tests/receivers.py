@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -197,9 +198,15 @@ class LabelPrinter(Received):
 
 
 def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nobody has at the moment, and that nobody is given before it is used.
+
+    The kernel hands out 32768 and up, to every test that asks for any port, and to every connection; those below are
+    drawn here, by every process of its own.
+    """
+    dice = random.SystemRandom()
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", dice.randrange(15_000, 32_000))) as server:
+            return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -216,7 +223,7 @@ def mosquitto(folder: Path, port: int, further: str = "allow_anonymous true") ->
             yield f"mqtt://127.0.0.1:{port}"
         finally:
             broker.terminate()
-            broker.wait(30)
+            broker.wait(120)
 
 
 def _wait_for_port(port: int, broker: subprocess.Popen[bytes]) -> None:

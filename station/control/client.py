@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from station.control.requests import ProveEngineer, Request, Role, to_json
+from station.control.requests import ProveEngineer, Request, Role, TakeSnapshot, to_json
 from station.control.socket_path import noted_socket
 from station.control.wire import LineAbout, LineStatus, Snapshot
 from station.errors import UsageError
@@ -58,7 +58,8 @@ def _asked(link: JsonSocket, request: Request) -> dict[str, Any] | None:
     while answer := link.read():
         if "refused" in answer:
             raise UsageError(answer["refused"]["code"], answer["refused"]["text"])
-        if "snapshot" in answer or "done" in answer:
+        # A line that ends tells everybody its last snapshot: that is no answer to anything else.
+        if "done" in answer or ("snapshot" in answer and isinstance(request, TakeSnapshot)):
             return answer
     return None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from station.clock import now
 from station.errors import StationError
 from station.line.setup import LineSetup
-from station.line.slot import Slot
+from station.line.slot import WORKING, Slot
 from station.model.devices import DeviceMode
 from station.model.events import BindingCommitted, BindingRefused, BindingSaid, LedgerFact
 from station.model.ids import new_id
@@ -55,7 +55,12 @@ class BindingsAsked:
 def problem_with_camera(slot: Slot | None, serial: str) -> Problem | None:
     """Why the unit of this serial cannot be bound by its slot; None where it is there, and is one unit."""
     here = slot.unit_serial if slot is not None else ""
-    if slot is None or canonical_serial(here) != canonical_serial(serial):
+    # While a worker has it, it comes and goes; else what is shown of a camera that was pulled out is not a camera.
+    if (
+        slot is None
+        or (slot.device is None and slot.phase not in WORKING)
+        or canonical_serial(here) != canonical_serial(serial)
+    ):
         text = sentence("another camera is in that slot now, or none: nothing was bound")
         return Problem("product.camera_changed", text)
     if (slot.run is not None and not slot.run.identified) or not is_identity(here):

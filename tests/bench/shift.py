@@ -52,7 +52,7 @@ def record(data_dir: Path, seed: int = 5) -> list[RunRecord]:
         for attempt in run.attempts:
             recorder.submit(AttemptFinished(run.run_id, attempt))
         recorder.submit(RunFinished(run))
-    told = [replies.get() for _ in range(2 * len(runs))] if recorder.close(120.0) else []
+    told = [replies.get() for _ in range(2 * len(runs))] if recorder.close(240.0) else []
     if sum(isinstance(reply, RunCommitted) for reply in told) != len(runs):
         raise RuntimeError("the log did not take the shift")
     return runs

@@ -25,7 +25,7 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         """One command to the server."""
         done = subprocess.run(
-            ["tmux", "-S", str(self._socket), *words], capture_output=True, text=True, check=True, timeout=60
+            ["tmux", "-S", str(self._socket), *words], capture_output=True, text=True, check=True, timeout=120
         )
         return done.stdout
 

@@ -215,6 +215,7 @@ async def test_scans_on_every_page_and_what_they_are_told_apart_by(tmp_path: Pat
                 await operator.press(page)
                 scan(app, "P-0001")
                 await operator.until_text("P-0001 waits")
+                assert app.desk.page.id == "line", "where a slot is scanned, or chosen with Enter"
                 assert shown(operator).has_class("wait")
                 await operator.press("escape")
                 await operator.until(lambda: not shown(operator).display, "it is dropped")

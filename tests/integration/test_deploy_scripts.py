@@ -39,7 +39,7 @@ def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
         [str(word) for word in words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         check=False,

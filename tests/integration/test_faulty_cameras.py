@@ -17,6 +17,14 @@ ROMFS0_BLOCKS = 98
 QUICK = {"STATION_RUN__BOOT_TIMEOUT_S": "2"}
 
 
+def words(given: Any) -> str | None:
+    """A fault as a test's name says it."""
+    if not isinstance(given, dict):
+        return None
+    where = " ".join(map(str, given["at"].values()))
+    return f"{given['do']} at {where}"
+
+
 def fault(**raw: Any) -> tuple[Fault, ...]:
     return (Fault.from_json(raw),)
 
@@ -43,6 +51,7 @@ def run_beside_a_sound_one(make_bench: MakeBench, runs: int = 2, **changes: Any)
         ({"do": "flip_byte", "at": {"request": "WRITE", "alt": 2, "block": 1}, "offset": 7}, "verify.mismatch"),
         ({"do": "vanish_and_return", "at": {"request": "DNLOAD", "alt": 6, "block": 40}}, "usb.disconnected"),
     ],
+    ids=words,
 )
 def test_one_fault_costs_one_attempt(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
     bench, run = run_beside_a_sound_one(make_bench, faults=fault(**raw))
@@ -65,6 +74,7 @@ def test_one_fault_costs_one_attempt(make_bench: MakeBench, raw: dict[str, Any],
             "usb.disconnected",
         ),
     ],
+    ids=words,
 )
 def test_a_lasting_fault_fails_the_camera(make_bench: MakeBench, raw: dict[str, Any], code: str) -> None:
     _, run = run_beside_a_sound_one(make_bench, faults=fault(**raw))

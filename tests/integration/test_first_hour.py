@@ -51,7 +51,7 @@ def test_the_demo_keeps_its_log_and_names_three_commands_that_work(tmp_path: Pat
             text=True,
             cwd=tmp_path,
             env=environment(tmp_path),
-            timeout=60,
+            timeout=120,
             check=False,
         )
         for command in commands
@@ -102,7 +102,7 @@ def outcomes(folder: Path, home: Path) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_screen_pulls_a_camera_of_the_demo_replugs_one_and_plugs_new_ones_in(demo: Path, tmp_path: Path) -> None:
     def ran(number: int) -> list[tuple[str, str | None]]:
         wait_for(lambda: len(outcomes(demo, tmp_path)) >= number, f"{number} runs", LIMIT_S)

@@ -56,7 +56,7 @@ def numbered(count: int) -> list[tuple[int, Partition]]:
     return [(number, ORDINARY[min(number, len(ORDINARY) - 1)]) for number in range(count)]
 
 
-@pytest.mark.parametrize("name", ["", HOSTILE_NAME[:120], "A" * 126])
+@pytest.mark.parametrize("name", ["", HOSTILE_NAME[:120], "A" * 126], ids=["none", "hostile", "126 letters"])
 def test_names_of_any_length_and_bytes(make_bench: MakeBench, name: str) -> None:
     table = tuple(replace(part, name=name) if part.name == "ROMFS1" else part for part in ORDINARY)
     run = run_of(make_bench, partition_table=table)

@@ -55,6 +55,7 @@ def runs_of(bench: Bench, count: int, **environment: str) -> dict[str, dict[str,
         (fault("DNLOAD", 6, 40, "eio", times=2), "usb.io", [Rung.REPEAT_BLOCK, Rung.REOPEN]),
         (fault("DNLOAD", 6, 40, "vanish_and_return"), "usb.disconnected", [Rung.CATCH_WINDOW]),
     ],
+    ids=["stall", "err_write", "eio once", "eio twice", "vanishes"],
 )
 def test_a_rung_that_helps(make_bench: MakeBench, faults: tuple[Fault, ...], code: str, expected: list[Rung]) -> None:
     bench = make_bench([camera(1, faults=faults), camera(SOUND)])

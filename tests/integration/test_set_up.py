@@ -22,7 +22,7 @@ def set_up(python: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         cwd="/",
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -66,7 +66,7 @@ def test_python_without_venv(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "STATION_PYTHON": stub(tmp_path, script)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert "apt install python3-venv" in refused(result)
@@ -83,7 +83,7 @@ def test_too_few_descriptors_are_told_before_anything_is_opened(tmp_path: Path, 
     """Such a line was silent: its cameras never came."""
     program = [*PROGRAM, *words, "--data-dir", str(tmp_path / "data")]
     shell = ["sh", "-c", 'ulimit -n 64 && exec "$@"', "sh", *program]
-    ended = subprocess.run(shell, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(shell, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     line = ended.stderr.splitlines()[0]
     assert line.startswith("station.no_descriptors: ")

@@ -41,6 +41,8 @@ ENVIRONMENT = {
 }
 PEACE_LIMIT_S = 240.0
 PEACE_OF_A_DEFECT_S = 60.0
+"""So long no run of any slot has ended: those that are still waited for do not work."""
+LONGEST_PEACE_S = 1200.0
 GONE_S = 20.0
 """Longer than a station waits for a camera that may come back."""
 
@@ -244,6 +246,7 @@ class Tortured:
             tray.next_camera(port, sound=True)
         waiting = {tray.there[port].spec.serial: port for port in tray.ports}
         came_to: dict[str, str] = {}
+        ends_s = time.monotonic() + LONGEST_PEACE_S
         until_s = time.monotonic() + self._peace_s
         while waiting and time.monotonic() < until_s:
             if self._station.process.poll() is not None:
@@ -252,6 +255,7 @@ class Tortured:
             with suppress(Exception):
                 run = self._station.run(until_s - time.monotonic())
                 self._printed.append(run)
+                until_s = min(time.monotonic() + self._peace_s, ends_s)
                 if run["serial"] not in waiting:
                     continue
                 port = waiting.pop(run["serial"])

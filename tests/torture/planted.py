@@ -7,8 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_COMMIT = "            self._transact(partial(transactions.put_run, run=run))\n        except Exception as error:  # "
-
 DEFECTS = {
     "verify off": (
         "flash/images.py",
@@ -17,7 +15,8 @@ DEFECTS = {
     ),
     "green before commit": (
         "ledger/recorder.py",
-        "            self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)\n",
+        "            stored = self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)\n",
+        "            stored = run\n"
         "            threading.Timer(0.5, self._transact, [partial(transactions.put_run, run=run)]).start()\n",
     ),
     "a pull is forgotten": (
@@ -32,8 +31,8 @@ DEFECTS = {
     ),
     "the opening is not logged": (
         "ledger/recorder.py",
-        _COMMIT + "as for",
-        "            pass\n        except Exception as error:  # as for",
+        "            stored = self._transact(partial(transactions.put_run, run=run), is_result=False)\n",
+        "            stored = run\n",
     ),
     "already passed from the log alone": (
         "flash/attempt.py",

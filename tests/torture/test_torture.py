@@ -46,7 +46,7 @@ def release(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_and_nothing_is_false(tmp_path: Path, release: Path) -> None:
     result = Tortured(tmp_path, release, slots=16, seed=20261128).run(60.0)
     assert result.violations == [], result.text()

@@ -35,6 +35,21 @@ def test_a_skip_fails_in_ci(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPa
     assert "skipped" not in result.parseoutcomes()
 
 
+def test_a_skip_fails_in_ci_where_tests_run_side_by_side(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a test is skipped in one process and counted in another."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    inner.makepyfile(**{f"test_{how}": text for how, text in SKIPS.items()}, test_passes="def test_it(): pass\n")
+    result = inner.runpytest_subprocess(
+        *WITHOUT_SNAPSHOTS, "-n", "2", "--dist", "worksteal", "--continue-on-collection-errors"
+    )
+    assert result.ret != pytest.ExitCode.OK
+    assert result.stdout.str().count("no time (CI is set: a skip counts as a failure)") >= len(SKIPS)
+    result.assert_outcomes(passed=1, failed=1, errors=3)
+
+
 @pytest.mark.parametrize("how", ["mark", "body", "fixture"])
 def test_a_skip_is_a_skip_elsewhere(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.delenv("CI", raising=False)

@@ -76,7 +76,7 @@ def test_a_machine_without_zones_has_those_of_the_package() -> None:
         "from station.local_time import use_zone, zone_names; use_zone('Europe/Berlin');"
         "from datetime import datetime, UTC; print(zone_names([datetime(2026, 7, 1, tzinfo=UTC)]))"
     )
-    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "CEST\n"
 
 

@@ -18,7 +18,7 @@ def record(data_dir: Path) -> None:
     schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, lambda reply: None)
     recorder.submit(RunFinished(a_run()))
-    assert recorder.close(30)
+    assert recorder.close(120)
 
 
 def test_a_folder_that_virtual_cameras_began_is_theirs(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ class LabelScans:
     def refused(self, text: str, hint: str) -> None:
         """The line or the log refused it: it is bound to nothing."""
         waiting, self._waiting = self._waiting, None
-        self._say("refused", waiting.name if waiting else "", f"{text} {hint}".strip())
+        self._say("refused", waiting.name if waiting else "", f"{text}. {hint}".strip())
 
     # --- what the screen says -----------------------------------------------------------------------------------------
 

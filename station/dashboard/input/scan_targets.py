@@ -131,11 +131,21 @@ class Scans:
         if labels is None or answer.batch is not None or (answer.story is not None and not labels.waits):
             return False
         mark = mark_of(answer.asked, labels.marks)
+        if mark is not None:
+            # The next scan is a slot's, which may be too short for a scan in a field, and Enter chooses a slot.
+            self._take_back(answer.asked)
+            self._desk.show_page("line")
         if isinstance(mark, Mark):
             labels.label(mark, self._state.slots)
         elif mark is not None:
             labels.refuse(f"{translated(mark.message)}. {tr(HINTS.get(mark.code, ''))}", answer.asked)
         return mark is not None
+
+    def _take_back(self, label: str) -> None:
+        """What was typed into a field is no search."""
+        field = self._app.focused
+        if isinstance(field, Input) and field.value.endswith(label):
+            field.value = field.value.removesuffix(label)
 
     def _show(self, answer: _Answer) -> None:
         app = self._app

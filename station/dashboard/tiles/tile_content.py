@@ -8,7 +8,7 @@ from math import ceil
 
 from station.dashboard.eta import Images, Pace
 from station.dashboard.language import mark, tr, translated
-from station.dashboard.tiles.acts import act_for
+from station.dashboard.tiles.acts import SCAN, act_for
 from station.errors import HINTS
 from station.model.slots import Progress, SlotState, SlotView
 from station.terminal_text import printable
@@ -107,9 +107,10 @@ def face_of(view: SlotView, pace: Pace, images: Images, now_s: float) -> Face:
     """The face of a slot at a moment of this process's monotonic clock."""
     look = LOOKS[view.state]
     act = act_for(view)
+    # That it waits is no news: what for is.
     face = Face(
         printable(view.slot), look, tr(look.word), printable(view.serial[-6:]), act=tr(act), acts=_spelled(act, act),
-        sign=_signs(look),
+        sign=_spelled(SCAN, SCAN) if act == SCAN else _signs(look),
     )  # fmt: skip
     if view.state is SlotState.RUNNING and view.progress is not None:
         return _running(face, view, view.progress, pace, images, now_s)

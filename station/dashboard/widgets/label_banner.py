@@ -37,4 +37,4 @@ class LabelBanner(Plain):
         if words is not None:
             rows = largest(words.large, width - 4, LARGE_ROWS) if height >= LARGE_FROM else None
             same = before is not None and before.large == words.large and len(before.text) == len(words.text)
-            self.say("\n".join([*(rows or (words.large,)), words.text]), rows_change=not same)
+            self.say("\n".join(filter(None, [*(rows or (words.large,)), words.text])), rows_change=not same)

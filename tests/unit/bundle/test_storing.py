@@ -68,7 +68,7 @@ except BundleError as error:
 
 def run(program: str, *words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def files(folder: Path) -> set[str]:
@@ -195,7 +195,7 @@ def test_two_imports_at_once(make_release: Callable[[int], Path], data_dir: Path
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+    said = sorted(process.communicate(timeout=120)[0].strip() for process in started)
     bundles = BundleStore(data_dir, OPENMV_AE3).list()
     if name:
         assert said[1] == "bundle.name_taken"

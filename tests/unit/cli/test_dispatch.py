@@ -211,7 +211,7 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
         [sys.executable, "-c", "from station.cli import main; import sys; sys.argv[1:] = ['--help']; main()"],
         stdout=writing,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     os.close(writing)
@@ -221,19 +221,19 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-"])
 def test_a_stream_that_is_closed_is_no_failure(tmp_path: Path, closed: str) -> None:
     command = f"exec {sys.executable} -m station bundle list --json --data-dir {tmp_path} {closed}"
-    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert (result.returncode, result.stderr.startswith("station.internal")) == (0, False)
 
 
 def test_what_finds_no_room_on_stdout_is_said(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -m station --help > /dev/full"
-    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.output")
 
 
 def test_a_current_folder_that_was_removed_is_said(tmp_path: Path) -> None:
     command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m station report --data-dir rel"
     result = subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+        ["/bin/sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
     )
     assert (result.returncode, result.stderr.split(":")[0]) == (2, "usage.no_folder")

@@ -153,7 +153,7 @@ def put_run(data_dir: Path, *, station: str, days_ago: float = 0) -> None:
     recorder = Recorder(data_dir, lambda reply: None)
     recorder.submit(RunOpened(replace(run, outcome=None, finished_at=None, attempts=())))
     recorder.submit(RunFinished(run))
-    assert recorder.close(30)
+    assert recorder.close(120)
 
 
 HARMS = {

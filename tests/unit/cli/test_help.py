@@ -92,7 +92,7 @@ def test_examples_work_as_they_stand_where_the_files_and_names_in_them_are(
     schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, lambda _: None)
     recorder.submit(RunFinished(a_run(Outcome.FAIL, serial=SERIAL, batch="2026-47")))
-    assert recorder.close(30)
+    assert recorder.close(120)
     lines = [example for path in WITH_A_LOG for example in examples_of(ALL[path])]
     assert len(lines) >= len(WITH_A_LOG)
     assert not [(line, told.err) for line in lines if (told := station(*shlex.split(line)[1:])).exit_code != 0]

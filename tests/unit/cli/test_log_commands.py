@@ -41,7 +41,7 @@ def runs(data_dir: Path) -> list[RunRecord]:
     recorder = Recorder(data_dir, replies.put)
     for record in records:
         recorder.submit(RunFinished(record))
-    assert recorder.close(30)
+    assert recorder.close(120)
     assert all(isinstance(replies.get(timeout=1), RunCommitted) for _ in records)
     return records
 
@@ -181,7 +181,7 @@ def test_the_end_of_a_serial_that_a_tile_shows_is_enough(station: Station, runs:
 def test_the_end_of_an_application_serial_is_enough(station: Station, data_dir: Path, runs: list[RunRecord]) -> None:
     recorder = Recorder(data_dir, lambda reply: None)
     recorder.submit(RunFinished(a_run(minute=40, application_serial="0829c1400000ABCD")))
-    assert recorder.close(30)
+    assert recorder.close(120)
     assert station("unit", "00abcd", "--json").json["serial"] == SERIAL
 
 
@@ -191,7 +191,7 @@ def test_an_end_that_several_serials_have_is_refused_with_them(
     recorder = Recorder(data_dir, lambda reply: None)
     other = f"BEEF{SERIAL[-6:]}"
     recorder.submit(RunFinished(a_run(minute=40, serial=other)))
-    assert recorder.close(30)
+    assert recorder.close(120)
     told = station("unit", SERIAL[-6:])
     assert (told.exit_code, told.out) == (2, "")
     assert told.err.startswith(f"usage.several_units: 2 units' serials end in {SERIAL[-6:]}: {SERIAL}, {other}.")
@@ -251,7 +251,7 @@ def test_a_unit_that_is_set_aside_is_released_by_name(station: Station, data_dir
     recorder = Recorder(data_dir, lambda _reply: None)
     for minute in (21, 22):
         recorder.submit(RunFinished(a_run(Outcome.FAIL, minute, serial=OTHER_SERIAL, batch="other")))
-    assert recorder.close(30)
+    assert recorder.close(120)
     (unit,) = station("failed", "--json").json
     assert (unit["serial"], unit["runs"], unit["set_aside"]) == (OTHER_SERIAL, 3, True)
     assert "SET ASIDE" in station("failed").out
@@ -298,7 +298,7 @@ def test_a_camera_that_was_cut_short_after_it_passed_is_to_be_run_again(
 ) -> None:
     recorder = Recorder(data_dir, lambda _reply: None)
     recorder.submit(RunFinished(a_run(Outcome.ABORTED, 30, bundle="B")))
-    assert recorder.close(30)
+    assert recorder.close(120)
     failed = station("failed", "--batch", "2026-47")
     assert failed.exit_code == 0
     assert f"{SERIAL}  operator.unplugged  cut short, after it had passed  slot A1" in failed.out
@@ -310,7 +310,7 @@ def test_the_story_tells_of_the_application(station: Station, runs: list[RunReco
     recorder = Recorder(data_dir, lambda _reply: None)
     shown = a_run(minute=30, application_serial="0829c14000000000", notes=("unknown form",), purpose=Purpose.REWORK)
     recorder.submit(RunFinished(shown))
-    assert recorder.close(30)
+    assert recorder.close(120)
     text = station("unit", "0829C14000000000").out
     assert text.startswith(f"unit {SERIAL}: 3 run(s)\nits application calls itself 0829c14000000000\n")
     assert "  purpose rework\n  unknown form\n" in text
@@ -454,7 +454,7 @@ def _harm(log: Path, how: str, runs: list[RunRecord]) -> None:
 def _write_again(data_dir: Path, runs: list[RunRecord]) -> None:
     recorder = Recorder(data_dir, lambda _reply: None)
     recorder.submit(RunFinished(replace(runs[0], run_id=new_id(), attempts=())))
-    assert recorder.close(30)
+    assert recorder.close(120)
 
 
 def test_a_restore_while_a_station_works_there_is_refused(

@@ -31,7 +31,7 @@ def run(folder: Path) -> RunRecord:
     schema_version.create_or_check(folder / "data")
     recorder = Recorder(folder / "data", lambda reply: None, sinks=(Sink("mes", "folder", "/nowhere/at/all"),))
     recorder.submit(RunFinished(made))
-    assert recorder.close(60.0)
+    assert recorder.close(120)
     outbox = Outbox(folder / "data")
     at = datetime.now(UTC)
     failure = Failure("outbox.refused", "no\x1b[2J such unit", refused=True)

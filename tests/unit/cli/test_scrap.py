@@ -30,7 +30,7 @@ def log(data_dir: Path) -> Path:
     schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, lambda _reply: None)
     note(recorder, Batch(new_id(), "bench-1", "2026-47", 3, "Ada", START))
-    assert recorder.close(30)
+    assert recorder.close(120)
     import_runs(data_dir, [a_run(minute=2 * number, serial=f"{number + 1:024X}") for number in range(2)])
     return data_dir
 

@@ -71,7 +71,7 @@ def _cut_off(log: Path) -> None:
         with closing(Reader(log.parent)) as reader:
             reader.run_count()  # a -wal that is read is not taken away
             recorder.submit(RunFinished(a_run(Outcome.FAIL, 20, serial=OTHER_SERIAL)))
-            assert recorder.close(30)
+            assert recorder.close(120)
             for suffix in ("", "-wal", "-shm"):
                 shutil.copy(f"{log}{suffix}", f"{copy}{suffix}")
         for suffix in ("", "-wal", "-shm"):
@@ -117,7 +117,7 @@ def log(data_dir: Path) -> Path:
     schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, lambda _reply: None)
     recorder.submit(RunFinished(a_run(Outcome.FAIL, 0)))
-    assert recorder.close(30)
+    assert recorder.close(120)
     return data_dir / FILE_NAME
 
 
@@ -193,7 +193,7 @@ def test_what_is_written_later_is_read(log: Path) -> None:
         assert reader.run_count() == 1
     recorder = Recorder(log.parent, lambda _reply: None)
     recorder.submit(RunFinished(a_run(Outcome.FAIL, 20, serial=OTHER_SERIAL)))
-    assert recorder.close(30)
+    assert recorder.close(120)
     with _unwritable(log.parent), closing(reader):
         assert reader.run_count() == 2
 

@@ -185,7 +185,7 @@ def test_a_program_that_reads_and_does_not_end_is_named(
         idle.execute("SELECT count(*) FROM runs").fetchone()
         for number in range(60):
             recorder.submit(RunFinished(a_run(Outcome.PASS, 400 + number)))
-        assert recorder.close(60)
+        assert recorder.close(120)
         said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert 1 <= len(said) < 10
         assert "does not end" in said[0]

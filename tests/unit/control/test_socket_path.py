@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ import pytest
 from station.control.client import is_served
 from station.control.server import listening_socket
 from station.control.socket_path import ADDRESS_LIMIT_BYTES, note_socket, socket_path
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one, in which a socket's address has room whatever the folder of all tests is."""
+    with tempfile.TemporaryDirectory(prefix="ae3-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(autouse=True)

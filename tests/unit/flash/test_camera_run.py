@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -270,6 +270,69 @@ def test_a_worker_whose_station_is_gone_ends(monkeypatch: pytest.MonkeyPatch, tm
         run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
         with pytest.raises(Orphaned):
             run.run()
+
+
+def test_what_an_attempt_came_to_is_whole_in_its_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = Ran(monkeypatch, tmp_path, Bus(REFUSED, GOOD))
+    failed, passed = ran.attempts
+    assert failed.attempt_id != passed.attempt_id
+    assert (failed.phase, passed.phase) == ("write", "boot")
+    assert failed.started_at <= passed.started_at
+    assert failed.started_at.tzinfo is not None
+    assert 0 < failed.duration_s < 60
+    assert failed.message
+    assert passed.message == ""
+    assert not failed.mram_initialized
+    assert [image.blocks_written for image in failed.images] == [0]
+    assert (failed.measurements, failed.notes) == ((), ())
+
+
+def test_an_image_that_is_not_what_was_read_at_the_start_is_the_stations_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    once = replace(OPTIONS, max_attempts=1)
+    ran = Ran(monkeypatch, tmp_path, Bus(ValueError("cut short")), options=once)
+    assert ran.how == (Outcome.ERROR, "bundle.unreadable", 1)
+    assert ran.ended.verdict.message == "an image could not be read: cut short"
+
+
+class OtherAttempt:
+    """An attempt that initialized the MRAM, then fails as it is told to."""
+
+    made: ClassVar[list[tuple[str, bool]]] = []
+    error: ClassVar[Exception]
+
+    def __init__(self, *given: Any, mram_done: bool, **_more: Any) -> None:
+        OtherAttempt.made.append((given[2], mram_done))
+        self.mram_done = self.mram_initialized = True
+        self.phase, self.images, self.measurements = "write", (), ()
+        self.notes = ["the MRAM was initialized"]
+        self.verified = self.boot_confirmed = False
+        self.application_serial = None
+
+    def run(self) -> bool:
+        raise OtherAttempt.error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_what_was_initialized_is_not_again_and_the_bootloader_is_the_one_that_came_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Initializing destroys what the first attempt wrote. The note of it is in the run once."""
+    OtherAttempt.made.clear()
+    OtherAttempt.error = UsbError("usb.disconnected", Sentence("it left"))
+    monkeypatch.setattr(camera_run, "Attempt", OtherAttempt)
+    monkeypatch.setattr(camera_run, "DfuSession", lambda opened, _board: opened.close())
+    again = replace(CAMERA, address=9)
+    came = [PortChanged(None), PortChanged(again, held=True, bootloader="1.0.4")]
+    options = replace(OPTIONS, return_window_s=5, max_attempts=3)
+    nameless = [PortChanged(None), PortChanged(replace(CAMERA, address=10), held=True)]
+    ran = Ran(monkeypatch, tmp_path, Bus([], [], []), options=options, port=[*came, *nameless, PortChanged(None)])
+    assert OtherAttempt.made == [("1.0.3", False), ("1.0.4", True), ("1.0.4", True)]
+    assert [attempt.mram_initialized for attempt in ran.attempts] == [True] * 3
+    assert ran.ended.notes.count("the MRAM was initialized") == 1
 
 
 ALL_RUNGS = RecoveryLimits(port_resets=1)

@@ -16,7 +16,7 @@ from station.model.events import LedgerReply, OpeningCommitted, OpeningNotCommit
 from tests.postgres import Postgres, postgres_for_tests
 from tests.silent_server import BlackHole
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 
 
 class Replies:

@@ -166,7 +166,7 @@ def test_a_late_answer_opens_the_way_again(centre: str, monkeypatch: pytest.Monk
 
         def wait(_question: HistoryQuestion, serial: str, _batch: str | None) -> UnitHistory:
             if serial:
-                answering.wait(30)
+                answering.wait(120)
             return UnitHistory()
 
         monkeypatch.setattr(HistoryQuestion, "ask", wait)

@@ -34,7 +34,7 @@ def next_line(data_dir: Path, setup: LineSetup) -> OpenLog:
 def begun(data_dir: Path, *batches: Batch) -> None:
     recorder = Recorder(data_dir, lambda _reply: None)
     note(recorder, *batches)
-    assert recorder.close(30)
+    assert recorder.close(120)
 
 
 def test_it_says_which_batch_is_open_and_under_which_id(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:

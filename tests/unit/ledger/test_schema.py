@@ -101,7 +101,7 @@ def test_check_sees_damage(data_dir: Path, replies: Replies) -> None:
     recorder = Recorder(data_dir, replies)
     for minute in range(40):
         recorder.submit(RunFinished(a_run(minute=minute, message="x" * 2000)))
-    assert recorder.close(30.0)
+    assert recorder.close(120)
     file = data_dir / FILE_NAME
     data = bytearray(file.read_bytes())
     # Leave the schema alone, which the migrations made before, and spoil the runs behind it: they are 80 kB.
@@ -247,7 +247,7 @@ def test_backup_while_the_log_is_being_written(data_dir: Path, tmp_path: Path, r
         other.execute("DELETE FROM images")
         backup(data_dir, copy)
         other.execute("ROLLBACK")
-    assert recorder.close(30.0)
+    assert recorder.close(120)
     assert [path.name for path in copy.parent.iterdir()] == [FILE_NAME]
     # Read and write version 1: no write-ahead log belongs to it, so that it can be read where nothing may be written.
     assert copy.read_bytes()[18:20] == b"\x01\x01"
@@ -282,5 +282,5 @@ def test_alembic_is_not_loaded_for_an_ordinary_start(data_dir: Path) -> None:
         f"folder = Path({str(data_dir)!r}); schema_version.create_or_check(folder); reader.Reader(folder).open_runs()\n"
         "assert 'sqlalchemy' in sys.modules; print('alembic' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "False"

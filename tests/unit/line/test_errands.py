@@ -19,7 +19,7 @@ from station.model.devices import Device, DeviceMode
 from station.usb.access import UsbAccess
 from station.wiring.line import programs_for
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 Answers = list[tuple[str, ErrandAnswer]]
 
 

@@ -136,7 +136,7 @@ def test_sys_reset_starts_it_anew(connect: Callable[..., Client], served: Served
 
 def mpremote(tty: str, *words: str) -> str:
     command = [sys.executable, "-m", "mpremote", "connect", tty, "resume", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.stdout + done.stderr
 
 
