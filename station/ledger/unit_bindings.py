@@ -18,7 +18,7 @@ from station.model.unit_values import UnitBinding, UnitValues
 def bind_unit(data_dir: Path, binding: UnitBinding, sinks: Sequence[Sink] = ()) -> UnitBinding:
     """Put it into the log, beside a running station if need be; again is the same as once. Returns what the unit has.
 
-    UsageError product.taken, product.unit_has_another, unit_value.known; LedgerError.
+    UsageError product.taken, product.unit_has_another, value.known; LedgerError.
     """
     schema_version.require_current(data_dir)
     engine = open_writer(data_dir, BUSY_TIMEOUT_S)

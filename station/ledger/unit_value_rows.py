@@ -41,7 +41,7 @@ def values_of(connection: Connection, serial: str) -> dict[str, str]:
 
 
 def put_values(connection: Connection, binding: UnitBinding, sinks: Sequence[Sink]) -> None:
-    """Give a unit values; the ones that it has already stay as they are. UsageError unit_value.known where one has
+    """Give a unit values; the ones that it has already stay as they are. UsageError value.known where one has
     another value, and nobody said that it is to be changed."""
     serial = canonical_serial(binding.serial)
     known = values_of(connection, serial)
@@ -60,7 +60,7 @@ def _refuse_changes(serial: str, known: Mapping[str, str], new: Mapping[str, str
     for key in new:
         if key in known:
             text = sentence("{key} of unit {serial} is {value} already", key=key, serial=serial, value=known[key])
-            raise UsageError("unit_value.known", text)
+            raise UsageError("value.known", text)
 
 
 def _row(serial: str, key: str, value: str, binding: UnitBinding) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class UnitKey:
         if fits and (not self.pattern or re.fullmatch(self.pattern, value)):
             return None
         text = sentence("{value} has not the form of {key} here", value=value[:LONGEST_VALUE], key=self.name)
-        return Problem("unit_value.form", text)
+        return Problem("value.form", text)
 
 
 def problem_of_values(values: Mapping[str, str], keys: Iterable[UnitKey]) -> Problem | None:
@@ -64,7 +64,7 @@ def problem_of_values(values: Mapping[str, str], keys: Iterable[UnitKey]) -> Pro
         if name not in known:
             allowed = ", ".join(sorted(known)) or "-"
             text = sentence("there is no key {key} for units; known: {known}", key=name[:LONGEST_VALUE], known=allowed)
-            return Problem("unit_value.unknown_key", text)
+            return Problem("value.unknown_key", text)
         if problem := known[name].problem_of(value):
             return problem
     return None

@@ -74,7 +74,7 @@ def empty(*numbers: int) -> list[SlotView]:
 def test_what_a_scanned_text_is() -> None:
     assert mark_of("P-0001", MARKS) == P1
     assert mark_of("LENS:L-7", MARKS) == LENS
-    assert getattr(mark_of("LENS:X", MARKS), "code", "") == "unit_value.form"
+    assert getattr(mark_of("LENS:X", MARKS), "code", "") == "value.form"
     assert mark_of("L42", MARKS) is None, "a batch, a slot, or nothing"
     digits = UnitMarks(ProductSerialRule("", "luhn"))
     assert getattr(mark_of("79927398714", digits), "code", "") == "product.check_digit"

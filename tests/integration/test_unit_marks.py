@@ -90,14 +90,14 @@ def test_what_is_refused_binds_nothing(make_bench: MakeBench, tmp_path: Path) ->
         assert refusal(bench, BindUnit("1-1.1", serial(1), "A1"))[0] == "product.form"
         assert refusal(bench, BindUnit("1-1.1", serial(2), "P-0001"))[0] == "product.camera_changed"
         assert refusal(bench, BindUnit("1-1.3", serial(1), "P-0001"))[0] == "product.camera_changed"
-        assert refusal(bench, BindUnit("1-1.1", serial(1), None, (("colour", "red"),)))[0] == "unit_value.unknown_key"
+        assert refusal(bench, BindUnit("1-1.1", serial(1), None, (("colour", "red"),)))[0] == "value.unknown_key"
         ask(bench.data_dir, BindUnit("1-1.1", serial(1), "P-0001", (("lens", "L-7"),)))
         code, text = refusal(bench, BindUnit("1-1.2", serial(2), "P-0001"))
         assert (code, serial(1) in text) == ("product.taken", True)
         code, text = refusal(bench, BindUnit("1-1.1", serial(1), "P-0009"))
         assert (code, "P-0001" in text) == ("product.unit_has_another", True)
         code, text = refusal(bench, BindUnit("1-1.1", serial(1), None, (("lens", "L-8"),)))
-        assert (code, "L-7" in text) == ("unit_value.known", True)
+        assert (code, "L-7" in text) == ("value.known", True)
         assert running.run()["product_serial"] == "P-0001"
         bench.line.unplug(serial(2))
         aborted = running.run()

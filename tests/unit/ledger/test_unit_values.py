@@ -69,7 +69,7 @@ def test_a_change_is_meant_and_earlier_records_stay(
     replies.next()
     with pytest.raises(UsageError) as refused:
         bind_unit(data_dir, said(lens="L-2", panel="7"))
-    assert refused.value.code == "unit_value.known"
+    assert refused.value.code == "value.known"
     assert refused.value.code in HINTS
     assert "L-1" in refused.value.message
     assert reader.unit(SERIAL).values.to_json() == {"lens": "L-1"}, "all of it or nothing"

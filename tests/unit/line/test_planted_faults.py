@@ -116,7 +116,7 @@ def test_a_planted_fault_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(transitions, "TABLE", {**transitions.TABLE, event: rows})
 
     @settings(
-        max_examples=5000,
+        max_examples=20_000,
         deadline=None,
         database=None,
         phases=[Phase.generate],
