@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from station.cli.engineer import login_name
-from station.cli.options import ConfigOption, DataDirOption, JsonOption, SerialArgument, new_app, settings_for
+from station.cli.options import ConfigOption, DataDirOption, JsonOption, SerialArgument, a_path, new_app, settings_for
 from station.cli.output import local_time, print_json, print_line, print_table, say
 from station.errors import UsageError
 from station.terminal_text import printable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 app = new_app("The labels that were not printed; check a template, print a label again.")
 
 SHOWN = 20
-HOURS = 24.0
+HOURS = 24
 
 
 @app.callback(
@@ -34,7 +34,9 @@ HOURS = 24.0
 )
 def label(
     context: typer.Context,
-    hours: Annotated[float, typer.Option("--hours", metavar="H", min=0.0, help="How far back to look.")] = HOURS,
+    hours: Annotated[
+        int, typer.Option("--hours", metavar="H", min=1, max=100_000, help="How far back to look.")
+    ] = HOURS,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -64,7 +66,9 @@ def _row(lost: LostLabel) -> tuple[object, ...]:
 
 @app.command(epilog="Example: station label check label.zpl --serial 2233")
 def check(
-    template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="The file that labels are made from.")],
+    template: Annotated[
+        Path, typer.Argument(parser=a_path, metavar="TEMPLATE", help="The file that labels are made from.")
+    ],
     serial: Annotated[
         str | None, typer.Option("--serial", metavar="S", help="With this camera's latest run, not a made-up one.")
     ] = None,
@@ -101,7 +105,7 @@ def reprint(
     data_dir: DataDirOption = None,
 ) -> None:
     """Print the label of a camera whose latest run passed, here and now. The audit keeps who did it, and why."""
-    why = (reason or "").strip()[:200]
+    settings, why = settings_for(config, data_dir), (reason or "").strip()[:200]
     if not why:
         raise UsageError("usage.reprint", "a label is printed again with --reason TEXT")
     from station.factory.label_printer import ready_printer
@@ -109,7 +113,6 @@ def reprint(
     from station.roles.guarded_acts import Act, Done
     from station.wiring.authority import record
 
-    settings = settings_for(config, data_dir)
     sink, run = _printer_named(settings, printer), _passed(settings, serial)
     made = _template(Path(sink.template)).label(run.to_json())
     who = _who(settings, by)

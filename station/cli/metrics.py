@@ -13,8 +13,11 @@ app = new_app("The station's figures in Prometheus' form.")
 @app.command(epilog="Example: station metrics")
 def metrics(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Print the station's figures once, in Prometheus' form; `port` in [metrics] has the line serve them over HTTP."""
+    from station.ledger.reader import Reader
     from station.metrics.exposition import exposed
     from station.wiring.figures import Figures
 
-    with closing(Figures(settings_for(config, data_dir))) as figures:
+    settings = settings_for(config, data_dir)
+    Reader(settings.data_dir).close()  # without a log there is nothing to measure
+    with closing(Figures(settings)) as figures:
         sys.stdout.write(exposed(figures.take()).decode())

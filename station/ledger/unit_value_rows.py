@@ -23,16 +23,13 @@ from station.model.sinks import Sink
 from station.model.unit_values import UnitBinding, UnitValue
 from station.problem import sentence
 
-_ORDER = (UNIT_VALUES.c.set_at, UNIT_VALUES.c.value_id)
-
 
 def history_of(connection: Connection, serial: str) -> list[UnitValue]:
     """All values that a unit was given, the oldest first."""
-    query = select(UNIT_VALUES).where(UNIT_VALUES.c.serial == canonical_serial(serial)).order_by(*_ORDER)
-    return [
-        UnitValue(row.serial, row.key, row.value, row.station_id, row.set_at, row.set_by)
-        for row in connection.execute(query)
-    ]
+    query = select(UNIT_VALUES).where(UNIT_VALUES.c.serial == canonical_serial(serial))
+    # They are few, and in no index in this order.
+    rows = sorted(connection.execute(query), key=lambda row: (row.set_at, row.value_id))
+    return [UnitValue(row.serial, row.key, row.value, row.station_id, row.set_at, row.set_by) for row in rows]
 
 
 def values_of(connection: Connection, serial: str) -> dict[str, str]:

@@ -41,6 +41,17 @@ def _maybe(kind: Callable[[Any], _Kind], data: Mapping[str, Any], key: str) -> _
     return None if data[key] is None else _read(kind, data, key)
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _words(data: Mapping[str, Any], key: str) -> str | None:
+    """A text that older records do not have."""
+    return _maybe(_text, data, key) if key in data else None
+
+
 def _run(data: Mapping[str, Any]) -> RunRecord:
     return RunRecord(
         run_id=str(data["run_id"]),
@@ -49,29 +60,29 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
         identified=bool(data.get("identified", True)),
         slot=str(data["slot"]),
         port_path=str(data["port_path"]),
-        batch=data["batch"],
-        operator=data["operator"],
+        batch=_maybe(_text, data, "batch"),
+        operator=_maybe(_text, data, "operator"),
         recipe=str(data["recipe"]),
         bundle=str(data["bundle"]),
         bundle_sha256=str(data["bundle_sha256"]),
-        bootloader=data["bootloader"],
+        bootloader=_maybe(_text, data, "bootloader"),
         started_at=_read(_time, data, "started_at"),
         finished_at=_read(_time, data, "finished_at") if data["finished_at"] else None,
         duration_s=_maybe(float, data, "duration_s"),
         outcome=_maybe(Outcome, data, "outcome"),
-        code=data["code"],
+        code=_maybe(_text, data, "code"),
         message=_message(data),
         verified=bool(data.get("verified", False)),
         boot_confirmed=bool(data.get("boot_confirmed", False)),
         station_version=str(data.get("station_version", "")),
         bundle_version=str(data.get("bundle_version", "")),
-        application_serial=data.get("application_serial"),
-        product_serial=data.get("product_serial"),
-        part_number=data.get("part_number"),
-        hardware_revision=data.get("hardware_revision"),
-        location=data.get("location"),
-        time_zone=data.get("time_zone"),
-        proofs_off=data.get("proofs_off"),
+        application_serial=_words(data, "application_serial"),
+        product_serial=_words(data, "product_serial"),
+        part_number=_words(data, "part_number"),
+        hardware_revision=_words(data, "hardware_revision"),
+        location=_words(data, "location"),
+        time_zone=_words(data, "time_zone"),
+        proofs_off=_words(data, "proofs_off"),
         central_wait_s=_maybe(float, {"central_wait_s": None, **data}, "central_wait_s"),
         unit_values=_read(UnitValues.of, data, "unit_values") if "unit_values" in data else NO_VALUES,
         purpose=_read(Purpose, data, "purpose") if "purpose" in data else Purpose.PRODUCTION,
@@ -89,7 +100,7 @@ def _attempt(data: Mapping[str, Any]) -> AttemptRecord:
         attempt_id=str(data["attempt_id"]),
         number=_read(int, data, "number"),
         outcome=_read(Outcome, data, "outcome"),
-        code=data["code"],
+        code=_maybe(_text, data, "code"),
         phase=str(data["phase"]),
         started_at=_read(_time, data, "started_at"),
         duration_s=_read(float, data, "duration_s"),
@@ -107,7 +118,7 @@ def _image(data: Mapping[str, Any]) -> ImageRecord:
         alt=_read(int, data, "alt"),
         size_bytes=_read(int, data, "size_bytes"),
         sha256=str(data["sha256"]),
-        readback_sha256=data["readback_sha256"],
+        readback_sha256=_maybe(_text, data, "readback_sha256"),
         blocks_total=_read(int, data, "blocks_total"),
         blocks_written=_read(int, data, "blocks_written"),
         write_s=_read(float, data, "write_s"),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import stat
+import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from station.control.client import connected, is_served
 from station.control.requests import Role
@@ -15,10 +19,15 @@ from tests.harness import wait_for
 from tests.integration.conftest import MakeBench, camera, serial
 
 
-def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: MakeBench, tmp_path: Path) -> None:
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A short one: a socket's address has room for some 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ae3-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_only_owner_and_group_may_open_it_and_it_goes_with_the_line(make_bench: MakeBench, runtime: Path) -> None:
     bench = make_bench([camera(1)])
-    runtime = tmp_path / "run"
-    runtime.mkdir()
     with bench.station("--stop-after", "1", RUNTIME_DIRECTORY=str(runtime)) as running:
         wait_for(lambda: is_served(bench.data_dir), "the line answers, whatever this process's variables are")
         path = noted_socket(bench.data_dir)

@@ -22,6 +22,7 @@ from station.ledger.history import Prepared, _of_batch, _of_no_batch
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder, release_unit
 from station.ledger.run_import import import_runs
+from station.ledger.tables import METADATA
 from station.model.batches import Batch
 from station.model.events import BatchNoted, RunCommitted, RunFinished, RunOpened, UnitHistory
 from station.model.run_json import run_from_json
@@ -271,7 +272,9 @@ def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
         for statement, parameters in statements:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             steps = [row[3] for row in plan]
-            assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], (statement, steps)
+            scanned = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+            # What the statement itself makes up, a row of constants or the one row that it found, may be walked through.
+            assert not [step for step in scanned if step.split()[1] in METADATA.tables], (statement, steps)
             # A unit's few runs, which may be of several rows in units, are the only ones that are sorted.
             of_one_unit = "WHERE runs.unit_id = (SELECT" in statement and "LIMIT" not in statement
             if "JOIN units" not in statement and not of_one_unit:
