@@ -273,7 +273,7 @@ def test_the_interlock_and_the_lists_use_indexes(data_dir: Path) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             steps = [row[3] for row in plan]
             scanned = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
-            # What the statement itself makes up, a row of constants or the one row that it found, may be walked through.
+            # What the statement itself makes up, as a row of constants, may be walked through.
             assert not [step for step in scanned if step.split()[1] in METADATA.tables], (statement, steps)
             # A unit's few runs, which may be of several rows in units, are the only ones that are sorted.
             of_one_unit = "WHERE runs.unit_id = (SELECT" in statement and "LIMIT" not in statement
