@@ -40,7 +40,7 @@ def release(
     folder = data_dir_for(config, data_dir)
     from station.cli.engineer import done_by_engineer
     from station.ledger.reader import Reader
-    from station.ledger.recorder import release_unit
+    from station.ledger.unit_release import release_unit
     from station.model.units import Release
     from station.roles.guarded_acts import Act
 

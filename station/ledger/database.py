@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Error as SqliteError
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
@@ -48,6 +48,18 @@ def translated(data_dir: Path) -> Iterator[None]:
         yield
     except (SQLAlchemyError, SqliteError, OSError) as error:
         raise as_ledger_error(data_dir, error) from error
+
+
+@contextmanager
+def written(data_dir: Path) -> Iterator[Connection]:
+    """One transaction of its own, which works beside a running station. Errors: LedgerError; others pass unchanged."""
+    engine = open_writer(data_dir)
+    try:
+        with translated(data_dir), engine.begin() as connection:
+            yield connection
+    finally:
+        with suppress(Exception):
+            engine.dispose()
 
 
 def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:

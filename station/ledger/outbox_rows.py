@@ -29,6 +29,12 @@ def queue(connection: Connection, run_ids: Sequence[str], sinks: Sequence[Sink],
         connection.execute(insert(OUTBOX).from_select(columns, rows))
 
 
+def queue_again(connection: Connection, run_ids: Sequence[str], sinks: Sequence[Sink], at: datetime) -> None:
+    """The same for runs that were told before, and of which something is known now that was not. A label that was
+    printed, or is of a time without a printer, is not printed for that."""
+    queue(connection, run_ids, [sink for sink in sinks if not sink.is_printer], at)
+
+
 def due(connection: Connection, sink: Sink, at: datetime, limit: int) -> list[tuple[str, int]]:
     """The runs that are to be delivered now, of each unit the oldest: their keys, and how often that was tried.
 

@@ -28,18 +28,11 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from station.errors import LedgerError, UsageError
-from station.ledger import (
-    damage,
-    disk_room,
-    schema_version,
-    sqlite,
-    transactions,
-    unit_bindings,
-    wal_link,
-)
-from station.ledger.database import BUSY_TIMEOUT_S, is_refused, log_file, open_writer, translated
+from station.ledger import damage, disk_room, sqlite, transactions, unit_bindings, wal_link
+from station.ledger.database import log_file, open_writer, translated
 from station.ledger.disk_room import LOG_RESERVE, LOG_RESERVE_BYTES, Reserve
-from station.ledger.journal import Journal, journal_files, read, settle
+from station.ledger.journal import Journal, journal_files
+from station.ledger.journal_replay import replay
 from station.ledger.wal_size import WalWatch
 from station.model.batches import Batch
 from station.model.events import (
@@ -63,7 +56,6 @@ from station.model.events import (
 from station.model.runs import RunRecord
 from station.model.sinks import Sink
 from station.model.unit_values import UnitBinding
-from station.model.units import Release
 from station.model.write_times import WRITE_BOUNDS_S, Spread
 from station.problem import Problem, sentence
 
@@ -381,32 +373,12 @@ class Recorder:
             raise disk_room.no_room(self._data_dir)
         self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s
         try:
-            replayed = [self._replay(file) for file in journal_files(self._data_dir)]
+            replayed = [replay(file, self._transact, self._sinks) for file in journal_files(self._data_dir)]
             interrupted = self._transact(partial(transactions.close_open_runs, sinks=self._sinks))
         finally:
             self._limit_s = usual_s
         written, unusable = (sum(counts) for counts in zip(*replayed, strict=True)) if replayed else (0, 0)
         return Recovery(interrupted, written, unusable)
-
-    def _replay(self, file: Path) -> tuple[int, int]:
-        """A journal into the log; the file goes only after the last commit, and again is the same as once."""
-        content = read(file)
-        refused = sum(not self._replay_run(run, transactions.put_unfinished) for run in content.waiting)
-        refused += sum(not self._replay_run(run, transactions.put_run) for run in content.runs)
-        unusable = content.unreadable_lines + refused
-        settle(file, all_usable=not unusable)
-        return len({run.run_id for run in (*content.waiting, *content.runs)}) - refused, unusable
-
-    def _replay_run(self, run: RunRecord, put: Callable[[Connection, RunRecord, Sequence[Sink]], object]) -> bool:
-        """False for a run that no log will ever take: it must not keep the station from starting."""
-        try:
-            self._transact(lambda connection: put(connection, run, self._sinks))
-        except Exception as error:
-            if not is_refused(error):
-                raise
-            _log.error("the log refuses the journaled run %s: %s", run.run_id, sqlite.reason_of(error))
-            return False
-        return True
 
 
 def _complete(job: _Job) -> None:
@@ -414,15 +386,3 @@ def _complete(job: _Job) -> None:
         job.result.set_result(job.work())
     except Exception as error:  # handed to the caller, who waits
         job.result.set_exception(error)
-
-
-def release_unit(data_dir: Path, release: Release) -> None:
-    """Release a unit from being set aside; works beside a running station. Errors: LedgerError."""
-    schema_version.require_current(data_dir)
-    engine = open_writer(data_dir, BUSY_TIMEOUT_S)
-    try:
-        with translated(data_dir), engine.begin() as connection:
-            transactions.put_release(connection, release)
-    finally:
-        with suppress(Exception):
-            engine.dispose()

@@ -58,7 +58,8 @@ def put_run(connection: Connection, run: RunRecord, sinks: Sequence[Sink] = ()) 
     hourly_sums.refresh(connection, _store_run(connection, run, live=True))
     if run.outcome is not None:
         again = before is not None and before.outcome is not None
-        outbox_rows.queue(connection, [run.run_id], [sink for sink in sinks if not (again and sink.is_printer)], now())
+        queue = outbox_rows.queue_again if again else outbox_rows.queue
+        queue(connection, [run.run_id], sinks, now())
     return run
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from station.ledger import product_serial_rows, schema_version, unit_value_rows
-from station.ledger.database import BUSY_TIMEOUT_S, open_writer, translated
-from station.model.product_serials import Pairing
+from station.ledger.database import written
 from station.model.sinks import Sink
 from station.model.unit_values import UnitBinding, UnitValues
 
@@ -21,20 +19,13 @@ def bind_unit(data_dir: Path, binding: UnitBinding, sinks: Sequence[Sink] = ()) 
     UsageError product.taken, product.unit_has_another, value.known; LedgerError.
     """
     schema_version.require_current(data_dir)
-    engine = open_writer(data_dir, BUSY_TIMEOUT_S)
-    try:
-        with translated(data_dir), engine.begin() as connection:
-            return put_unit(connection, binding, sinks)
-    finally:
-        with suppress(Exception):
-            engine.dispose()
+    with written(data_dir) as connection:
+        return put_unit(connection, binding, sinks)
 
 
 def put_unit(connection: Connection, binding: UnitBinding, sinks: Sequence[Sink]) -> UnitBinding:
     """The same in a transaction."""
-    if binding.product_serial is not None:
-        said = Pairing(binding.product_serial, binding.serial, binding.station_id, binding.at, binding.by)
-        product_serial_rows.put_binding(connection, said, sinks)
+    product_serial_rows.put_binding(connection, binding, sinks)
     unit_value_rows.put_values(connection, binding, sinks)
     return of_unit(connection, binding)
 

@@ -71,18 +71,18 @@ def _put_into_runs(
     """By rules 1 and 2. The sinks hear of the unit's latest finished run again, where it is another now."""
     unit = select(UNITS.c.unit_id).where(is_identified_unit(serial)).scalar_subquery()
     query = select(RUNS.c.run_id, RUNS.c.outcome, RUNS.c.unit_values).where(RUNS.c.unit_id == unit)
+    rows = connection.execute(query.order_by(*LATEST_FIRST)).all()
     changed = []
-    for place, row in enumerate(connection.execute(query.order_by(*LATEST_FIRST)).all()):
+    for row in rows:
         before = row.unit_values or {}
         after = {**before, **new} if row.outcome is None else {**new, **before}
-        if after == before:
-            continue
-        connection.execute(update(RUNS).where(RUNS.c.run_id == row.run_id).values(unit_values=after))
-        if row.outcome is not None:
-            changed.append((place, row.run_id))
-    changes.note(connection, changes.Kind.RUN, [run_id for _, run_id in changed])
-    if changed and changed[0][0] <= 1:
-        outbox_rows.queue(connection, [changed[0][1]], sinks, binding.at)
+        if after != before:
+            connection.execute(update(RUNS).where(RUNS.c.run_id == row.run_id).values(unit_values=after))
+            changed.append(row.run_id)
+    finished = [row.run_id for row in rows if row.outcome is not None]
+    changed = [run_id for run_id in finished if run_id in changed]
+    changes.note(connection, changes.Kind.RUN, changed)
+    outbox_rows.queue_again(connection, [run_id for run_id in finished[:1] if run_id in changed], sinks, binding.at)
 
 
 def put_of_import(connection: Connection, run: RunRecord) -> None:

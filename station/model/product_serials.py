@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from station.problem import Problem, sentence
 
@@ -31,27 +30,6 @@ class ProductSerialRule:
         if not _CHECKS[self.check_digit](text):
             return Problem("product.check_digit", sentence("the check digit of {text} is wrong", text=text))
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """A product serial and the unit that has it, by its bootloader's serial; one of each has one of the other."""
-
-    product_serial: str
-    serial: str
-    station_id: str
-    bound_at: datetime
-    bound_by: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The pairing as JSON."""
-        return {
-            "product_serial": self.product_serial,
-            "serial": self.serial,
-            "station_id": self.station_id,
-            "bound_at": self.bound_at.isoformat(),
-            "bound_by": self.bound_by,
-        }
 
 
 def luhn(text: str) -> bool:

@@ -1,29 +1,55 @@
 """Processes beside the line, which it never waits for: forked from its fork server, started again where they died.
 
 1. A process ends with the line, however that ends: the pipe that it was given is closed then.
-2. It may say things: what it sends on its second pipe is handed on, in a thread.
+2. It may say what it cannot do: a problem that it sends on its second pipe is handed on, in a thread.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from station.flash import child_processes
+from station.model.notices import Notice
+from station.problem import Problem
 
 AGAIN_S = 5.0
 
 _log = logging.getLogger(__name__)
 
 
-class BesideLine:
+@contextmanager
+def beside_line(
+    name: str,
+    target: Callable[..., None],
+    arguments: tuple[Any, ...],
+    *,
+    last_s: float,
+    tell: Callable[[Notice], None] = lambda notice: None,
+) -> Iterator[None]:
+    """Such a process until the end of the block, and `last_s` seconds more at most. What it says it cannot do is logged,
+    and handed on as a notice."""
+
+    def heard(problem: Problem) -> None:
+        _log.warning("%s", problem.message)
+        tell(Notice("", "", problem.code, problem.message))
+
+    process = _BesideLine(name, target, arguments, last_s=last_s, heard=heard)
+    process.start()
+    try:
+        yield
+    finally:
+        process.end()
+
+
+class _BesideLine:
     """One such process, and the thread that starts it again. Its target is called with the pipe that ends it, the pipe
-    for what it says, and the arguments."""
+    for what it says (`Problem`s), and the arguments."""
 
     def __init__(
         self,
@@ -32,7 +58,7 @@ class BesideLine:
         arguments: tuple[Any, ...],
         *,
         last_s: float,
-        heard: Callable[[Any], None] = lambda said: None,
+        heard: Callable[[Problem], None],
     ) -> None:
         self._name = name
         self._target = target

@@ -19,7 +19,7 @@ from station.errors import BusyError, StationError
 from station.file_lock import locked
 from station.model.sinks import Sink
 from station.process_facts import name_process, step_back
-from station.wiring.beside_line import BesideLine
+from station.wiring.beside_line import beside_line
 
 if TYPE_CHECKING:
     from station.ledger.outbox import Outbox
@@ -38,12 +38,8 @@ def delivering(data_dir: Path, sinks: Sequence[Sink]) -> Iterator[None]:
     if not sinks:
         yield
         return
-    process = BesideLine("outbox", deliver, (data_dir, tuple(sinks)), last_s=LAST_S)
-    process.start()
-    try:
+    with beside_line("outbox", deliver, (data_dir, tuple(sinks)), last_s=LAST_S):
         yield
-    finally:
-        process.end()
 
 
 def deliver(connection: Connection, _words: Connection, data_dir: Path, sinks: Sequence[Sink]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from station.model.notices import Notice
-from station.problem import Problem
-from station.wiring.beside_line import BesideLine
+from station.wiring.beside_line import beside_line
 
 if TYPE_CHECKING:
     from station.settings import Settings
@@ -24,17 +22,8 @@ def measuring(settings: Settings, tell: Callable[[Notice], None]) -> Iterator[No
     if not settings.metrics.port:
         yield
         return
-
-    def heard(problem: Problem) -> None:
-        logging.getLogger(__name__).warning("%s", problem.message)
-        tell(Notice("", "", problem.code, problem.message))
-
-    process = BesideLine("metrics", serve, (settings,), last_s=LAST_S, heard=heard)
-    process.start()
-    try:
+    with beside_line("metrics", serve, (settings,), last_s=LAST_S, tell=tell):
         yield
-    finally:
-        process.end()
 
 
 def serve(connection: Connection, words: Connection, settings: Settings) -> None:

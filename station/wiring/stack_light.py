@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -10,8 +9,7 @@ from pathlib import Path
 
 from station.model.notices import Notice
 from station.model.stack_lights import StackLight
-from station.problem import Problem
-from station.wiring.beside_line import BesideLine
+from station.wiring.beside_line import beside_line
 
 LAST_S = 6.0
 """A command that is called at the end is given 5 s."""
@@ -23,17 +21,8 @@ def lighting(data_dir: Path, light: StackLight, tell: Callable[[Notice], None]) 
     if light.kind == "off":
         yield
         return
-
-    def heard(problem: Problem) -> None:
-        logging.getLogger(__name__).warning("%s", problem.message)
-        tell(Notice("", "", problem.code, problem.message))
-
-    process = BesideLine("stack light", shine, (data_dir, light), last_s=LAST_S, heard=heard)
-    process.start()
-    try:
+    with beside_line("stack light", shine, (data_dir, light), last_s=LAST_S, tell=tell):
         yield
-    finally:
-        process.end()
 
 
 def shine(connection: Connection, words: Connection, data_dir: Path, light: StackLight) -> None:

@@ -40,13 +40,13 @@ DEFECTS = {
         "        holds = True",
     ),
     "a journal is replayed twice": (
-        "ledger/recorder.py",
-        "        refused += sum(not self._replay_run(run, transactions.put_run) for run in content.runs)\n",
-        "        from dataclasses import replace\n"
-        "        from station.model.ids import new_id\n"
-        "        again = [replace(run, run_id=new_id(), attempts=()) for run in (*content.waiting, *content.runs)]\n"
-        "        runs = [*content.runs, *again]\n"
-        "        refused += sum(not self._replay_run(run, transactions.put_run) for run in runs)\n",
+        "ledger/journal_replay.py",
+        "    refused += sum(not _is_taken(run, transact, failed) for run in content.runs)\n",
+        "    from dataclasses import replace\n"
+        "    from station.model.ids import new_id\n"
+        "    again = [replace(run, run_id=new_id(), attempts=()) for run in (*content.waiting, *content.runs)]\n"
+        "    runs = [*content.runs, *again]\n"
+        "    refused += sum(not _is_taken(run, transact, failed) for run in runs)\n",
     ),
     "open runs stay open": (
         "ledger/transactions.py",

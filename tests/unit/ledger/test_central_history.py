@@ -18,7 +18,7 @@ from station.ledger import central_history
 from station.ledger.central_history import CentralHistory
 from station.ledger.history import HistoryQuestion
 from station.ledger.reader import Reader
-from station.ledger.recorder import release_unit
+from station.ledger.unit_release import release_unit
 from station.line.interlock import Check, interlock
 from station.model.events import UnitHistory
 from station.model.runs import Outcome, RunOptions

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from station.cli.dispatch import dispatch
 from station.errors import UsageError
 from station.ledger.reader import Reader
-from station.ledger.recorder import release_unit
+from station.ledger.unit_release import release_unit
 from station.model.runs import Outcome, RunRecord
 from station.model.units import Release, RunFilter
 from tests.postgres import Postgres

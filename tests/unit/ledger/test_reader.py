@@ -20,9 +20,10 @@ from station.errors import HINTS, LedgerError, UsageError
 from station.ledger.database import FILE_NAME, open_reader
 from station.ledger.history import Prepared, _of_batch, _of_no_batch
 from station.ledger.reader import Reader
-from station.ledger.recorder import Recorder, release_unit
+from station.ledger.recorder import Recorder
 from station.ledger.run_import import import_runs
 from station.ledger.tables import METADATA
+from station.ledger.unit_release import release_unit
 from station.model.batches import Batch
 from station.model.events import BatchNoted, RunCommitted, RunFinished, RunOpened, UnitHistory
 from station.model.run_json import run_from_json

@@ -21,9 +21,7 @@ from station.errors import LedgerError
 from station.ledger import central, migrate, shipment, shipper, shipping_state, transactions
 from station.ledger.backup import backup
 from station.ledger.database import FILE_NAME, open_writer
-from station.ledger.product_serial_rows import bind
 from station.ledger.reader import Reader
-from station.ledger.recorder import release_unit
 from station.ledger.run_import import import_runs
 from station.ledger.shipper import Pusher, Shipper
 from station.ledger.tables import (
@@ -39,9 +37,9 @@ from station.ledger.tables import (
     UNITS,
 )
 from station.ledger.unit_bindings import bind_unit
+from station.ledger.unit_release import release_unit
 from station.model.batches import Batch
 from station.model.ids import new_id
-from station.model.product_serials import Pairing
 from station.model.runs import Outcome, RunRecord
 from station.model.unit_values import UnitBinding, UnitValues
 from station.model.units import Release, RunFilter
@@ -125,8 +123,7 @@ def test_what_changes_later_arrives_too(data_dir: Path, centre: str) -> None:
     put(data_dir, replace(passed, serial=OTHER_SERIAL, notes=("it was another",)))
     release_unit(data_dir, Release(SERIAL, None, START, "Ada"))
     import_runs(data_dir, [a_run(Outcome.FAIL, 9, code="unit.scrapped", attempts=())])
-    bind(data_dir, Pairing("P-1", OTHER_SERIAL, "bench-1", START, "Ada"))
-    bind_unit(data_dir, UnitBinding(OTHER_SERIAL, "bench-1", START, "Ada", None, UnitValues.of({"lens": "L-1"})))
+    bind_unit(data_dir, UnitBinding(OTHER_SERIAL, "bench-1", START, "Ada", "P-1", UnitValues.of({"lens": "L-1"})))
     assert push(data_dir, centre) == 7
     found = in_centre(centre)
     assert found == in_log(data_dir)

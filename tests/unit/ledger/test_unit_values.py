@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,6 +110,23 @@ def test_the_factory_hears_of_the_newest_run_again(data_dir: Path) -> None:
     outbox.note([Tried("mes", waiting[0], datetime.now(UTC), None)])
     bind_unit(data_dir, said(lens="L-2", changes=True), [MES])
     assert not outbox.waiting("mes"), "no record is another one now"
+
+
+def test_a_value_prints_no_label_of_a_camera_that_passed_before(data_dir: Path) -> None:
+    """The printer came later: labels of cameras that are long gone would lie there."""
+    import_runs(data_dir, [a_run()])
+    printer = Sink("labels", "zpl", "tcp://printer:9100", template="/label.zpl")
+    bind_unit(data_dir, said("P-17", lens="L-1"), (printer, MES))
+    with closing(Outbox(data_dir)) as outbox:
+        assert [len(outbox.due(sink, 9)) for sink in (printer, MES)] == [0, 1]
+
+
+def test_only_the_newest_run_is_reported_again(data_dir: Path) -> None:
+    """The older one lacks the value, the newest has it already."""
+    import_runs(data_dir, [a_run(), a_run(minute=1, unit_values=UnitValues.of({"lens": "L-1"}))])
+    bind_unit(data_dir, said(changes=True, lens="L-2"), (MES,))
+    with closing(Outbox(data_dir)) as outbox:
+        assert outbox.due(MES, 9) == []
 
 
 def test_runs_are_found_by_product_serial_and_value(data_dir: Path, reader: Reader) -> None:
