@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
-from station.errors import LedgerError, StationError
+from station.errors import StationError
 from station.flash.messages import CyclePortPower, EnterBootloader, RunCamera
 from station.line.batch_requests import BatchRequests
 from station.line.bound_batches import batch_refusal
@@ -31,12 +31,11 @@ from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
 from station.line.log_questions import LogQuestions
-from station.line.log_waits import LogWaits
+from station.line.log_replies import LogReplies
 from station.line.open_batch import Batching
 from station.line.permission_questions import PermissionQuestions
 from station.line.pool import Pool
 from station.line.run_plan import plan_of
-from station.line.run_rules import DISK_FULL, LOG_LOCKED
 from station.line.run_workers import RunWorkers
 from station.line.setup import LineSetup, OpenLog
 from station.line.slot import Moment, Phase, Slot
@@ -72,7 +71,6 @@ from station.line.slot_events import (
     TellWorker,
     Ticked,
     UnitFound,
-    UnitMarked,
     WorkerGiven,
 )
 from station.line.slot_requests import rerun_ways
@@ -83,14 +81,7 @@ from station.line.transitions import step
 from station.line.twins import doubled, moved_from
 from station.line.unit_bindings_asked import BindingsAsked
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.model.events import (
-    BatchNotCommitted,
-    BindingCommitted,
-    BindingRefused,
-    DiskFull,
-    LedgerReply,
-    LogLocked,
-)
+from station.model.events import LedgerReply
 from station.model.ids import new_id
 from station.model.notices import Notice
 from station.model.permission import Permission
@@ -98,10 +89,8 @@ from station.model.runs import RunRecord
 from station.model.serials import is_identity
 from station.model.slots import RerunWay, SlotView
 from station.model.unit_values import OnBound, SaidOfUnit
-from station.problem import sentence
 
 TICK_S = 0.25
-LOG_WAITS = {LogLocked: ("notice.log_locked", LOG_LOCKED), DiskFull: ("notice.disk_full", DISK_FULL)}
 HURRIED = (Phase.ASKING, Phase.ENTERING, Phase.PULLED)
 TICKED = (*HURRIED, Phase.PERMISSION)
 """What a slot waits for here ends also by time alone; in the first ones within a part of a second."""
@@ -128,9 +117,9 @@ class Dispatcher:
         self._gate = StartGate(self.batching, self.stopping, attended=setup.attended, due=setup.due, refusal=refusal)
         self._setup = self.batching.applied_to(setup)
         self._hub_losses = HubLosses()
-        self._log_waits = LogWaits()
         self._questions = LogQuestions(log, self._log_answered, self._unit_found, self._units_counted)
         self._bindings = BindingsAsked(log.submit)
+        self._replies = LogReplies(self._bindings, self.stopping, listeners.on_notice, self._feed, self._feed_all)
         self._permissions = PermissionQuestions(self._factory_answered)
         self.batch_requests = BatchRequests(
             self.batching, self._gate, self.stopping, self._questions, self._batch_changed
@@ -325,22 +314,8 @@ class Dispatcher:
         self.post(lambda: self.batch_requests.counted(batch, units))
 
     def ledger_replied(self, reply: LedgerReply) -> None:
-        """The log's answer to a run; or that it could not take a batch, which stops the line as well."""
-        if isinstance(reply, BatchNotCommitted):
-            text = sentence(
-                "batch {name} could not be written to the log: {reason}", name=reply.batch.name, reason=reply.reason
-            )
-            self.stopping.stop_because(LedgerError("ledger.write_failed", text))
-        elif isinstance(reply, BindingCommitted | BindingRefused):
-            if isinstance(reply, BindingCommitted):
-                self._feed_all(UnitMarked(reply.unit))
-            self._bindings.replied(reply)
-        elif isinstance(reply, LogLocked | DiskFull):
-            self._feed_all(reply)
-            if self._log_waits.is_new(type(reply), monotonic_s()):
-                self._listeners.on_notice(Notice("", "", *LOG_WAITS[type(reply)]))
-        else:
-            self._feed(reply.run.port_path, reply)
+        """The log's answer to a run, a batch or a binding; or that it has to wait."""
+        self._replies.take_in(reply)
 
     # --- which run is next ------------------------------------------------------------------------------------------
 

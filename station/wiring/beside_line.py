@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,7 @@ from typing import Any
 from station.flash import child_processes
 from station.model.notices import Notice
 from station.problem import Problem
+from station.process_facts import name_process, step_back
 
 AGAIN_S = 5.0
 
@@ -32,8 +35,11 @@ def beside_line(
     last_s: float,
     tell: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[None]:
-    """Such a process until the end of the block, and `last_s` seconds more at most. What it says it cannot do is logged,
-    and handed on as a notice."""
+    """Such a process until the end of the block, and `last_s` seconds more at most. What it says is logged, and handed
+    on as a notice.
+
+    `target` is called in it with the pipe whose end ends it, the pipe for what it says (`Problem`s), and the arguments.
+    """
 
     def heard(problem: Problem) -> None:
         _log.warning("%s", problem.message)
@@ -48,8 +54,7 @@ def beside_line(
 
 
 class _BesideLine:
-    """One such process, and the thread that starts it again. Its target is called with the pipe that ends it, the pipe
-    for what it says (`Problem`s), and the arguments."""
+    """One such process, and the thread that starts it again."""
 
     def __init__(
         self,
@@ -115,8 +120,8 @@ class _BesideLine:
         try:
             ours, theirs = self._context.Pipe()
             words, their_words = self._context.Pipe(duplex=False)
-            arguments = (theirs, their_words, *self._arguments)
-            self._process = self._context.Process(target=self._target, args=arguments, daemon=True)
+            arguments = (self._name, self._target, theirs, their_words, *self._arguments)
+            self._process = self._context.Process(target=_work, args=arguments, daemon=True)
             self._process.start()
         except OSError as error:
             _log.error("the process %s cannot be started: %s", self._name, error)
@@ -126,3 +131,14 @@ class _BesideLine:
         their_words.close()
         self._connection = ours
         return words
+
+
+def _work(name: str, target: Callable[..., None], *arguments: Any) -> None:
+    """The process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # They reach every process of a terminal, or of a service, and this one ends behind the line.
+        signal.signal(number, signal.SIG_IGN)
+    name_process(f"station-{name}")
+    step_back()
+    target(*arguments)
+    os._exit(0)

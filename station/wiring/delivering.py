@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING
 from station.errors import BusyError, StationError
 from station.file_lock import locked
 from station.model.sinks import Sink
-from station.process_facts import name_process, step_back
 from station.wiring.beside_line import beside_line
 
 if TYPE_CHECKING:
@@ -44,14 +41,8 @@ def delivering(data_dir: Path, sinks: Sequence[Sink]) -> Iterator[None]:
 
 def deliver(connection: Connection, _words: Connection, data_dir: Path, sinks: Sequence[Sink]) -> None:
     """The process: until the other end of the pipe is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # They reach every process of a terminal, or of a service, and this one ends behind the line.
-        signal.signal(number, signal.SIG_IGN)
-    name_process("station-outbox")
-    step_back()
     with suppress(TimeoutError), locked(data_dir / LOCK_NAME, wait_s=LAST_S * 2):
         _deliver_until_closed(connection, data_dir, sinks)
-    os._exit(0)
 
 
 def _deliver_until_closed(connection: Connection, data_dir: Path, sinks: Sequence[Sink]) -> None:

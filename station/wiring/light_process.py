@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,7 +24,6 @@ from station.factory.hook import run_hook
 from station.factory.light_protocols import PROTOCOLS, RATE
 from station.model.stack_lights import DARK, Lamps, StackLight
 from station.problem import Problem, sentence
-from station.process_facts import name_process, step_back
 from station.usb.tty import Tty, open_tty
 
 TICK_S = 0.25
@@ -43,13 +40,8 @@ BACK = Problem("light.back", sentence("the stack light is back"))
 
 def main(connection: Connection, words: Connection, data_dir: Path, light: StackLight) -> None:
     """The process, until the other end of the pipe is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    name_process("station-light")
-    step_back()
     lamp: Lamp = CommandLamp(light.command) if light.kind == "command" else SerialLamp(light.kind, light.port)
     follow(connection, LineWatch(data_dir), Shown(lamp, light.wink_s, words.send))
-    os._exit(0)
 
 
 def follow(connection: Connection, watch: LineWatch, shown: Shown) -> None:

@@ -27,6 +27,7 @@ from station.model.devices import Device
 from station.model.notices import Notice
 from station.model.proof_settings import proof_notes, unproven
 from station.model.runs import ImagePlan, Purpose, RunRecord
+from station.model.sinks import Sink
 from station.model.slots import SlotMap
 from station.model.stack_lights import StackLight
 from station.problem import sentence
@@ -187,10 +188,7 @@ def running_line(
     engineer's PIN, where what the line starts with needs it.
     """
     setup = with_demo_refused(replace(setup, slots=slots_of(bench, settings)), settings, bench)
-    sinks, light = settings.sinks, settings.stack_light.light
-    if bench.access.kind == "usbip" and not bench.served:
-        # The demo's cameras are none of the factory's. Those that somebody serves may be there to try its systems with.
-        setup, sinks, light = replace(setup, permission=None), (), StackLight()
+    setup, sinks, light = _factory_of(settings, bench, setup)
     if settings.verification.require_verification:
         from station.wiring.slots_due import verified
 
@@ -241,6 +239,14 @@ def running_line(
         opened.enter_context(lighting(settings.station.data_dir, light, service.post_notice))
         opened.enter_context(measuring(settings, service.post_notice))
         yield line
+
+
+def _factory_of(settings: Settings, bench: Bench, setup: LineSetup) -> tuple[LineSetup, Sequence[Sink], StackLight]:
+    """The line, whom it tells, and its light. The demo's cameras are none of the factory's: nobody is asked or told.
+    Those that somebody serves may be there to try its systems with."""
+    if bench.access.kind == "usbip" and not bench.served:
+        return replace(setup, permission=None), (), StackLight()
+    return setup, settings.sinks, settings.stack_light.light
 
 
 def _refuse_batch_at_start(setup: LineSetup, begun: Batch | None) -> None:

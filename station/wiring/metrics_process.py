@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -13,7 +11,6 @@ from prometheus_client import start_http_server
 from station.file_problems import reason
 from station.metrics.exposition import registry_of
 from station.problem import Problem, sentence
-from station.process_facts import name_process, step_back
 from station.wiring.figures import Figures
 
 if TYPE_CHECKING:
@@ -25,13 +22,8 @@ AGAIN_S = 5.0
 
 def main(connection: Connection, words: Connection, settings: Settings) -> None:
     """The process, until the other end of the pipe is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    name_process("station-metrics")
-    step_back()
     with closing(Figures(settings)) as figures:
         serve(connection, words, figures, settings.metrics.address, settings.metrics.port)
-    os._exit(0)
 
 
 def serve(connection: Connection, words: Connection, figures: Figures, address: str, port: int) -> None:

@@ -21,7 +21,7 @@ def lighting(data_dir: Path, light: StackLight, tell: Callable[[Notice], None]) 
     if light.kind == "off":
         yield
         return
-    with beside_line("stack light", shine, (data_dir, light), last_s=LAST_S, tell=tell):
+    with beside_line("light", shine, (data_dir, light), last_s=LAST_S, tell=tell):
         yield
 
 
