@@ -13,15 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from station.control.request_fields import Given, field_of, invalid, name_of, planned_of, text_of
 from station.control.steered import Steered
 from station.errors import UsageError
-from station.model.batches import NAME_LIMIT, PLANNED_LIMIT
 from station.model.unit_values import SaidOfUnit, UnitValues
 from station.roles.guarded_acts import Act
 
-Given = Mapping[str, Any]
 MOVES = ("new", "unplug", "replug")
 
 
@@ -43,30 +42,31 @@ class Role(StrEnum):
         return cls(str(given))
 
 
+class _NameAlone:
+    """A request without fields: its name says all."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_json(cls, given: Given) -> Self:
+        """Nothing is read."""
+        return cls()
+
+
 @dataclass(frozen=True, slots=True)
-class TakeSnapshot:
+class TakeSnapshot(_NameAlone):
     """The newest state of the line and of all its slots."""
 
     do: ClassVar[str] = "snapshot"
     role: ClassVar[Role] = Role.LOOK
 
-    @classmethod
-    def from_json(cls, given: Given) -> TakeSnapshot:
-        """It has no fields."""
-        return cls()
-
 
 @dataclass(frozen=True, slots=True)
-class TakeLogWrites:
+class TakeLogWrites(_NameAlone):
     """How long transactions of the log took since the line began."""
 
     do: ClassVar[str] = "log_writes"
     role: ClassVar[Role] = Role.LOOK
-
-    @classmethod
-    def from_json(cls, given: Given) -> TakeLogWrites:
-        """It has no fields."""
-        return cls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Stop:
         """`abort` may be left out."""
         abort = given.get("abort", False)
         if not isinstance(abort, bool):
-            raise _invalid("abort is true or false")
+            raise invalid("abort is true or false")
         return cls(abort)
 
     def carry_out(self, line: Steered) -> None:
@@ -91,16 +91,11 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(_NameAlone):
     """Start no camera from now on."""
 
     do: ClassVar[str] = "pause"
     role: ClassVar[Role] = Role.STEER
-
-    @classmethod
-    def from_json(cls, given: Given) -> Pause:
-        """It has no fields."""
-        return cls()
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -108,16 +103,11 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(_NameAlone):
     """Start what waits."""
 
     do: ClassVar[str] = "resume"
     role: ClassVar[Role] = Role.STEER
-
-    @classmethod
-    def from_json(cls, given: Given) -> Resume:
-        """It has no fields."""
-        return cls()
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -135,7 +125,7 @@ class Cancel:
     @classmethod
     def from_json(cls, given: Given) -> Cancel:
         """From `port_path`."""
-        return cls(_text(given, "port_path"))
+        return cls(text_of(given, "port_path"))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -159,10 +149,10 @@ class Rerun:
     def from_json(cls, given: Given) -> Rerun:
         """From `port_path`, or `port_paths` for several slots at once."""
         if "port_paths" not in given:
-            return cls((_text(given, "port_path"),))
+            return cls((text_of(given, "port_path"),))
         paths = given["port_paths"]
         if not isinstance(paths, list | tuple) or not all(isinstance(path, str) for path in paths):
-            raise _invalid("port_paths is a list of texts")
+            raise invalid("port_paths is a list of texts")
         return cls(tuple(paths))
 
     def carry_out(self, line: Steered) -> dict[str, Any]:
@@ -181,7 +171,7 @@ class RestoreSlot:
     @classmethod
     def from_json(cls, given: Given) -> RestoreSlot:
         """From `port_path`, or the slot's `name`."""
-        return cls(_text(given, "port_path" if "port_path" in given else "name"))
+        return cls(text_of(given, "port_path" if "port_path" in given else "name"))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -205,8 +195,8 @@ class BeginBatch:
     @classmethod
     def from_json(cls, given: Given) -> BeginBatch:
         """All three must be there; None where nobody said."""
-        operator = None if _field(given, "operator") is None else _name(given, "operator")
-        return cls(_name(given, "name"), operator, _planned(given))
+        operator = None if field_of(given, "operator") is None else name_of(given, "operator")
+        return cls(name_of(given, "name"), operator, planned_of(given))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -228,7 +218,7 @@ class EndBatch:
     @classmethod
     def from_json(cls, given: Given) -> EndBatch:
         """From `name`."""
-        return cls(_text(given, "name"))
+        return cls(text_of(given, "name"))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -250,7 +240,7 @@ class GoOnWithBatch:
     @classmethod
     def from_json(cls, given: Given) -> GoOnWithBatch:
         """From `name`."""
-        return cls(_text(given, "name"))
+        return cls(text_of(given, "name"))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -268,7 +258,7 @@ class CountBatch:
     @classmethod
     def from_json(cls, given: Given) -> CountBatch:
         """From `name`."""
-        return cls(_text(given, "name"))
+        return cls(text_of(given, "name"))
 
     def carry_out(self, line: Steered) -> None:
         """Ask the line."""
@@ -294,14 +284,14 @@ class BindUnit:
     @classmethod
     def from_json(cls, given: Given) -> BindUnit:
         """`product_serial` may be null; `values` is a list of pairs and may be left out."""
-        product = None if _field(given, "product_serial") is None else _text(given, "product_serial").strip()
+        product = None if field_of(given, "product_serial") is None else text_of(given, "product_serial").strip()
         pairs = given.get("values", ())
         if not isinstance(pairs, list | tuple) or not all(map(_is_pair, pairs)):
-            raise _invalid("values is a list of pairs of texts")
+            raise invalid("values is a list of pairs of texts")
         if product is None and not pairs:
-            raise _invalid("there is nothing to bind")
+            raise invalid("there is nothing to bind")
         return cls(
-            _text(given, "port_path"), _name(given, "serial"), product, tuple((key, value) for key, value in pairs)
+            text_of(given, "port_path"), name_of(given, "serial"), product, tuple((key, value) for key, value in pairs)
         )
 
     def said(self, by: str) -> SaidOfUnit:
@@ -325,10 +315,10 @@ class MoveCamera:
     @classmethod
     def from_json(cls, given: Given) -> MoveCamera:
         """From `move`, and `port_path` where it is for one camera."""
-        move = _text(given, "move")
+        move = text_of(given, "move")
         if move not in MOVES:
-            raise _invalid(f"move is one of {', '.join(MOVES)}")
-        return cls(move, "" if move == "new" else _text(given, "port_path"))
+            raise invalid(f"move is one of {', '.join(MOVES)}")
+        return cls(move, "" if move == "new" else text_of(given, "port_path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,20 +333,15 @@ class ProveEngineer:
     @classmethod
     def from_json(cls, given: Given) -> ProveEngineer:
         """From `pin` and `name`, who it is."""
-        return cls(_text(given, "pin"), _name(given, "name"))
+        return cls(text_of(given, "pin"), name_of(given, "name"))
 
 
 @dataclass(frozen=True, slots=True)
-class EndEngineer:
+class EndEngineer(_NameAlone):
     """This connection is an operator's again."""
 
     do: ClassVar[str] = "end_engineer"
     role: ClassVar[Role] = Role.STEER
-
-    @classmethod
-    def from_json(cls, given: Given) -> EndEngineer:
-        """It has no fields."""
-        return cls()
 
 
 Steering = Stop | Pause | Resume | Cancel | Rerun | RestoreSlot | BeginBatch | EndBatch | GoOnWithBatch | CountBatch
@@ -407,36 +392,3 @@ def to_json(request: Request) -> dict[str, Any]:
 
 def _is_pair(given: object) -> bool:
     return isinstance(given, list | tuple) and len(given) == 2 and all(isinstance(part, str) for part in given)
-
-
-def _invalid(what: str) -> UsageError:
-    return UsageError("request.invalid", what)
-
-
-def _field(given: Given, key: str) -> object:
-    if key not in given:
-        raise _invalid(f"{key} is missing")
-    return given[key]
-
-
-def _text(given: Given, key: str) -> str:
-    text = _field(given, key)
-    if not isinstance(text, str):
-        raise _invalid(f"{key} is text")
-    return text
-
-
-def _name(given: Given, key: str) -> str:
-    name = _text(given, key)
-    if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
-        raise _invalid(f"{key} is one line of 1 to {NAME_LIMIT} characters")
-    return name.strip()
-
-
-def _planned(given: Given) -> int | None:
-    planned = _field(given, "planned")
-    if planned is None:
-        return None
-    if not isinstance(planned, int) or isinstance(planned, bool) or not 0 < planned <= PLANNED_LIMIT:
-        raise _invalid(f"planned is a whole number from 1 to {PLANNED_LIMIT}")
-    return planned

@@ -56,7 +56,7 @@ from station.settings.setting_rules import (
     power_cycle_command,
 )
 from station.settings.stack_light_section import StackLightSection
-from station.settings.unit_values_section import UnitValueSection
+from station.settings.unit_values_section import UnitValueSection, distinct_prefixes
 
 STEPS: Mapping[str, Step] = steps_of(BOARD)
 """What a recipe can consist of: the words of the configuration and what they mean."""
@@ -266,7 +266,9 @@ class Settings(BaseModel):
         default_factory=dict, strict=True, description='a table of NAME = "port path"'
     )
     product_serial: ProductSerialSection = Field(default_factory=ProductSerialSection, description="a table")
-    unit_values: dict[EntryName, UnitValueSection] = Field(default_factory=dict, description="a table of KEY = a table")
+    unit_values: Annotated[dict[EntryName, UnitValueSection], AfterValidator(distinct_prefixes)] = Field(
+        default_factory=dict, description="a table of KEY = a table"
+    )
     ask: AskSection = Field(default_factory=AskSection, description="a table")
     outbox: dict[EntryName, SinkSection] = Field(default_factory=dict, description="a table of NAME = a table")
     stack_light: StackLightSection = Field(default_factory=StackLightSection, description="a table")
@@ -277,18 +279,6 @@ class Settings(BaseModel):
     recipes: dict[EntryName, Annotated[list[str], AfterValidator(_steps)]] = Field(
         default_factory=dict, strict=True, description='a table of NAME = ["step", ...]'
     )
-
-    @field_validator("unit_values")
-    @classmethod
-    def _prefixes_are_distinct(cls, keys: dict[str, UnitValueSection]) -> dict[str, UnitValueSection]:
-        begun: dict[str, str] = {}
-        for name, section in keys.items():
-            for prefix, other in begun.items():
-                if section.prefix and (section.prefix.startswith(prefix) or prefix.startswith(section.prefix)):
-                    raise ValueError(f"the labels of {shown(other)} and {shown(name)} begin alike: {section.prefix}")
-            if section.prefix:
-                begun[section.prefix] = name
-        return keys
 
     @field_validator("slots")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from station.model.unit_values import UnitKey
+from station.settings.invalid_setting import shown
 from station.settings.setting_rules import Section, Text, expression
 
 
@@ -22,3 +23,15 @@ class UnitValueSection(Section):
     def key(self, name: str) -> UnitKey:
         """The key of this name."""
         return UnitKey(name, self.pattern, self.prefix, self.required)
+
+
+def distinct_prefixes(keys: dict[str, UnitValueSection]) -> dict[str, UnitValueSection]:
+    """The keys, where a scanned label can be of one only. ValueError."""
+    begun: dict[str, str] = {}
+    for name, section in keys.items():
+        for prefix, other in begun.items():
+            if section.prefix and (section.prefix.startswith(prefix) or prefix.startswith(section.prefix)):
+                raise ValueError(f"the labels of {shown(other)} and {shown(name)} begin alike: {section.prefix}")
+        if section.prefix:
+            begun[section.prefix] = name
+    return keys
