@@ -238,9 +238,8 @@ class FunctionalTest:
 
     def _wait_for_application(self, limit_s: float, otherwise: Sentence) -> None:
         until_s = monotonic_s() + limit_s
-        while (left_s := until_s - monotonic_s()) > 0:
-            change = self.link.wait_change(left_s)
-            if change is not None and change.device is not None and change.device.mode is DeviceMode.APPLICATION:
+        while (change := self.link.wait_change(max(0.0, until_s - monotonic_s()))) is not None:
+            if change.device is not None and change.device.mode is DeviceMode.APPLICATION:
                 return
         raise ApplicationError("test.unstable", otherwise, retryable=False)
 

@@ -54,13 +54,16 @@ class Link:
         return monotonic_s() >= self._next_tick_s
 
     def wait_change(self, timeout_s: float) -> PortChanged | None:
-        """The next change at the port, oldest first; None at the time limit. Raises Cancelled."""
+        """The next change at the port, oldest first; None at the time limit. Raises Cancelled.
+
+        What is there already is seen whatever the limit: a busy machine may wake this process only behind it.
+        """
         until_s = monotonic_s() + timeout_s
         while not self._changes:
-            left_s = until_s - monotonic_s()
-            if left_s <= 0:
-                return None
+            left_s = max(0.0, until_s - monotonic_s())
             self._take_in(left_s)
+            if not left_s and not self._changes:
+                return None
         return self._changes.pop(0)
 
     def begin(self) -> None:

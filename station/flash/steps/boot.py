@@ -110,10 +110,12 @@ class BootJob:
         steps, left = self._steps(), False
         ask_again_s = monotonic_s() + self._patience_s
         returned_s: float | None = None
-        while monotonic_s() < until_s:
+        while True:
             limit_s = until_s if left or not steps else min(until_s, ask_again_s)
             change = self.link.wait_change(max(0.0, limit_s - monotonic_s()))
             if change is None:
+                if monotonic_s() >= until_s:
+                    return None
                 if not left and steps and monotonic_s() >= ask_again_s:
                     steps.pop(0)()
                     ask_again_s = monotonic_s() + self._patience_s
@@ -130,7 +132,6 @@ class BootJob:
                 left = True
             else:
                 self.others.append(f"{change.device.vendor_id:04X}:{change.device.product_id:04X}")
-        return None
 
     def _leaves_after_s(self) -> float | None:
         """After how many seconds the application leaves; None where it stays. Cancelled where it was pulled out."""

@@ -71,6 +71,10 @@ def test_an_application_that_came_before_is_no_proof_and_a_camera_that_left_is_n
     assert str(caught.value) == "no application within 0.2 s"
 
 
+def test_what_came_while_the_machine_was_busy_counts_although_the_limit_is_over() -> None:
+    assert Boot([LEFT, APP]).run(replace(LONG, boot_timeout_s=1e-9))
+
+
 def test_a_camera_that_stays_is_asked_again_and_then_its_port_is_reset() -> None:
     boot = Boot([], [], [LEFT, APP], asked=[*detach(STALLED), *detach(STALLED), *reset()])
     assert boot.run()
