@@ -8,7 +8,8 @@
 4. Where two cameras come at once, neither is taken: the slot is to be scanned. So the first one is looked at for
    `SETTLES_S` before it is taken.
 5. It is bound when the line says that the log has it. What is asked names slot and serial, and the line refuses it
-   where another camera is there by then.
+   where another camera is there by then. A line that ended meanwhile says nothing: that, too, is waited for only so
+   long.
 
 Pure but for what is handed in: the clock, and the way to the line.
 """
@@ -187,15 +188,19 @@ class LabelScans:
     def look(self, slots: Iterable[SlotView]) -> None:
         """The newest state of the slots: a camera came, or time is over."""
         waiting, now_s = self._waiting, self._clock()
-        if waiting is None or waiting.asked:
+        if waiting is None:
             return
         if now_s >= waiting.until_s:
             self._waiting = None
-            if waiting.has_label:
-                text = tr("No camera came, and nothing was bound: scan it again.")
-                self._say("refused", waiting.name, text)
-            return
-        if waiting.has_label:
+            if waiting.asked:
+                self._say(
+                    "refused",
+                    waiting.name,
+                    tr("No answer came: look at Units whether it is bound; else scan it again."),
+                )
+            elif waiting.has_label:
+                self._say("refused", waiting.name, tr("No camera came, and nothing was bound: scan it again."))
+        elif waiting.has_label and not waiting.asked:
             self._waiting = self._look_for_camera(waiting, list(slots), now_s)
 
     def _look_for_camera(self, waiting: _Waiting, slots: list[SlotView], now_s: float) -> _Waiting:
@@ -266,7 +271,7 @@ class LabelScans:
         self._said = None
         given = {"serial": view.serial, "product_serial": waiting.product_serial, "values": list(waiting.values)}
         sent = self._ask("bind_unit", port_path=view.port_path, **given)
-        self._waiting = replace(waiting, slot=view, asked=True) if sent else None
+        self._waiting = self._renewed(replace(waiting, slot=view, asked=True)) if sent else None
 
 
 def _place(view: SlotView) -> Place:
