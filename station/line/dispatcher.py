@@ -262,6 +262,7 @@ class Dispatcher:
 
     def device_event(self, event: DeviceEvent) -> None:
         """A device arrived or left."""
+        self._workers.hear(event.port_path if isinstance(event, DeviceLeft) else event.device.port_path)
         if isinstance(event, DeviceLeft):
             self.holds.forget(event.port_path)
             if event.port_path in self._slots:

@@ -63,6 +63,12 @@ class RunWorkers:
             if child.connection is connection:
                 self._read_idle(child)
 
+    def hear(self, path: str) -> None:
+        """Take in all that the worker of a slot has said by now. What it says, it says before it does it: so whoever
+        hears of its camera's leaving hears first that it was asked to leave."""
+        while (child := self._workers.get(path)) and child.connection.poll():
+            self._read_working(path, child.connection)
+
     def _read_working(self, path: str, connection: Connection) -> None:
         try:
             fact = connection.recv()
