@@ -120,9 +120,11 @@ def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cel
 def _ordered_at(connection: Connection, unit_id: str, run: RunRecord) -> datetime:
     """After every run of the unit that this station has recorded, and after every release of the unit."""
     mine = (RUNS.c.unit_id == unit_id, RUNS.c.station_id == run.station_id)
-    newest = connection.scalar(select(func.max(RUNS.c.ordered_at)).where(*mine))
+    newest: datetime | None = connection.scalar(select(func.max(RUNS.c.ordered_at)).where(*mine))
+    released: datetime | None = None
     of_unit = RELEASES.c.serial == canonical_serial(run.serial)
-    released = connection.scalar(select(func.max(RELEASES.c.released_at)).where(of_unit)) if run.identified else None
+    if run.identified:
+        released = connection.scalar(select(func.max(RELEASES.c.released_at)).where(of_unit))
     return max([run.started_at, *(moment + _NEXT for moment in (newest, released) if moment is not None)])
 
 
