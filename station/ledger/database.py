@@ -12,7 +12,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from station.errors import LedgerError
 from station.ledger import damage, disk_room, sqlite
-from station.problem import sentence
+from station.ledger.unreadable import STUMBLES, first_unreadable
+from station.problem import Sentence, sentence
 
 FILE_NAME = "station.sqlite3"
 BUSY_TIMEOUT_S = 5.0
@@ -48,6 +49,28 @@ def translated(data_dir: Path) -> Iterator[None]:
         yield
     except (SQLAlchemyError, SqliteError, OSError) as error:
         raise as_ledger_error(data_dir, error) from error
+
+
+@contextmanager
+def reading(data_dir: Path) -> Iterator[None]:
+    """The same for what only reads: `ledger.corrupt` too where a value of the log cannot be read."""
+    try:
+        with translated(data_dir):
+            yield
+    except STUMBLES as error:
+        if (found := _unreadable(data_dir)) is None:
+            raise  # a mistake of ours
+        what = sentence("the log {file} is damaged: {reason}", file=log_file(data_dir), reason=found)
+        raise damage.corrupt(data_dir, what) from error
+
+
+def _unreadable(data_dir: Path) -> Sentence | None:
+    engine = open_reader(data_dir)
+    try:
+        with translated(data_dir), engine.connect() as connection:
+            return first_unreadable(connection)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -81,8 +81,9 @@ def test_another_transfer_size(make_bench: MakeBench, size_bytes: int) -> None:
         (b"\x09\x02\xff\xff" + WHOLE[4:], "identity.not_an_ae3"),
         (WHOLE[:9] + b"\x00" * (len(WHOLE) - 9), "identity.not_an_ae3"),
         (b"\xa5" * len(WHOLE), "usb.io"),
+        (WHOLE[:2] + b"\x00\x00" + WHOLE[4:], "usb.io"),
     ],
-    ids=["nothing", "a cut head", "the head alone", "cut off", "longer than it is", "zeros", "noise"],
+    ids=["nothing", "a cut head", "the head alone", "cut off", "longer than it is", "zeros", "noise", "no length"],
 )
 def test_descriptors_that_make_no_sense(make_bench: MakeBench, data: bytes, code: str) -> None:
     run = run_of(make_bench, faults=answers(data))

@@ -98,6 +98,33 @@ def test_the_last_good_backup_is_named(put_back: Path, data_dir: Path, tmp_path:
     assert f"station db restore '{good}' --data-dir {put_back}" in message
 
 
+@pytest.mark.parametrize("trace", [schema_version.AUDIT_HEAD, f"{FILE_NAME}-wal"])
+def test_a_log_that_was_emptied_is_no_new_one(data_dir: Path, tmp_path: Path, trace: str) -> None:
+    """A file of no bytes, as a power cut may leave it: a line that began a new log would forget every camera."""
+    copy = tmp_path / "copy.sqlite3"
+    backup(data_dir, copy)
+    (data_dir / trace).write_bytes(b"something")
+    os.truncate(log_file(data_dir), 0)
+    for action in (Reader, schema_version.create_or_check, schema_version.upgrade, check):
+        code, message = code_of(partial(action, data_dir))
+        assert (code, str(copy) in message) == ("ledger.corrupt", True)
+    restore(data_dir, copy)
+    assert check(data_dir).ok
+
+
+def test_a_first_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+    log_file(tmp_path).touch()
+    assert code_of(lambda: Reader(tmp_path))[0] == "ledger.missing"
+    schema_version.create_or_check(tmp_path)
+    assert check(tmp_path).ok
+
+
+def test_a_folder_in_the_logs_place_is_named(tmp_path: Path) -> None:
+    log_file(tmp_path).mkdir()
+    code, message = code_of(lambda: Reader(tmp_path))
+    assert (code, "it is a folder" in message) == ("ledger.not_writable", True)
+
+
 def test_restore_leaves_nothing_stale(put_back: Path, data_dir: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
     kept = Journal(put_back)
