@@ -102,14 +102,18 @@ def drop(
     settings = settings_for(config, data_dir)
     if (run is None) is not everything or not (reason and reason.strip() and by and by.strip()):
         raise UsageError("usage.drop", "a delivery is dropped with --run or --all, and with --reason and --by")
-    from station.cli.engineer import done_by_engineer
-    from station.roles.guarded_acts import Act
+    from station.cli.engineer import somebody
+    from station.roles.guarded_acts import Act, Done
 
+    why = reason.strip()[:200]
     with closing(Outbox(settings.data_dir)) as rows:
         _refuse_unknown(settings, rows.backlogs(), sink)
-        what, details = f"to drop what waits for {sink}", {"run": run or "all", "reason": reason.strip()[:200]}
-        done_by_engineer(config, settings.data_dir, Act.DELIVERY_DROPPED, what, sink, by.strip(), details)
-        count = rows.drop(sink, run, reason=reason.strip()[:200], by=by.strip()[:80])
+        count = 0
+        if rows.waits_for(sink, run):
+            what = f"to drop what waits for {sink}"
+            who = somebody(settings.data_dir, settings.station_id, what, by.strip()[:80])
+            done = Done(Act.DELIVERY_DROPPED, who, sink, {"run": run or "all", "reason": why})
+            count = rows.drop(settings.station_id, done, sink, run, reason=why)
     if not count:
         raise UsageError("usage.drop", f"nothing like that waits for {sink}")
     say(f"{count} deliveries to {sink} are dropped")

@@ -7,7 +7,7 @@ second place of the chain's head is `audit.head` beside the log.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -30,10 +30,21 @@ from station.roles.guarded_acts import Done
 HEAD_FILE, LOCK_FILE = schema_version.AUDIT_HEAD, "audit.lock"
 LOCK_WAIT_S = 30.0
 TRIGGERS = ("audit_no_delete", "audit_no_update")
+Deed = Callable[[Connection], Mapping[str, Any] | None]
 
 
-def append(data_dir: Path, station_id: str, done: Done, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
-    """Add a row to a station's chain; its number. Errors: LedgerError, also where there is no log."""
+def append(
+    data_dir: Path,
+    station_id: str,
+    done: Done,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    deed: Deed = lambda _connection: {},
+) -> int:
+    """Add a row to a station's chain; its number. Errors: LedgerError, also where there is no log.
+
+    `deed` is carried out in the row's own transaction: both are in the log, or none. What it returns is added to the
+    row's details; None says that nothing was done: then there is no row, and the number is 0.
+    """
     schema_version.require_current(data_dir, checked_bytes=0)
     with _alone(data_dir):
         engine = open_writer(data_dir)
@@ -41,7 +52,11 @@ def append(data_dir: Path, station_id: str, done: Done, now: Callable[[], dateti
             with translated(data_dir):
                 heads = _heads(data_dir)
                 with engine.begin() as connection:
-                    row = _next(connection, storable(station_id), done, now(), heads)
+                    more = deed(connection)
+                    if more is None:
+                        return 0
+                    said = replace(done, details={**done.details, **more})
+                    row = _next(connection, storable(station_id), said, now(), heads)
                     head = Head(row.number - 1, row.previous_hash, row.hash)
                     _keep(data_dir, {**heads, row.station_id: head})
                     connection.execute(insert(AUDIT), asdict(row))

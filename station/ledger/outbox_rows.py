@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, literal, or_, select, update
 
 from station.ledger.columns import UtcTime, Words
 from station.ledger.tables import OUTBOX, RUNS
@@ -85,10 +85,19 @@ def try_now(connection: Connection, sink: str | None, at: datetime) -> int:
 
 def drop(connection: Connection, sink: str, run_id: str | None, reason: str, by: str, at: datetime) -> int:
     """One run that waits for a sink, or all, will not be delivered; the rows stay, with the reason. How many."""
-    chosen = [OUTBOX.c.sink == sink, OUTBOX.c.dropped_at.is_(None)]
-    chosen += [OUTBOX.c.run_id == run_id] if run_id else []
+    chosen = _waits(sink, run_id)
     values = {"dropped_at": at, "dropped_by": by, "dropped_reason": reason}
     return int(connection.execute(update(OUTBOX).where(*chosen).values(values)).rowcount)
+
+
+def waits_for(connection: Connection, sink: str, run_id: str | None) -> bool:
+    """Whether this run, or any, waits for a sink."""
+    return connection.execute(select(OUTBOX.c.run_id).where(*_waits(sink, run_id)).limit(1)).first() is not None
+
+
+def _waits(sink: str, run_id: str | None) -> list[ColumnElement[bool]]:
+    chosen = [OUTBOX.c.sink == sink, OUTBOX.c.dropped_at.is_(None)]
+    return chosen + ([OUTBOX.c.run_id == run_id] if run_id else [])
 
 
 def backlogs(connection: Connection) -> list[Backlog]:
