@@ -110,6 +110,16 @@ def record(data_dir: Path, station_id: str, done: Done) -> None:
             raise
 
 
+def record_restored(data_dir: Path, station_id: str, done: Done) -> None:
+    """The same for a log that may have an older schema: then it is in the audit once the log is upgraded."""
+    from station.ledger import audit, schema_version
+
+    if schema_version.state(data_dir) is schema_version.SchemaState.OUTDATED:
+        audit.add_later(data_dir, station_id, done)
+    else:
+        record(data_dir, station_id, done)
+
+
 def was_guarded(data_dir: Path, station_id: str) -> bool:
     """Whether the audit knows of an engineer's PIN that nobody took away with the PIN: then its file was removed."""
     from station.ledger import audit
