@@ -12,8 +12,10 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
 from station.cli.output import local_time, print_json, print_line, print_table, say
 from station.errors import UsageError
 from station.local_time import span_text
+from station.model.sinks import UNBOUND
 
 if TYPE_CHECKING:
+    from station.ledger.outbox import Outbox
     from station.model.sinks import Backlog, WaitingRun
     from station.settings import Settings
 
@@ -46,14 +48,15 @@ def outbox(
     settings = settings_for(config, data_dir)
     with closing(Outbox(settings.data_dir)) as rows:
         found = {backlog.sink: backlog for backlog in rows.backlogs()}
+        unbound = rows.unbound_labels()
         waiting = rows.waiting(limit=limit)
     now = datetime.now(UTC)
     if as_json:
-        names = [*settings.outbox, *(name for name in found if name not in settings.outbox)]
-        sinks = [_sink_json(name, settings, found.get(name), now) for name in names]
+        names = dict.fromkeys([*settings.outbox, *found, *unbound])
+        sinks = [_sink_json(name, settings, found.get(name), unbound.get(name, 0), now) for name in names]
         print_json({"sinks": sinks, "waiting": [run.to_json() for run in waiting]})
     else:
-        _print(settings, found, waiting, now)
+        _print(settings, found, unbound, waiting, now)
 
 
 @app.command(epilog="Example: station outbox retry mes")
@@ -67,7 +70,7 @@ def retry(
 
     settings = settings_for(config, data_dir)
     with closing(Outbox(settings.data_dir)) as rows:
-        _refuse_unknown(settings, rows.backlogs(), sink)
+        _refuse_unknown(settings, rows, sink)
         count = rows.try_now(sink)
     say(f"{count} deliveries are tried at once by the line; where none runs: station outbox deliver")
 
@@ -107,7 +110,7 @@ def drop(
 
     why = reason.strip()[:200]
     with closing(Outbox(settings.data_dir)) as rows:
-        _refuse_unknown(settings, rows.backlogs(), sink)
+        _refuse_unknown(settings, rows, sink)
         count = 0
         if rows.waits_for(sink, run):
             what = f"to drop what waits for {sink}"
@@ -119,13 +122,13 @@ def drop(
     say(f"{count} deliveries to {sink} are dropped")
 
 
-def _refuse_unknown(settings: Settings, found: list[Backlog], sink: str | None) -> None:
-    known = dict.fromkeys([*settings.outbox, *(backlog.sink for backlog in found)])
+def _refuse_unknown(settings: Settings, rows: Outbox, sink: str | None) -> None:
+    known = dict.fromkeys([*settings.outbox, *(backlog.sink for backlog in rows.backlogs()), *rows.unbound_labels()])
     if sink is not None and sink not in known:
         raise UsageError("usage.unknown_sink", f"there is no system {sink}; known: {', '.join(known) or 'none'}")
 
 
-def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: datetime) -> dict[str, Any]:
+def _sink_json(name: str, settings: Settings, backlog: Backlog | None, unbound: int, now: datetime) -> dict[str, Any]:
     section = settings.outbox.get(name)
     return {
         "sink": name,
@@ -134,6 +137,7 @@ def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: date
         "to": section.to if section else None,
         "waiting": backlog.waiting if backlog else 0,
         "failing": backlog.failing if backlog else 0,
+        "unbound": unbound,
         "oldest_at": backlog.oldest_at.isoformat() if backlog else None,
         "lag_s": round(backlog.lag(now).total_seconds(), 3) if backlog else 0.0,
         "tries": backlog.tries if backlog else 0,
@@ -142,11 +146,14 @@ def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: date
     }
 
 
-def _print(settings: Settings, found: dict[str, Backlog], waiting: list[WaitingRun], now: datetime) -> None:
-    if not settings.outbox and not found:
+def _print(
+    settings: Settings, found: dict[str, Backlog], unbound: dict[str, int], waiting: list[WaitingRun], now: datetime
+) -> None:
+    if not settings.outbox and not found and not unbound:
         print_line("no system is configured that is to hear of finished runs ([outbox] in the configuration)")
     for name, section in settings.outbox.items():
-        print_line(f"{name}: {section.kind} {section.to}: {_state(found.get(name), now)}")
+        labels = f"; {unbound[name]} labels until their cameras are bound" if name in unbound else ""
+        print_line(f"{name}: {section.kind} {section.to}: {_state(found.get(name), now)}{labels}")
     for name, backlog in found.items():
         if name not in settings.outbox:
             print_line(f"{name}: IS CONFIGURED NO MORE, and nobody delivers this: {_state(backlog, now)}")
@@ -154,7 +161,7 @@ def _print(settings: Settings, found: dict[str, Backlog], waiting: list[WaitingR
         print_line("")
         headings = ("sink", "serial", "outcome", "since", "tries", "next try", "why not")
         print_table(headings, [_row(run) for run in waiting])
-        total = sum(backlog.waiting for backlog in found.values())
+        total = sum(backlog.waiting for backlog in found.values()) + sum(unbound.values())
         if total > len(waiting):
             print_line(f"and {total - len(waiting)} more: --limit {total}")
 
@@ -168,5 +175,7 @@ def _state(backlog: Backlog | None, now: datetime) -> str:
 
 def _row(run: WaitingRun) -> tuple[object, ...]:
     next_try = local_time(run.next_at) if run.tries else "at once"
+    if run.code == UNBOUND:
+        next_try = "when bound"
     why = f"{run.message} ({run.code})" if run.code else ""
     return run.sink, run.serial, run.outcome, local_time(run.queued_at), run.tries, next_try, why

@@ -38,9 +38,9 @@ class Outbox:
             found = outbox_rows.due(connection, sink, now(), limit)
             if not found:
                 return []
-            query = select(RUNS).where(RUNS.c.run_id.in_([run_id for run_id, _ in found]))
+            query = select(RUNS).where(RUNS.c.run_id.in_([row.run_id for row in found]))
             runs = {run.run_id: run for run in load_runs(connection, query)}
-        return [DueRun(run_id, tries, runs[run_id].to_json()) for run_id, tries in found]
+        return [DueRun(row.run_id, row.tries, runs[row.run_id].to_json(), row.queued_at) for row in found]
 
     def _drop_unwanted(self, sink: Sink) -> None:
         """Labels that are too old, or whose camera was run again. Written only where there are any."""
@@ -100,6 +100,11 @@ class Outbox:
         """What waits, by sink."""
         with translated(self._data_dir), self._reader.connect() as connection:
             return outbox_rows.backlogs(connection)
+
+    def unbound_labels(self) -> dict[str, int]:
+        """How many labels of each printer wait until something of their cameras is known."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return label_rows.unbound(connection)
 
     def waiting(self, sink: str | None = None, limit: int = 1000) -> list[WaitingRun]:
         """What waits for a sink, or for all, the oldest first."""
