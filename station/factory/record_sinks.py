@@ -149,7 +149,8 @@ class LabelSink:
         """Print its label. From `label.maybe_printed` on it is not tried again."""
         from station.factory.label_template import LabelTemplate  # Jinja, where there is a label
 
-        label = LabelTemplate(Path(self._sink.template)).label(record)
+        template = LabelTemplate(Path(self._sink.template))
+        label = template.bound_label(record, expects_product_serial=self._sink.expects_product_serial)
         with ready_printer(self._sink.to, self._sink.timeout_s, answers=self._sink.printer_answers) as printer:
             if not self._claim(self._sink, str(record["run_id"])):
                 raise DeliveryError("label.superseded", sentence("the camera was run again before it was printed"))
