@@ -25,7 +25,7 @@ from station.line.slot_events import (
     Report,
     Submit,
 )
-from station.model.events import AttemptFinished, RunCommitted
+from station.model.events import AttemptFinished, RunCommitted, RunNotCommitted
 from station.model.runs import AttemptRecord, Outcome
 from station.model.slots import Progress, SlotState
 from tests.unit.line.slot_world import SOUND, START, World
@@ -80,11 +80,19 @@ def test_the_next_camera_that_leaves_again_gets_no_run() -> None:
     assert world.slot.phase is Phase.EMPTY
 
 
-def test_the_next_camera_that_has_a_twin_is_refused() -> None:
+@pytest.mark.parametrize("held_first", [True, False])
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_next_camera_that_has_a_twin_is_refused(held_first: bool, taken: bool) -> None:
+    """However the log answers the run before it."""
     world = with_next()
     assert world.feed(Doubled(OTHER.serial, "A1 and A2")) == ()
-    committed(world)
-    effects = world.feed(HolderAnswered(CameraHeld(NEXT, "1.0.7", 0.2)))
+    held = HolderAnswered(CameraHeld(NEXT, "1.0.7", 0.2))
+    if held_first:
+        assert world.feed(held) == ()
+    before = world.unclosed.pop()
+    effects = world.feed(RunCommitted(before) if taken else RunNotCommitted(before, "disk full"))
+    if not held_first:
+        effects = world.feed(held)
     assert finished(effects) == (Outcome.ERROR, "identity.duplicate_serial")
     assert ended_run(effects).serial == OTHER.serial
 
