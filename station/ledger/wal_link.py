@@ -10,7 +10,8 @@ of another day is malformed from then on. So every transaction of the station le
 
 The header is on page 1, and a frame of the -wal is a page (https://www.sqlite.org/walformat.html). The main file is
 read by SQLite itself, as an immutable one (that is, without its -wal): to open and close it by hand would drop the
-locks that this process has on it.
+locks that this process has on it. A checkpoint that was killed, or found the disk full, leaves a file that is shorter
+than its first page says, until the next one; `writable_schema` has SQLite read that, too.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def _seen(file: Path) -> tuple[int, bytes] | None:
     if not wal.exists() or wal.stat().st_size <= _WAL_HEADER_BYTES:
         return None
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as main:
+        main.execute("PRAGMA writable_schema = ON")
         (own,) = main.execute("PRAGMA user_version").fetchone()
     try:
         with wal.open("rb") as stream:
