@@ -104,7 +104,7 @@ class ImageJob:
         return False
 
     def verify(self, tick: Tick, *, repair: bool = True) -> bool:
-        """Read the whole image back, compare every byte and keep the digest of what was read; True where it was repaired.
+        """Read the whole image back, compare every byte and keep the digest of what was read. True: it was repaired.
 
         Blocks that the writing presumed right and that are not are written now, where it is to `repair`; then all is
         read once more. VerifyError where a block that was written reads back wrong.

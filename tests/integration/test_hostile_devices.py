@@ -125,6 +125,18 @@ def test_answers_out_of_the_table(make_bench: MakeBench, raw: dict[str, Any], co
     assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
 
 
+def test_one_that_answers_everything_late_is_given_up(make_bench: MakeBench) -> None:
+    """Each answer is within its own limit; a real image has some thousand blocks."""
+    late = Fault.from_json({"do": "silence", "seconds": 0.4, "at": {"request": "GETSTATUS", "alt": 6}, "times": None})
+    bench = make_bench([camera(1, faults=(late,)), camera(SOUND)])
+    with bench.station("--stop-after", "2", environment={**QUICK, "STATION_RUN__ATTEMPT_LIMIT_S": "2"}) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", "usb.too_slow")
+    assert found["1-1.1"]["message"] == "ROMFS0 was not done when the 2 s of an attempt were over"
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+
+
 def test_one_that_stores_and_spoils_it_later(make_bench: MakeBench) -> None:
     """An external chip that ignores its high address bits: every block was stored, and later ones lie over it."""
     bench = make_bench([camera(1, external_bytes=1 << 20), camera(SOUND)])
