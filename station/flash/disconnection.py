@@ -27,7 +27,7 @@ class Whereabouts(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Where the camera is; `device` and `bootloader` are set where it came back held."""
+    """Where the camera is; `device` is set where it came back, `bootloader` where it is held."""
 
     whereabouts: Whereabouts
     device: Device | None = None
@@ -45,7 +45,7 @@ def after_failure(link: Link, error: CameraError, return_window_s: float) -> Ret
     while True:
         if change is not None and change.device is not None:
             if change.device.mode is DeviceMode.APPLICATION:
-                return Return(Whereabouts.CAME_BACK_AS_APPLICATION)
+                return Return(Whereabouts.CAME_BACK_AS_APPLICATION, change.device)
             if change.held:
                 return Return(Whereabouts.CAME_BACK, change.device, change.bootloader)
             until_s = max(until_s, monotonic_s() + HOLD_S)

@@ -110,6 +110,7 @@ class Ran:
         check_first: bool = False,
         notes: tuple[str, ...] = (),
         recovery: RecoveryLimits = NO_RUNGS,
+        device: Device = CAMERA,
     ) -> None:
         monkeypatch.setattr(camera_run, "open_transport", bus.open)
         monkeypatch.setattr(ladder, "open_transport", bus.open)
@@ -127,7 +128,7 @@ class Ran:
             bus.line = at.line
             for change in port:
                 at.line.send(change)
-            run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
+            run = CameraRun(RunCamera(plan, device, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
             self.ended: RunEnded = run.run()
             self.facts = at.heard
         self.attempts: list[AttemptRecord] = [fact.attempt for fact in self.facts if isinstance(fact, AttemptEnded)]

@@ -66,7 +66,7 @@ def test_back_and_never_held_is_not_back(pipe: tuple[Connection, Link]) -> None:
 def test_back_as_an_application(pipe: tuple[Connection, Link]) -> None:
     application = replace(CAMERA, mode=DeviceMode.APPLICATION)
     found = whereabouts(pipe, PortChanged(None), PortChanged(application), window_s=5)
-    assert found.whereabouts is Whereabouts.CAME_BACK_AS_APPLICATION
+    assert found == after.Return(Whereabouts.CAME_BACK_AS_APPLICATION, application), "whom to ask into the bootloader"
 
 
 def test_a_refusal_says_that_it_is_there(pipe: tuple[Connection, Link]) -> None:
