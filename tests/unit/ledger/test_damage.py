@@ -118,6 +118,29 @@ def test_a_checkpoint_that_was_cut_short_is_no_damage(
     assert check(killed).ok
 
 
+@pytest.mark.parametrize("written_bytes", [24, 24 + 2000, 24 + 4096], ids=["its header", "half of it", "all but a bit"])
+def test_a_frame_that_was_cut_short_is_no_damage(
+    data_dir: Path, new_recorder: NewRecorder, replies: Replies, tmp_path: Path, written_bytes: int
+) -> None:
+    """Killed while the -wal was begun anew: behind the new frame's header are the bytes of its older use."""
+    record(new_recorder(), replies, 3)
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+    older = Path(f"{log_file(data_dir)}-wal").read_bytes()
+    record(new_recorder(), replies, 3, 100)
+    killed = as_after_a_kill(data_dir, tmp_path / "killed")
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+    shutil.copy(log_file(data_dir), killed)  # as the checkpoint left it
+    record(new_recorder(), replies, 1, 200)
+    wal = Path(f"{log_file(data_dir)}-wal").read_bytes()
+    cut = bytearray(wal[: 32 + written_bytes] + older[32 + written_bytes :])
+    cut[32 + written_bytes - 1] ^= 1 if written_bytes > 24 else 0
+    Path(f"{log_file(killed)}-wal").write_bytes(cut)
+    schema_version.create_or_check(killed)
+    assert len(run_ids(killed)) == 6
+
+
 def test_a_log_put_back_in_the_middle_of_a_checkpoint_is_refused(put_back: Path) -> None:
     """As before, and the file is shorter than its first page says."""
     os.truncate(log_file(put_back), log_file(put_back).stat().st_size - 4096)
