@@ -189,10 +189,10 @@ class Dispatcher:
     def _terms(self) -> Terms:
         return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
 
-    def _feed(self, path: str, event: SlotEvent) -> None:
-        """One event of one slot."""
+    def _feed(self, path: str, event: SlotEvent, at_s: float | None = None) -> None:
+        """One event of one slot; `at_s` is when it happened, where that is not now."""
         before = self._slots.get(path) or self._new_slot(path)
-        moment = Moment(monotonic_s(), now(), new_id(), new_id())
+        moment = Moment(monotonic_s() if at_s is None else at_s, now(), new_id(), new_id())
         slot, effects = step(before, event, moment, self._terms)
         self._slots[path] = slot
         if slot.phase is Phase.QUEUED and path not in self._queue:
@@ -271,12 +271,12 @@ class Dispatcher:
             if event.port_path in self._slots:
                 self._left(self._slots[event.port_path], at_s)
         elif isinstance(event, DeviceArrived):
-            self._feed(event.device.port_path, Arrived(event.device))
+            self._feed(event.device.port_path, Arrived(event.device), at_s)
             if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
                 self._compare_serials(event.device)
 
     def _left(self, before: Slot, at_s: float) -> None:
-        self._feed(before.path, Left())
+        self._feed(before.path, Left(), at_s)
         loss = self._hub_losses.left(before, self._slots.values(), at_s)
         if loss is not None:
             for path in loss.ports:

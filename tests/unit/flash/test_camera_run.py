@@ -65,6 +65,7 @@ RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disconnection, "LEAVING_S", 0.02)
     monkeypatch.setattr(disconnection, "HOLD_S", 0.02)
+    monkeypatch.setattr(disconnection, "REPORTED_S", 0.02)
     monkeypatch.setattr(ladder, "LEAVING_S", 0.02)
     monkeypatch.setattr(ladder, "HOLD_S", 0.02)
 

@@ -41,6 +41,7 @@ def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (disconnection, ladder):
         monkeypatch.setattr(module, "LEAVING_S", 0.02)
         monkeypatch.setattr(module, "HOLD_S", 0.02)
+    monkeypatch.setattr(disconnection, "REPORTED_S", 0.02)
 
 
 class Attempts:
