@@ -369,6 +369,7 @@ class Recorder:
             raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
+        self._journal.require_writable()
         if not (self._reserve.take() and self._journal.reserve()):
             raise disk_room.no_room(self._data_dir)
         self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s
