@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
+from station.file_problems import refused_file
 from station.ledger import damage, disk_room, sqlite
 from station.ledger.unreadable import STUMBLES, first_unreadable
 from station.problem import Sentence, sentence
@@ -104,5 +105,18 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
             sentence("there is no room for the log {file} on its disk: {reason}", file=file, reason=reason),
         )
     return LedgerError(
-        "ledger.not_writable", sentence("the log {file} cannot be used: {reason}", file=file, reason=reason)
+        "ledger.not_writable",
+        sentence("the log {file} cannot be used: {reason}", file=file, reason=_with_its_file(data_dir, error, reason)),
     )
+
+
+def _with_its_file(data_dir: Path, error: BaseException, reason: str) -> str:
+    """The reason with the file that it is about, where that is another one than the log, or may not be written."""
+    file = log_file(data_dir)
+    if isinstance(error, OSError):
+        other = error.filename is not None and str(error.filename) != str(file)
+        return f"{error.filename}: {reason}" if other else reason
+    if sqlite.is_readonly(error):
+        refused = refused_file([data_dir, file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))])
+        return reason if refused is None else f"{reason}: {refused} may not be written by this user"
+    return reason

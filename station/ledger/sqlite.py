@@ -131,6 +131,11 @@ def is_full(error: BaseException) -> bool:
     return _primary_code(error) == sqlite3.SQLITE_FULL
 
 
+def is_readonly(error: BaseException) -> bool:
+    """True where something of the log may not be written."""
+    return _primary_code(error) == sqlite3.SQLITE_READONLY
+
+
 def is_io_error(error: BaseException) -> bool:
     """True where SQLite could not read, write or make one of its files, for whatever reason."""
     return _primary_code(error) in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}

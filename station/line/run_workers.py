@@ -22,6 +22,10 @@ CANCELLED_S = 60.0
 """How long a worker that was cancelled may take to hear of it, whatever its camera does."""
 
 
+MOST_FACTS = 3000
+"""Of one worker at a time: what it tells in ten minutes. The line must turn, whatever its children do."""
+
+
 class RunWorkers:
     """For the dispatcher's thread. `on_fact` is called with the port path and what its worker tells, its death too."""
 
@@ -77,7 +81,10 @@ class RunWorkers:
 
     def catch_up(self) -> None:
         """Hear all that workers with a run have told until now."""
-        while ready := wait([child.connection for child in self._workers.values()], 0):
+        for _ in range(MOST_FACTS):
+            ready = wait([child.connection for child in self._workers.values()], 0)
+            if not ready:
+                return
             for connection in ready:
                 if isinstance(connection, Connection):
                     self.read(connection)

@@ -268,6 +268,24 @@ def test_a_log_that_is_taken_away_under_the_station_swallows_no_result(
     assert isinstance(replies.next(), RunNotCommitted)
 
 
+def test_who_loses_the_log_under_a_line_is_told_the_way_back(
+    data_dir: Path, recorder: Recorder, replies: Replies, tmp_path: Path
+) -> None:
+    backup(data_dir, tmp_path / "copy.sqlite3")
+    record(recorder, replies, 3)
+    with log_file(data_dir).open("r+b") as log:
+        log.write(bytes(100))
+    run = a_run(minute=50)
+    recorder.submit(RunFinished(run))
+    reply = replies.next()
+    assert isinstance(reply, RunNotCommitted)
+    assert f"station db restore {tmp_path / 'copy.sqlite3'} --data-dir {data_dir}" in reply.reason
+    assert str(data_dir / "journal") in reply.reason
+    assert recorder.close(LIMIT_S)
+    restore(data_dir, tmp_path / "copy.sqlite3")
+    assert run.run_id in run_ids(data_dir)
+
+
 def test_a_file_system_without_shared_memory_has_no_wal_and_takes_results_all_the_same(
     data_dir: Path, new_recorder: NewRecorder, replies: Replies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
