@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from station.clock import monotonic_s
 from station.factory.delivery_error import DeliveryError, words_of
+from station.factory.link_reason import link_reason
 from station.factory.webhook_signature import secret_in
-from station.file_problems import reason
 from station.model.ids import new_id
 from station.problem import sentence
 
@@ -45,8 +45,7 @@ class MqttClient:
             self._publish(client, body, until_s)
         except (OSError, ValueError) as error:
             self.close()
-            why = reason(error) if isinstance(error, OSError) else words_of(str(error))
-            raise self._unreachable(why) from error
+            raise self._unreachable(link_reason(error)) from error
         except DeliveryError as error:
             if not error.refused:
                 self.close()

@@ -61,8 +61,7 @@ def _ask_http(system: AskedSystem, question: FlashQuestion) -> Permission:
         return Permission(Answer.NO, _reason(answer))
     if 200 <= answer.status < 300:
         return _said(answer)
-    words = words_of(answer.body) or "-"
-    return Permission(Answer.SILENT, sentence("it answered {status}: {words}", status=answer.status, words=words))
+    return Permission(Answer.SILENT, answer.words)
 
 
 def _said(answer: HttpAnswer) -> Permission:
@@ -101,7 +100,4 @@ def _ask_hook(system: AskedSystem, question: FlashQuestion) -> Permission:
         return YES
     if end.status == 1:
         return Permission(Answer.NO, end.said or end.complained)
-    words = end.complained or end.said or "-"
-    return Permission(
-        Answer.SILENT, sentence("the program ended with {status}: {words}", status=end.status, words=words)
-    )
+    return Permission(Answer.SILENT, end.words)

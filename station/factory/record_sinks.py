@@ -130,9 +130,7 @@ class HookSink:
         """Run it."""
         end = run_hook(self._sink.to, record, self._sink.timeout_s)
         if end.status != 0:
-            words = end.complained or end.said or "-"
-            text = sentence("the program ended with {status}: {words}", status=end.status, words=words)
-            raise DeliveryError("outbox.refused", text, refused=True)
+            raise DeliveryError("outbox.refused", end.words, refused=True)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -108,7 +108,7 @@ def test_tcp_that_accepts_and_says_nothing() -> None:
         ("echo closed; exit 1", Answer.NO, "closed"),
         ("echo closed >&2; exit 1", Answer.NO, "closed"),
         ("exit 2", Answer.SILENT, "ended with 2"),
-        ("kill -9 $$", Answer.SILENT, "ended with -9"),
+        ("kill -9 $$", Answer.SILENT, "ended by the signal SIGKILL"),
         ("sleep 600", Answer.SILENT, "did not end"),
     ],
 )

@@ -87,7 +87,10 @@ def test_http_is_posted_signed_and_names_its_run(tmp_path: Path) -> None:
     ("status", "code", "is_refused"),
     [
         (400, "outbox.refused", True),
-        (302, "outbox.refused", True),
+        (422, "outbox.refused", True),
+        (302, "outbox.unusable", False),
+        (401, "outbox.unusable", False),
+        (405, "outbox.unusable", False),
         (503, "outbox.unreachable", False),
         (429, "outbox.unreachable", False),
     ],
