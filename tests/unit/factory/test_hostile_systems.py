@@ -193,6 +193,56 @@ def test_one_that_speaks_no_tls(kind: str, scheme: str) -> None:
     assert not PYTHONS_WORDS.search(error.message), error.message
 
 
+# ---- brokers
+
+
+def broker(connected: int = 0, acknowledges: int | None = 0, largest: int = 0) -> Talk:
+    """A broker that answers so; None: it hangs up in the middle of what is published."""
+    limit = b"\x05\x27" + largest.to_bytes(4, "big") if largest else b"\x00"
+
+    def talk(link: socket.socket) -> None:
+        link.recv(4096)
+        link.sendall(bytes([0x20, 2 + len(limit), 0, connected]) + limit)
+        packet = link.recv(4096)
+        if acknowledges is None or not packet:
+            return
+        at = next(place for place in range(1, 5) if packet[place] < 0x80) + 1
+        at += 2 + int.from_bytes(packet[at : at + 2], "big")
+        link.sendall(b"\x40\x03" + packet[at : at + 2] + bytes([acknowledges]))
+        threading.Event().wait(LONG_S)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "code", "is_refused", "words"),
+    [
+        (broker(connected=0x86), "outbox.unusable", False, "Bad user name or password"),
+        (broker(connected=0x84), "outbox.unusable", False, "Unsupported protocol version"),
+        (broker(connected=0x88), "outbox.unreachable", False, "Server unavailable"),
+        (broker(connected=0x80), "outbox.unreachable", False, "Unspecified error"),
+        (broker(acknowledges=0x87), "outbox.unusable", False, "Not authorized"),
+        (broker(acknowledges=0x90), "outbox.unusable", False, "Topic name invalid"),
+        (broker(acknowledges=0x97), "outbox.unreachable", False, "Quota exceeded"),
+        (broker(acknowledges=0x99), "outbox.refused", True, "Payload format invalid"),
+        (broker(acknowledges=None), "outbox.unreachable", False, "the connection was lost"),
+        (broker(largest=100), "outbox.refused", True, "it is larger than the broker takes (100 bytes)"),
+        (says(b"HTTP/1.1 400 Bad Request\r\n\r\n", reads=False), "outbox.unreachable", False, "connection was lost"),
+        (says_nothing, "outbox.no_answer", False, "did not answer in time"),
+    ],
+)
+def test_what_a_broker_refuses_is_the_records_fault_or_not(talk: Talk, code: str, is_refused: bool, words: str) -> None:
+    with serving(talk) as port:
+        error = refused(sink("mqtt", f"mqtt://127.0.0.1:{port}", timeout_s=2.0))
+    assert (error.code, error.refused) == (code, is_refused)
+    assert words in error.message
+
+
+def test_a_secure_broker_that_never_answers_the_handshake() -> None:
+    with serving(says_nothing) as port:
+        assert refused_secure(sink("mqtt", f"mqtts://localhost:{port}", timeout_s=1.0)).code == "outbox.no_answer"
+
+
 # ---- programs
 
 

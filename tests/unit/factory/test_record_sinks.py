@@ -204,9 +204,9 @@ def test_mqtt_with_a_password_and_a_topic_that_may_not_be_written(tmp_path: Path
         deliver(target)
         received.wait_for(lambda records: records == [RECORD])
         error = refused(sink("mqtt", url, topic="other", username="line", secret_file=str(password)))
-        assert (error.code, error.refused) == ("outbox.refused", True)
+        assert (error.code, error.refused) == ("outbox.unusable", False)
         password.write_text("wrong")
-        assert refused(target).code == "outbox.unreachable"
+        assert refused(target).code == "outbox.unusable"
 
 
 # ---- a program
