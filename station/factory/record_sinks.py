@@ -64,7 +64,7 @@ class FolderSink:
     def deliver(self, record: Record) -> None:
         """Write the file; one of that name is replaced."""
         try:
-            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE)
+            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE, shared=True)
         except OSError as error:
             text = sentence("{folder} cannot be written: {reason}", folder=self._folder, reason=reason(error))
             raise DeliveryError("outbox.unreachable", text) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
@@ -52,6 +53,20 @@ def refused(target: Sink) -> DeliveryError:
 
 
 # ---- a folder
+
+
+@pytest.mark.parametrize("call", ["os.fchmod", "station.atomic_write.sync_folder"])
+def test_a_folder_on_a_share_or_to_drop_into_takes_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """No modes and no fsync of folders there, or nobody may read it: what is in place is delivered."""
+
+    def fails(*_given: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(call, fails)
+    deliver(sink("folder", tmp_path))
+    assert [json.loads(file.read_text()) for file in tmp_path.iterdir()] == [RECORD]
 
 
 def test_a_folder_gets_a_whole_file_named_after_the_run(tmp_path: Path) -> None:
