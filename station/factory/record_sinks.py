@@ -64,7 +64,7 @@ class FolderSink:
     def deliver(self, record: Record) -> None:
         """Write the file; one of that name is replaced."""
         try:
-            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE)
+            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE, shared=True)
         except OSError as error:
             text = sentence("{folder} cannot be written: {reason}", folder=self._folder, reason=reason(error))
             raise DeliveryError("outbox.unreachable", text) from error
@@ -130,9 +130,7 @@ class HookSink:
         """Run it."""
         end = run_hook(self._sink.to, record, self._sink.timeout_s)
         if end.status != 0:
-            words = end.complained or end.said or "-"
-            text = sentence("the program ended with {status}: {words}", status=end.status, words=words)
-            raise DeliveryError("outbox.refused", text, refused=True)
+            raise DeliveryError("outbox.refused", end.words, refused=True)
 
     def close(self) -> None:
         """Nothing is open."""
