@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,7 +12,7 @@ from station.model.runs import AttemptRecord, ImageRecord, Outcome, Purpose, Run
 from station.model.scrapping import SCRAPPED, scrapped_run
 from station.model.units import RunFilter
 from station.yields.balance import BatchSummary, summary_of
-from station.yields.counting import Rates, _Tally, passed_at_once, rates_of, report_of, summarize
+from station.yields.counting import Rates, _Tally, hour_of, passed_at_once, rates_of, report_of, summarize
 from station.yields.figures import BundleCount, CodeCount, HourCount, ImageRate, OpenUnit, YieldReport
 from station.yields.inference import fisher_worse, holm
 from station.yields.measurement_spread import MeasurementSpread
@@ -290,3 +290,50 @@ def test_an_open_unit_without_a_code_stands_among_the_others() -> None:
     assert unit.outcome is None
     runs = [run("0", None, 5, identified=False), run("0", FAIL, 5, attempt(1, FAIL), identified=False)]
     assert [unit.code for unit in summarize(runs).open_details] == [None, "dfu.err_write"]
+
+
+def test_units_without_a_name_stand_in_one_order_whatever_came_first() -> None:
+    """Of one moment and one slot: by their code, then by how they ended."""
+    ends: list[tuple[Outcome | None, str | None]] = [
+        (None, None),
+        (FAIL, "a.a"),
+        (ERROR, "b.b"),
+        (FAIL, "b.b"),
+        (ERROR, "c.c"),
+    ]
+    runs = [run("0", outcome, 5, attempt(1, FAIL), identified=False, code=code) for outcome, code in ends]
+    for given in (runs, runs[::-1]):
+        assert [(unit.outcome, unit.code) for unit in summarize(given).open_details] == ends
+
+
+def test_bundles_stand_in_one_order_and_have_their_newest_version() -> None:
+    made = [("b", "1", "full", "4"), ("a", "2", "full", "5"), ("a", "1", "hp", "5"), ("a", "1", "full", "5")]
+    runs = [
+        run(f"U{number}", PASS, number, bundle=bundle, bundle_sha256=sha256, recipe=recipe, bundle_version=version)
+        for number, (bundle, sha256, recipe, version) in enumerate(made)
+    ]
+    named = replace(runs[0], run_id="later", bundle_version="")
+    for given in ([*runs, named], [named, *runs][::-1]):
+        found = summarize(given, batch="2026-47").bundles
+        assert found == (
+            BundleCount("a", "1", "5", "full", 1, 1),
+            BundleCount("a", "1", "5", "hp", 1, 1),
+            BundleCount("a", "2", "5", "full", 1, 1),
+            BundleCount("b", "1", "4", "full", 1, 2),
+        )
+
+
+def test_an_hour_is_one_of_utc_from_its_first_moment() -> None:
+    kolkata = timezone(timedelta(hours=5, minutes=30))
+    assert hour_of(datetime(2026, 11, 22, 13, 59, 59, 999, tzinfo=kolkata)) == datetime(2026, 11, 22, 8, tzinfo=UTC)
+    assert hour_of(datetime(2026, 11, 22, 14, 20, tzinfo=kolkata)).isoformat() == "2026-11-22T08:00:00+00:00"
+
+
+def test_of_nothing_nothing_is_said() -> None:
+    for found in (summarize([]), summarize([EARLIER])):
+        assert (found.units_per_hour, found.first_started_at, found.last_ended_at) == (None, None, None)
+        assert (found.duration_p50_s, found.duration_p95_s, found.failures, found.slots) == (None, None, (), ())
+        assert (found.images, found.hours, found.measurements) == ((), (), ())
+    until = minute(30)
+    found = summarize([AT_ONCE], batch="L1", since=START, until=until)
+    assert (found.batch, found.since, found.until) == ("L1", START, until)
