@@ -84,7 +84,8 @@ class Bus:
         self.moves: list[Any] = []
         """What each of them does when it is asked to leave, where that is not to boot."""
 
-    def open(self, _access: UsbAccess, device: Device) -> CameraAtPort:
+    def open(self, access: UsbAccess, device: Device) -> CameraAtPort:
+        assert isinstance(access, UsbAccess)
         self.opened.append(device)
         session = self.sessions.pop(0)
         if isinstance(session, Exception):

@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
+from station.board.board import Board
 from station.errors import ApplicationError, BootError, CameraError, UsbBusyError, UsbError, VerifyError
 from station.flash import bootloader_entry, camera_run, disconnection
 from station.flash import recovery as ladder
 from station.flash.messages import BootloaderEntered, BootloaderNotEntered, HoldWanted, PortChanged, RunEnded
+from station.flash.pipe import Link
 from station.flash.recovery_ladder import Failure, Rung
 from station.model.devices import Device
 from station.model.measurements import Measurement
 from station.model.recovery_limits import RecoveryLimits
-from station.model.runs import ImageRecord, Outcome, RunOptions
+from station.model.runs import ImageRecord, Outcome, RunOptions, RunPlan
 from station.problem import Problem, Sentence
+from station.usb.access import UsbAccess
 from tests.unit.flash.exchanges import APPLICATION, CAMERA
 from tests.unit.flash.test_camera_run import NO_RUNGS, OPTIONS, Bus, Ran
 
@@ -62,7 +65,8 @@ class Attempts:
 
         class Made:
             def __init__(self, *given: Any, **more: Any) -> None:
-                self.told, self.closed, self.stopped, self.session = told(given, more), False, None, None
+                self.given, self.more, self.told = given, more, told(given, more)
+                self.closed, self.stopped, self.session = False, None, None
                 self.phase, self.end = ways.pop(0)
                 number = len(made) + 1
                 self.images, self.measurements = (IMAGE_RECORD,), (Measurement(f"m{number}", number),)
@@ -139,6 +143,7 @@ def test_a_row_has_all_that_its_attempt_came_to(monkeypatch: pytest.MonkeyPatch,
     assert (failed.mram_initialized, passed.mram_initialized) == (True, False)
     assert [made.told for made in attempts.made] == [(CAMERA, 1, "1.0.3", False), (CAMERA, 2, "1.0.3", True)]
     assert ran.ended.notes == ("held late", "note 1", "of both", "note 2")
+    assert isinstance(attempts.made[0].more["access"], UsbAccess), "where the application's serial port is looked for"
     assert (ran.ended.verified, ran.ended.boot_confirmed, ran.ended.application_serial) == (True, True, "9FAB2")
 
 
@@ -317,6 +322,13 @@ def test_one_whose_application_came_back_is_asked_into_its_bootloader(
         assert ran.ended.left_by_itself
 
 
+def test_what_is_noted_again_and_again_is_in_the_run_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    climbing(monkeypatch, True, True)
+    options = replace(OPTIONS, max_attempts=3)
+    ran, _ = run_of(monkeypatch, tmp_path, ("write", SILENT), ("write", SILENT), PASSES, options=options)
+    assert ran.ended.notes == ("held late", "note 1", "of both", "climbed", "note 2", "note 3")
+
+
 # --- cameras in their application -------------------------------------------------------------------------------------
 
 
@@ -326,6 +338,8 @@ def test_an_application_is_only_tested_and_never_held(monkeypatch: pytest.Monkey
     ran, attempts = run_of(monkeypatch, tmp_path, ("test", no_answer), ("test", True), device=APPLICATION)
     assert ran.how == (Outcome.PASS, None, 2)
     assert [made.told for made in attempts.made] == [(APPLICATION, 1), (APPLICATION, 2)]
+    kinds = (RunPlan, Device, Link, UsbAccess, Board, int)
+    assert all(isinstance(each, kind) for each, kind in zip(attempts.made[0].given, kinds, strict=True))
     assert [fact.wanted for fact in ran.facts if isinstance(fact, HoldWanted)] == [False, False]
     assert asked == []
     assert ran.ended == RunEnded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -244,6 +245,8 @@ def test_a_block_that_ends_early_is_a_wrong_one(short: bytes) -> None:
         write_whole(image)
         with pytest.raises(VerifyError):
             image.verify(lambda _: None)
+    read = BLOCKS[0] + BLOCKS[2] + b"the rest"
+    assert image.readback_sha256 == hashlib.sha256(read).hexdigest(), "of what was read, and of nothing else"
 
 
 def test_a_block_that_was_presumed_right_is_written_and_everything_read_once_more() -> None:
@@ -442,3 +445,22 @@ def test_an_image_file_of_another_length_is_refused_whatever_its_digest(tmp_path
         "bundle.corrupt",
         f"{plan.path} is not what was imported for ROMFS0",
     )
+
+
+def test_nothing_between_the_samples_is_read_where_none_of_them_is_right() -> None:
+    content, _ = stretch(list(range(10, 20)))
+    looked = [*select(ROMFS0), *[one for number in SAMPLES for one in upload(number, OTHER)]]
+    with camera(looked, full_write(ROMFS0, content)[1:]) as session:
+        image = job(session, content=content)
+        write_changed(image, read_all=True)
+    assert len(image.written) == 10
+
+
+def test_the_time_of_reading_back_is_that_of_all_readings() -> None:
+    with camera(read_back(ROMFS0, IMAGE), read_back(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        image.verify(lambda _: sleep(0.001))
+        first_s = image.record.verify_s
+        image.verify(lambda _: None)
+    assert first_s > 0.004
+    assert image.record.verify_s > first_s
