@@ -381,6 +381,37 @@ def test_one_that_answers_nothing_is_reset_and_caught_in_its_window(
     assert wanted[:4] == [True, False, True, True], "asked to leave, then held again"
 
 
+class PulledBus(Bus):
+    """Its camera turns out to be gone when it is opened again, and that is reported only then."""
+
+    def open(self, access: UsbAccess, device: Device) -> CameraAtPort:
+        if self.opened:
+            self.line.send(PortChanged(None))
+        return super().open(access, device)
+
+
+@pytest.mark.parametrize(
+    ("first", "how"),
+    [
+        (Broken(5), (Outcome.ABORTED, "operator.unplugged", 1)),
+        (GONE, (Outcome.ABORTED, "operator.unplugged", 1)),
+        (TIMED_OUT, (Outcome.FAIL, "usb.timeout", 1)),
+    ],
+    ids=["broken", "gone", "silent"],
+)
+def test_one_that_was_pulled_out_as_its_transfer_broke_is_no_failure_however_late_that_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: Reply, how: tuple[Outcome, str, int]
+) -> None:
+    script = [*sizes(), *select(HE), *sent(0, block_of(1), first), *(abort(first) if first is not GONE else [])]
+    if first == Broken(5):
+        script += select(HE, GONE)
+    gone = UsbError("usb.disconnected", Sentence("gone"))
+    bus = PulledBus(script, gone, gone)
+    ran = Ran(monkeypatch, tmp_path, bus, recovery=replace(ALL_RUNGS, catch_s=0.01))
+    assert ran.how == how
+    assert ran.attempts[0].code == how[1]
+
+
 def test_one_that_the_reset_does_not_bring_back_fails_with_what_was_tried(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
