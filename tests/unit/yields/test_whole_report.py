@@ -337,3 +337,34 @@ def test_of_nothing_nothing_is_said() -> None:
     until = minute(30)
     found = summarize([AT_ONCE], batch="L1", since=START, until=until)
     assert (found.batch, found.since, found.until) == ("L1", START, until)
+
+
+def test_a_slot_without_a_counted_unit_is_compared_with_none() -> None:
+    good = [run(f"G{number}", PASS, number, attempt(1, PASS), slot="A1") for number in range(4)]
+    pulled = run("P", ABORTED, 9, attempt(1, ABORTED), slot="A2")
+    assert [(slot.runs, slot.units_counted, slot.p_value) for slot in summarize([*good, pulled]).slots] == [
+        (4, 4, None),
+        (1, 0, None),
+    ]
+    bad = run("B", FAIL, 12, attempt(1, FAIL), slot="A3")
+    assert [slot.p_value is None for slot in summarize([*good, pulled, bad]).slots] == [False, True, False]
+
+
+def test_an_image_that_was_only_begun_in_a_first_attempt_has_no_row() -> None:
+    assert summarize([run("A", FAIL, 0, attempt(1, FAIL, image("HE")))]).images == ()
+    (retried,) = summarize([run("A", FAIL, 0, attempt(1, FAIL), attempt(2, FAIL, image("HE")))]).images
+    assert retried == ImageRate("HE", 0, None, None, 1)
+
+
+def test_what_is_told_of_a_unit_that_is_not_done() -> None:
+    """Its serial as the bootloader spells it; why, of the run that left it so; when, of the last that touched it."""
+    failed = run("ab", FAIL, 5, attempt(1, FAIL, image()), slot="A2", code="usb.io")
+    passed = run("AB", PASS, 1, attempt(1, PASS, image()))
+    looked = run("AB", ABORTED, 50, an_attempt(1, ABORTED, phase="identify", images=(), mram_initialized=False))
+    (unit,) = summarize([looked, failed, passed]).open_details
+    assert (unit.serial, unit.code, unit.slot, unit.runs) == ("AB", "usb.io", "A2", 3)
+    assert (unit.last_at, unit.passed_before) == (minute(50), True)
+    skipped = summarize([EARLIER], others=[run("H", FAIL, 60, attempt(1, FAIL), code="usb.io")])
+    (unit,) = skipped.open_details
+    assert (unit.serial, unit.code, unit.runs, unit.last_at) == ("H", "usb.io", 0, minute(60))
+    assert not unit.passed_before
