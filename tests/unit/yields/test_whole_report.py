@@ -368,3 +368,21 @@ def test_what_is_told_of_a_unit_that_is_not_done() -> None:
     (unit,) = skipped.open_details
     assert (unit.serial, unit.code, unit.runs, unit.last_at) == ("H", "usb.io", 0, minute(60))
     assert not unit.passed_before
+
+
+def test_what_a_record_does_not_say_is_taken_for_nothing() -> None:
+    """As logs of other versions have it: no duration, no code, no end."""
+    quick = run("A", PASS, 0, attempt(1, PASS), duration_s=10.0)
+    untimed = replace(run("B", PASS, 5, attempt(1, PASS)), duration_s=None, finished_at=None)
+    found = summarize([quick, untimed, run("C", FAIL, 3, attempt(1, FAIL), code=None, duration_s=7.0)])
+    assert (found.duration_p50_s, found.duration_p95_s, found.slots[0].mean_s) == (10.0, 10.0, 10.0)
+    assert found.last_ended_at == minute(5)
+    assert found.failures == (CodeCount("", FAIL, 1, 1, 1.0),)
+    assert found.slots[0].codes == (("", 1),)
+    assert rates_of(counts_of([quick, untimed])).run_mean_s == 10.0
+
+
+def test_an_image_of_one_block_is_as_large_as_it_is() -> None:
+    small = replace(image(written=1, write_s=2.0), blocks_total=1)
+    (rate,) = summarize([run("A", PASS, 0, attempt(1, PASS, small))]).images
+    assert rate.mib_per_s == 0.5
