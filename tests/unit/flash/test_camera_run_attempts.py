@@ -207,6 +207,19 @@ def test_how_the_camera_stands_is_told_to_the_ladder(
     assert ran.ended.notes == ("held late", "note 1", "of both", "climbed", "note 2")
 
 
+def test_a_session_that_was_saved_is_the_next_attempts_and_stays_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    saved = object()
+    climbing(monkeypatch, True, session=saved)
+    attempts = Attempts(("write", SILENT), PASSES)
+    monkeypatch.setattr(camera_run, "Attempt", attempts.of_bootloader())
+    monkeypatch.setattr(camera_run, "DfuSession", lambda opened, _board: opened.close())
+    assert Ran(monkeypatch, tmp_path, Bus([])).how == (Outcome.PASS, None, 2)
+    assert [made.closed for made in attempts.made] == [False, True]
+    assert attempts.made[1].given[4] is saved
+
+
 def test_a_device_that_could_not_be_opened_is_recovered_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = climbing(monkeypatch, True)
     attempts = Attempts(PASSES)
