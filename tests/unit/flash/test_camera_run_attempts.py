@@ -246,7 +246,7 @@ def test_one_that_answers_and_refuses_has_its_next_attempt_whatever_was_tried(
     climbing(monkeypatch, False)
     ran, _ = run_of(monkeypatch, tmp_path, ("write", STALLED), PASSES)
     assert ran.how == (Outcome.PASS, None, 2)
-    assert ran.attempts[0].message == "refused"
+    assert (ran.attempts[0].message, ran.attempts[0].notes[-1]) == ("refused", "climbed")
 
 
 def test_a_rung_of_an_earlier_attempt_keeps_a_silent_camera_from_another_one(
