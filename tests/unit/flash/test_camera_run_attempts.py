@@ -240,6 +240,41 @@ def test_what_no_rung_helped_fails_and_says_what_was_tried(monkeypatch: pytest.M
     assert ran.attempts[0].notes[-1] == "climbed"
 
 
+@pytest.mark.parametrize(
+    ("error", "left", "moved", "how"),
+    [
+        (UsbError("usb.io", Sentence("no")), True, False, (Outcome.ABORTED, "operator.unplugged", 1)),
+        (LEFT, True, False, (Outcome.ABORTED, "operator.unplugged", 1)),
+        (UsbError("usb.io", Sentence("no")), False, False, (Outcome.FAIL, "usb.io", 1)),
+        (UsbError("usb.io", Sentence("no")), True, True, (Outcome.FAIL, "usb.io", 1)),
+        (SILENT, True, False, (Outcome.FAIL, "usb.timeout", 1)),
+    ],
+)
+def test_one_whose_leaving_is_heard_while_it_is_recovered_was_unplugged_unless_a_rung_moved_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: CameraError,
+    left: bool,
+    moved: bool,
+    how: tuple[Outcome, str, int],
+) -> None:
+    """A camera that was silent failed before a hand could pull it."""
+    climbing(monkeypatch, False)
+    climb = ladder.Recovery.climb
+
+    def heard_meanwhile(recovery: ladder.Recovery, *given: Any) -> ladder.Climbed:
+        recovery._link.camera_left = left
+        return climb(recovery, *given)
+
+    monkeypatch.setattr(ladder.Recovery, "climb", heard_meanwhile)
+    monkeypatch.setattr(ladder.Recovery, "moved", property(lambda _self: moved))
+    ran, _ = run_of(monkeypatch, tmp_path, ("write", error))
+    assert ran.how == how
+    assert ran.attempts[0].notes[-1] == "climbed"
+    if how[0] is Outcome.ABORTED:
+        assert ran.ended.verdict.message == "the camera was unplugged during the run"
+
+
 def test_one_that_answers_and_refuses_has_its_next_attempt_whatever_was_tried(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
