@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from time import tzset
 
 import pytest
 
@@ -323,6 +325,16 @@ def test_bundles_stand_in_one_order_and_have_their_newest_version() -> None:
         )
 
 
+@pytest.fixture
+def _station_in_kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Kolkata")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("_station_in_kolkata")
 def test_an_hour_is_one_of_utc_from_its_first_moment() -> None:
     kolkata = timezone(timedelta(hours=5, minutes=30))
     assert hour_of(datetime(2026, 11, 22, 13, 59, 59, 999, tzinfo=kolkata)) == datetime(2026, 11, 22, 8, tzinfo=UTC)
