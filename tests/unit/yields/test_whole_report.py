@@ -177,7 +177,7 @@ def test_images() -> None:
     hp, rom = found
     assert rom == ImageRate("ROM", 1, 3.0, 0.5, 0)
     assert (hp.partition, hp.count, hp.retries) == ("HP", 3, 2)
-    assert (hp.mean_s, hp.mib_per_s) == (pytest.approx((3 + 2 + 8) / 3), pytest.approx(1.25 / 3))
+    assert (hp.mean_s, hp.mib_per_s) == (pytest.approx((3 + 2 + 8) / 3), pytest.approx(1.25 / 3, rel=1e-12))
     assert rates_of(counts_of(RUNS)) == Rates(found, 150 / 5)
     assert rates_of(counts_of([])) == Rates()
 
@@ -398,3 +398,36 @@ def test_an_image_of_one_block_is_as_large_as_it_is() -> None:
     small = replace(image(written=1, write_s=2.0), blocks_total=1)
     (rate,) = summarize([run("A", PASS, 0, attempt(1, PASS, small))]).images
     assert rate.mib_per_s == 0.5
+
+
+def test_a_pass_after_what_was_elsewhere_makes_a_unit_done() -> None:
+    before = run("A", FAIL, -30, attempt(1, FAIL), batch="2026-46", code="usb.io")
+    found = summarize([AT_ONCE], selection=SELECTION, others=[before])
+    assert (found.units_passed, found.open_details) == (1, ())
+
+
+def test_a_unit_that_was_only_set_aside_is_not_begun() -> None:
+    found = summarize([SET_ASIDE])
+    assert (found.units_begun, found.units_started, dict(found.outcomes)[SKIPPED]) == (0, 0, 1)
+
+
+def test_only_a_pass_can_lack_a_proof() -> None:
+    assert summarize([run("A", FAIL, 0, attempt(1, FAIL), proofs_off="verify")]).unproven_runs == 0
+    passed = [run(f"A{number}", PASS, number, attempt(1, PASS), proofs_off="verify") for number in range(2)]
+    assert summarize([*passed, AT_ONCE]).unproven_runs == 2
+
+
+def test_a_code_that_ended_runs_in_two_ways_is_summed_in_its_slot_and_apart_in_the_list() -> None:
+    ends = [FAIL, ERROR, FAIL]
+    runs = [run(f"A{at}", end, at, attempt(1, end), code="usb.timeout") for at, end in enumerate(ends)]
+    found = summarize(runs)
+    assert found.slots[0].codes == (("usb.timeout", 3),)
+    assert [(row.outcome, row.count, row.units) for row in found.failures] == [(FAIL, 2, 2), (ERROR, 1, 1)]
+
+
+def test_images_and_measurements_stand_by_their_names() -> None:
+    names = ["TOC", "HP", "ROMFS1", "HE", "RWFS", "ROMFS0"]
+    measured = (Measurement("t", 1.0, "s"), Measurement("t", "none"), Measurement("a", 1))
+    found = summarize([run("A", PASS, 0, attempt(1, PASS, *map(image, names), measured=measured))])
+    assert [rate.partition for rate in found.images] == sorted(names)
+    assert [(one.name, one.unit) for one in found.measurements] == [("a", None), ("t", None), ("t", "s")]
