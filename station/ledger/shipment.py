@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, select, update
 
 from station.clock import now
 from station.ledger import changes, hourly_sums
@@ -33,6 +33,7 @@ from station.ledger.tables import (
     UNIT_VALUES,
     UNITS,
 )
+from station.model.ids import made_at
 from station.yields.counting import hour_of
 
 Row = dict[str, Any]
@@ -108,6 +109,15 @@ def progress(connection: Connection, sender: Sender) -> tuple[int, int]:
     query = select(SHIPMENTS.c.sent_number, SHIPMENTS.c.refused).where(*_of(sender))
     row = connection.execute(query).one_or_none()
     return (0, 0) if row is None else (row.sent_number, row.refused)
+
+
+def twin_at(connection: Connection, sender: Sender) -> datetime | None:
+    """When another log was last sent as this station's, if that was after this one was made: another machine has the
+    same id. None where that was not seen for a week."""
+    since = max(made_at(sender.log_id), now() - timedelta(days=7))
+    others = (SHIPMENTS.c.station_id == sender.station_id, SHIPMENTS.c.log_id != sender.log_id)
+    last: datetime | None = connection.scalar(select(func.max(SHIPMENTS.c.sent_at)).where(*others))
+    return last if last is not None and last > since else None
 
 
 def is_of(connection: Connection, *, virtual: bool) -> bool:
