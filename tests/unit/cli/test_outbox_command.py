@@ -103,6 +103,12 @@ def test_deliver_says_what_is_left(folder: Path, run: RunRecord) -> None:
     assert json.loads((folder / "in" / f"{run.run_id}.json").read_text()) == run.to_json()
 
 
+def test_what_is_done_is_said_as_json_too(folder: Path, run: RunRecord) -> None:
+    said = [outbox(folder, *words, "--json")[1] for words in (("retry",), ("deliver",))]
+    said.append(outbox(folder, "drop", "mes", "--all", "--reason", "x", "--by", "Ada", "--json")[1])
+    assert list(map(json.loads, said)) == [{"retried": 1}, {"waiting": 1}, {"dropped": 1}]
+
+
 def test_without_a_log(folder: Path) -> None:
     code, _, said = outbox(folder)
     assert (code, said.partition(":")[0]) == (4, "ledger.missing")
