@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,6 +40,9 @@ from station.yields.counting import hour_of
 Row = dict[str, Any]
 _CHUNK = 500
 """So many keys in one question."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +141,10 @@ def put(connection: Connection, sender: Sender, shipment: Shipment) -> bool:
     _put_attempts(connection, shipment)
     _add_new(connection, RELEASES, RELEASES.c.release_id, shipment.of(RELEASES))
     _put_batches(connection, shipment.of(BATCHES))
-    _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
+    refused = _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
     _add_new(connection, UNIT_VALUES, UNIT_VALUES.c.value_id, shipment.of(UNIT_VALUES))
     hourly_sums.refresh_stations(connection, hours)
-    note_sent(connection, sender, shipment)
+    note_sent(connection, sender, shipment, refused)
     return True
 
 
@@ -216,12 +220,26 @@ def _put_batches(connection: Connection, batches: Iterable[Row]) -> None:
             connection.execute(insert(BATCHES), row)
 
 
-def _put_product_serials(connection: Connection, pairings: Sequence[Row]) -> None:
-    """Each product and each unit has one of the other here too: of two stations that bound them, the first counts."""
+def _put_product_serials(connection: Connection, pairings: Sequence[Row]) -> int:
+    """Each product and each unit has one of the other here too: of two stations that bound them, the first counts.
+    How many of these are otherwise here; each is named in the program's log."""
     from sqlalchemy.dialects.postgresql import insert as insert_or
 
-    if pairings:
-        connection.execute(insert_or(PRODUCT_SERIALS).on_conflict_do_nothing(), pairings)
+    if not pairings:
+        return 0
+    connection.execute(insert_or(PRODUCT_SERIALS).on_conflict_do_nothing(), pairings)
+    here = _rows(
+        connection, PRODUCT_SERIALS, PRODUCT_SERIALS.c.product_serial, [row["product_serial"] for row in pairings]
+    )
+    units = {row["product_serial"]: row["serial"] for row in here}
+    others = [row for row in pairings if units.get(row["product_serial"]) != row["serial"]]
+    for row in others:
+        unit = units.get(row["product_serial"], "no unit: its own has another")
+        _log.error(
+            "product serial %s is bound to %s here; in the central database it is of %s",
+            row["product_serial"], row["serial"], unit,
+        )  # fmt: skip
+    return len(others)
 
 
 def _add_new(connection: Connection, table: Table, key: ColumnElement[str], rows: Sequence[Row]) -> set[str]:

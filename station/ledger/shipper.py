@@ -88,6 +88,7 @@ class Pusher:
             if is_first:
                 self._look_for_twin(connection, sender)
             done = next_one is None or shipment.put(connection, sender, next_one)
+            self.state = replace(self.state, refused=shipment.progress(connection, sender)[1])
         self._current = True
         count = next_one.changes if next_one and done else 0
         self._sent(next_one.upto if next_one and done else None)

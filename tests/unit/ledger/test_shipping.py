@@ -427,6 +427,29 @@ def test_two_machines_with_one_id_are_seen_and_a_new_log_in_an_old_ones_place_is
         assert pusher.state.twin_at is None
 
 
+def test_one_label_that_two_stations_bound_to_two_cameras_is_not_passed_over_in_silence(
+    data_dir: Path, centre: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first one counts; who asks at the other station sees that the centre has it otherwise; the log names it."""
+    other = another_log(data_dir, tmp_path / "other")
+    for folder, serial, station_id in ((data_dir, SERIAL, "bench-1"), (other, OTHER_SERIAL, "bench-2")):
+        put(folder, a_run(serial=serial))
+        bind_unit(folder, UnitBinding(serial, station_id, datetime.now(UTC), "Ada", "P-1"))
+    push(data_dir, centre)
+    with closing(Pusher(other, "bench-2", centre)) as pusher:
+        shipper.push(pusher)
+        assert pusher.state.refused == 1
+        pusher.ask()
+        assert (pusher.state.refused, pusher.state.waiting) == (1, 0)
+    assert (
+        f"product serial P-1 is bound to {OTHER_SERIAL} here; in the central database it is of {SERIAL}" in caplog.text
+    )
+    with closing(Pusher(data_dir, "bench-1", centre)) as pusher:
+        pusher.push_all_again()
+        shipper.push(pusher)
+        assert pusher.state.refused == 0
+
+
 def test_a_centre_in_parts_of_a_month_takes_the_same(data_dir: Path, postgres: Postgres) -> None:
     name = postgres.new_database()
     central.upgrade(postgres.url(name))
