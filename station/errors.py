@@ -103,7 +103,7 @@ class CameraError(StationError):
 
 
 class UsbError(CameraError):
-    """The link to one camera failed: `usb.disconnected`, `usb.io`, `usb.timeout`, `usb.stall`."""
+    """The link to one camera failed: `usb.disconnected`, `usb.io`, `usb.timeout`, `usb.stall`, `usb.too_slow`."""
 
 
 class UsbBusyError(UsbError):
@@ -113,7 +113,8 @@ class UsbBusyError(UsbError):
 
 
 class UsbHostError(UsbError):
-    """This machine cannot serve the camera: `usb.no_power`, `usb.no_bandwidth`, `station.no_descriptors`."""
+    """This machine cannot serve the camera: `usb.no_power`, `usb.no_bandwidth`, `usb.not_authorized`,
+    `station.no_descriptors`."""
 
     outcome = "ERROR"
 
@@ -168,10 +169,12 @@ HINTS: dict[str, str] = {
     "usb.hub_lost": "The hub or its power failed, not the camera. Check its supply and its cable; cameras that come back run again.",
     "usb.io": "Replug the camera; if it repeats on one slot, change that cable. The USB link broke during a transfer.",
     "usb.timeout": "Unplug the camera, wait two seconds, plug it in again. The camera stopped answering.",
+    "usb.too_slow": "Try another cable or slot; if it is as slow there, set it aside. The camera answers, but far too slowly.",
     "usb.stall": "Unplug the camera and plug it in again. The camera refused a request.",
     "usb.busy": "Close the other program that uses the camera (an IDE, dfu-util), then plug the camera in again.",
     "usb.no_power": "The hub has too little power for another camera. Use a hub with a power supply of its own, or fewer cameras on it.",
     "usb.no_bandwidth": "The USB controller cannot serve another camera. Spread the hubs over the machine's ports, or use fewer.",
+    "usb.not_authorized": "Allow the camera on this machine (USBGuard, authorized_default), then plug it in again. A policy keeps it from being used.",
     "usb.access_denied": "Install deploy/udev/70-openmv-ae3.rules, then add the user to the group plugdev and log in again.",
     "usb.no_libusb": "Install the package libusb-package in this environment.",
     "usb.no_udev": "Run the station where systemd-udevd runs (a container has none), or try virtual cameras: station demo.",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
 _WORDS: dict[type[OSError], str] = {
     FileNotFoundError: "there is no such file or folder",
@@ -11,6 +14,20 @@ _WORDS: dict[type[OSError], str] = {
     PermissionError: "it may not be used by this user",
     FileExistsError: "it is there already",
 }
+
+
+def refused_file(paths: Iterable[Path]) -> Path | None:
+    """The first of these files and folders that is there and that this user may not write; None where there is none."""
+    return next((path for path in paths if os.path.lexists(path) and not _may_write(path)), None)
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def named_reason(error: OSError) -> str:
+    """`reason`, with the file's name before it where the error has one."""
+    return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
 
 
 def reason(error: Exception) -> str:

@@ -84,7 +84,7 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     else:
         print_line(f"{found.file}: schema {found.revision}, {found.runs} runs, {found.open_runs} of them open")
         if found.journals:
-            print_line(f"{found.journals} results wait in the journal; the next start of the station writes them")
+            print_line(f"results wait in the journal ({found.journals} files): the next start of the line writes them")
         for name, number, last in found.audit:
             print_line(f"audit of station {printable(name)}: {number} rows, the last hash is {last}")
         for problem in found.problems:

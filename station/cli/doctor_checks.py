@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from station.cli.role_checks import role_finding
 from station.cli.upkeep_checks import upkeep_findings
 from station.cli.usb_tree_checks import usb_findings
 from station.errors import BundleError, LedgerError, SettingsError, UsageError, UsbAccessError
+from station.file_problems import refused_file
 
 if TYPE_CHECKING:
     from station.settings import Settings
@@ -64,6 +66,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         *_machine(root),
         *_slots(settings, root),
         _log(folder),
+        *_files_of_others(folder),
         *_write_ahead_log(folder),
         _disk(folder),
         _bundle(settings),
@@ -204,6 +207,16 @@ def _log(data_dir: Path) -> Finding:
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("log", True, "not there yet; the first run makes it")
     return wrong("log", LedgerError("ledger.not_writable", f"{folder} may not be written by this user"))
+
+
+def _files_of_others(data_dir: Path) -> Iterator[Finding]:
+    """What a station that was once started by another user, mostly with sudo, has left in the data folder."""
+    names = ("station.lock", "audit.lock", "journal", "bundles", "backups")
+    refused = refused_file([*(data_dir / name for name in names), *data_dir.glob("journal/*.jsonl")])
+    if refused is not None:
+        fix = f'sudo chown -R "$(id -un):$(id -gn)" {shlex.quote(str(data_dir))}'
+        found = f"{refused} may not be written by this user"
+        yield Finding("data folder", False, found, fix, LedgerError.exit_code)
 
 
 def _write_ahead_log(data_dir: Path) -> Iterator[Finding]:

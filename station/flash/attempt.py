@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import mmap
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from station.board.board import Board
 from station.board.partition import Partition
-from station.errors import DfuError, MramError
+from station.clock import monotonic_s
+from station.errors import DfuError, MramError, UsbError
 from station.flash.dfu_session import DfuSession
 from station.flash.functional_test import functional_test
 from station.flash.images import ImageJob, Tick, opened
@@ -53,6 +55,8 @@ class Attempt:
     boot_confirmed: bool = False
     unreadable: set[int] = field(default_factory=set)
     application_serial: str | None = None
+    until_s: float = math.inf
+    """By when everything must be read back."""
     access: UsbAccess = field(default_factory=UsbAccess)
     """Where its application's serial port is."""
 
@@ -77,6 +81,8 @@ class Attempt:
 
         False where the log says that the unit passed and its memory says so too: it was left as it is, and boots.
         """
+        if self.plan.options.attempt_limit_s:
+            self.until_s = monotonic_s() + self.plan.options.attempt_limit_s
         self._enter("identify")
         found = identify(self.session)
         self.notes += found.notes
@@ -127,11 +133,24 @@ class Attempt:
             )
 
         def tick(done_bytes: int) -> None:
+            if job:
+                self._refuse_slow(job)
             if self.link.tick_due():
                 progress(done_bytes)
 
         progress(0)
         return tick
+
+    def _refuse_slow(self, job: ImageJob) -> None:
+        """UsbError `usb.too_slow` once the attempt has taken longer than it may: every answer came, and late."""
+        if monotonic_s() <= self.until_s:
+            return
+        text = sentence(
+            "{partition} was not done when the {seconds} s of an attempt were over",
+            partition=job.partition.name,
+            seconds=f"{self.plan.options.attempt_limit_s:g}",
+        )
+        raise UsbError("usb.too_slow", text, retryable=False)
 
     def _write(self, name: str, content: mmap.mmap) -> None:
         plan = next(image for image in self.plan.images if image.partition == name)
@@ -212,11 +231,15 @@ class Attempt:
         """Read every image back after the last write of any, so that no write can spoil what was already proven."""
         if not self.plan.options.verify:
             return
-        for job in self.jobs:
-            job.verify(self._enter("verify", job), repair=not self.plan.read_only)
+        proven = 0
+        for number, job in enumerate(self.jobs):
+            if job.verify(self._enter("verify", job), repair=not self.plan.read_only):
+                proven = number
             wrapping = self.board.wrapping
             if wrapping is not None and job.partition.name == wrapping.image:
                 refuse_wrapped(self.session, wrapping, job.content, self.notes)
+        for job in self.jobs[:proven]:  # a later image was repaired after these were read
+            job.verify(self._enter("verify", job), repair=False)
         self.verified = bool(self.jobs) and all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 
     def _boot(self) -> None:

@@ -10,9 +10,12 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from station.errors import LedgerError
 from station.ledger import sqlite, wal_link
 from station.ledger.backup_list import backups, restore_command
+from station.ledger.unreadable import is_readable
 from station.problem import sentence
 
 READ_BYTES = 32 << 20
@@ -64,6 +67,6 @@ def corrupt(data_dir: Path, what: str) -> LedgerError:
 
 
 def _is_good(file: Path) -> bool:
-    with suppress(sqlite3.Error, OSError):
-        return not found_in(file, None)
+    with suppress(sqlite3.Error, SQLAlchemyError, OSError):
+        return not found_in(file, None) and is_readable(file)
     return False

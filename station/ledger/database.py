@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from station.errors import LedgerError
+from station.file_problems import refused_file
 from station.ledger import damage, disk_room, sqlite
-from station.problem import sentence
+from station.ledger.unreadable import STUMBLES, first_unreadable
+from station.problem import Sentence, sentence
 
 FILE_NAME = "station.sqlite3"
 BUSY_TIMEOUT_S = 5.0
@@ -51,6 +53,28 @@ def translated(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
+def reading(data_dir: Path) -> Iterator[None]:
+    """The same for what only reads: `ledger.corrupt` too where a value of the log cannot be read."""
+    try:
+        with translated(data_dir):
+            yield
+    except STUMBLES as error:
+        if (found := _unreadable(data_dir)) is None:
+            raise  # a mistake of ours
+        what = sentence("the log {file} is damaged: {reason}", file=log_file(data_dir), reason=found)
+        raise damage.corrupt(data_dir, what) from error
+
+
+def _unreadable(data_dir: Path) -> Sentence | None:
+    engine = open_reader(data_dir)
+    try:
+        with translated(data_dir), engine.connect() as connection:
+            return first_unreadable(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def written(data_dir: Path) -> Iterator[Connection]:
     """One transaction of its own, which works beside a running station. Errors: LedgerError; others pass unchanged."""
     engine = open_writer(data_dir)
@@ -81,5 +105,18 @@ def as_ledger_error(data_dir: Path, error: BaseException) -> LedgerError:
             sentence("there is no room for the log {file} on its disk: {reason}", file=file, reason=reason),
         )
     return LedgerError(
-        "ledger.not_writable", sentence("the log {file} cannot be used: {reason}", file=file, reason=reason)
+        "ledger.not_writable",
+        sentence("the log {file} cannot be used: {reason}", file=file, reason=_with_its_file(data_dir, error, reason)),
     )
+
+
+def _with_its_file(data_dir: Path, error: BaseException, reason: str) -> str:
+    """The reason with the file that it is about, where that is another one than the log, or may not be written."""
+    file = log_file(data_dir)
+    if isinstance(error, OSError):
+        other = error.filename is not None and str(error.filename) != str(file)
+        return f"{error.filename}: {reason}" if other else reason
+    if sqlite.is_readonly(error):
+        refused = refused_file([data_dir, file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))])
+        return reason if refused is None else f"{reason}: {refused} may not be written by this user"
+    return reason

@@ -182,5 +182,5 @@ def _failed_since(batch: ColumnElement[bool], release_batch: ColumnElement[bool]
         # Spelt out: a list of values would be put in when the statement is run, and this one is compiled once.
         or_(*(RUNS.c.purpose == str(purpose) for purpose in COUNTED_PURPOSES)),
         or_(after_pass.is_(None), RUNS.c.ordered_at > after_pass),
-        or_(after_release.is_(None), RUNS.c.started_at > after_release),
+        or_(after_release.is_(None), RUNS.c.ordered_at > after_release),
     )

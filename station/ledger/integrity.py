@@ -13,6 +13,7 @@ from station.ledger import audit, schema_version, sqlite
 from station.ledger.database import log_file, open_reader, translated
 from station.ledger.journal import journal_files
 from station.ledger.tables import RUNS
+from station.ledger.unreadable import first_unreadable
 
 _MANY = 20
 """So many problems of one kind are named."""
@@ -68,7 +69,10 @@ def check(data_dir: Path) -> LedgerCheck:
             problems, changed = _damage(connection), []
             if not problems:
                 problems = _broken_references(connection) + _schema_differences(connection)
-                changed = audit.audit_problems(data_dir, connection)
+                if unreadable := first_unreadable(connection):
+                    problems.append(unreadable)
+                else:
+                    changed = audit.audit_problems(data_dir, connection)
             return _report(data_dir, connection, problems, changed)
     finally:
         engine.dispose()

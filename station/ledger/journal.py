@@ -12,6 +12,7 @@ Room for them is reserved while there is some (`disk_room`): a file beside the l
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,6 +43,19 @@ class Journal:
         self._reserve = Reserve(data_dir / RESERVE, RESERVE_BYTES)
         self._waiting: set[str] = set()
         self._has_failed = False
+
+    def require_writable(self) -> None:
+        """Errors: OSError where no result could be kept: better said before the first camera than with a result."""
+        folder = self.file.parent
+        if not os.path.lexists(folder):
+            return
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            if error.errno not in FULL:  # for a full disk there is the reserve
+                error.filename = str(folder)
+                raise
 
     def reserve(self) -> bool:
         """Take room on the disk for what may have to be kept; False where there is none."""

@@ -23,7 +23,7 @@ from station.ledger import (
     unit_value_rows,
     yield_queries,
 )
-from station.ledger.database import open_reader, translated
+from station.ledger.database import open_reader, reading
 from station.ledger.history import HistoryQuestion
 from station.ledger.row_records import batch_record, release_record
 from station.ledger.run_loading import load_runs
@@ -52,7 +52,7 @@ class Reader:
 
     def __init__(self, data_dir: Path) -> None:
         schema_version.require_current(data_dir)
-        self._ask(open_reader(data_dir), partial(translated, data_dir))
+        self._ask(open_reader(data_dir), partial(reading, data_dir))
 
     @classmethod
     def of_central(cls, url: str, limit_s: float | None = None) -> Reader:

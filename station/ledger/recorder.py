@@ -29,7 +29,7 @@ from sqlalchemy import Connection
 
 from station.errors import LedgerError, UsageError
 from station.ledger import damage, disk_room, sqlite, transactions, unit_bindings, wal_link
-from station.ledger.database import log_file, open_writer, translated
+from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 from station.ledger.disk_room import LOG_RESERVE, LOG_RESERVE_BYTES, Reserve
 from station.ledger.journal import Journal, journal_files
 from station.ledger.journal_replay import replay
@@ -124,6 +124,8 @@ class Recorder:
         self._put_aside: list[_PutAside] = []
         self._looked_s = 0.0
         self._stuck = False
+        self._damage = ""
+        """What became of the log under the station, with the command that restores it; "" while it is sound."""
         self.writes = Spread.nothing(WRITE_BOUNDS_S)
         """How long transactions took, waits for locks too. Replaced by the recorder's thread, read by any."""
         self._place: wal_link.Place | None = None
@@ -263,10 +265,16 @@ class Recorder:
             stored = self._transact(partial(transactions.put_run, run=run, sinks=self._sinks), run)
             self._journal.taken(run)
         except Exception as error:  # every finished run gets its answer, whatever went wrong
-            reason = sqlite.reason_of(error)
+            reason = self._way_back(error) or sqlite.reason_of(error)
             _log.error("the log did not take run %s: %s", run.run_id, reason)
             return RunNotCommitted(run, self._keep(run, reason))
         return RunCommitted(stored)
+
+    def _way_back(self, error: Exception) -> str:
+        """Of a log that was damaged under the station: what is wrong, and the command that restores it; else ""."""
+        if not self._damage and sqlite.is_corrupt(error):
+            self._damage = as_ledger_error(self._data_dir, error).message
+        return self._damage
 
     def _keep(self, run: RunRecord, reason: str) -> str:
         """Put a run into the journal; returns the line for the operator."""
@@ -369,6 +377,7 @@ class Recorder:
             raise damage.corrupt(self._data_dir, text)
 
     def _recover(self) -> Recovery:
+        self._journal.require_writable()
         if not (self._reserve.take() and self._journal.reserve()):
             raise disk_room.no_room(self._data_dir)
         self._limit_s, usual_s = min(self._write_limit_s, HASTE_LIMIT_S), self._limit_s

@@ -27,6 +27,7 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "00
 HEAD = REVISIONS[-1]
 AUDIT_SINCE, AUDIT_HEAD = "0008", "audit.head"
 """The first revision with an audit, and the file beside the log that has the end of its chain."""
+_EMPTIED = sentence("it is empty, and was not")
 
 
 class SchemaState(StrEnum):
@@ -126,8 +127,10 @@ def _look(data_dir: Path, checked_bytes: int | None = damage.READ_BYTES) -> tupl
     file = log_file(data_dir)
     try:
         # A file of no bytes is what a first start leaves that was cut short before it wrote anything.
+        if file.is_dir():
+            raise IsADirectoryError
         if file.stat().st_size == 0:
-            return SchemaState.MISSING, None
+            return (SchemaState.CORRUPT, _EMPTIED) if _was_there(data_dir) else (SchemaState.MISSING, None)
     except FileNotFoundError:
         return SchemaState.MISSING, None
     except OSError as error:
@@ -140,6 +143,12 @@ def _look(data_dir: Path, checked_bytes: int | None = damage.READ_BYTES) -> tupl
         if sqlite.is_corrupt(error):
             return SchemaState.CORRUPT, sqlite.reason_of(error)
         raise as_ledger_error(data_dir, error) from error
+
+
+def _was_there(data_dir: Path) -> bool:
+    """Whether a log that is empty now held something: the end of its audit is kept beside it, or a -wal is."""
+    wal = log_file(data_dir).with_name(f"{log_file(data_dir).name}-wal")
+    return (data_dir / AUDIT_HEAD).exists() or (wal.exists() and wal.stat().st_size > 0)
 
 
 def _judge(file: Path) -> tuple[SchemaState, str | None]:

@@ -107,13 +107,33 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_corrupt(error: BaseException) -> bool:
-    """True where the file is damaged, or is no SQLite file at all."""
-    return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    """True where the file is damaged, or is no SQLite file at all.
+
+    A text that is none, and a table or column that is gone, have no code of their own: our statements name only what
+    every log has.
+    """
+    known = _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return known or lacks_structure(error) or _says(error, "Could not decode to UTF-8")
+
+
+def lacks_structure(error: BaseException) -> bool:
+    """True where a table or column is not there."""
+    return _says(error, "no such table", "no such column")
+
+
+def _says(error: BaseException, *beginnings: str) -> bool:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(original, sqlite3.OperationalError) and str(original).startswith(beginnings)
 
 
 def is_full(error: BaseException) -> bool:
     """True where SQLite itself says that the disk is full."""
     return _primary_code(error) == sqlite3.SQLITE_FULL
+
+
+def is_readonly(error: BaseException) -> bool:
+    """True where something of the log may not be written."""
+    return _primary_code(error) == sqlite3.SQLITE_READONLY
 
 
 def is_io_error(error: BaseException) -> bool:

@@ -2,7 +2,9 @@
 
 `ordered_at` says where a run stands among its unit's runs. It is when the run started; but where a station records a
 run of a unit that seems older than another one that it recorded before, its clock was set back meanwhile, and the run
-is put after that one. An import, which may come in any order, keeps the times that it brings.
+is put after that one. An import, which may come in any order, keeps the times that it brings. A release stands among
+the runs of its unit in the same way: it forgives all that were recorded before it and none that come after, whatever
+the clock said.
 """
 
 from __future__ import annotations
@@ -116,10 +118,14 @@ def _store_run(connection: Connection, run: RunRecord, *, live: bool) -> set[Cel
 
 
 def _ordered_at(connection: Connection, unit_id: str, run: RunRecord) -> datetime:
-    """After every run of the unit that this station has recorded."""
+    """After every run of the unit that this station has recorded, and after every release of the unit."""
     mine = (RUNS.c.unit_id == unit_id, RUNS.c.station_id == run.station_id)
     newest: datetime | None = connection.scalar(select(func.max(RUNS.c.ordered_at)).where(*mine))
-    return run.started_at if newest is None else max(run.started_at, newest + _NEXT)
+    released: datetime | None = None
+    of_unit = RELEASES.c.serial == canonical_serial(run.serial)
+    if run.identified:
+        released = connection.scalar(select(func.max(RELEASES.c.released_at)).where(of_unit))
+    return max([run.started_at, *(moment + _NEXT for moment in (newest, released) if moment is not None)])
 
 
 def put_attempt(connection: Connection, run_id: str, attempt: AttemptRecord) -> None:
@@ -183,12 +189,14 @@ def _last_heard(
 
 
 def put_release(connection: Connection, release: Release) -> None:
-    """The unit is released from being set aside in the batch."""
+    """The unit is released from being set aside in the batch, whatever was recorded of it so far."""
+    unit = select(UNITS.c.unit_id).where(is_identified_unit(release.serial)).scalar_subquery()
+    newest = connection.scalar(select(func.max(RUNS.c.ordered_at)).where(RUNS.c.unit_id == unit))
     values: Values = {
         "release_id": new_id(),
         "serial": canonical_serial(release.serial),
         "batch": release.batch,
-        "released_at": release.released_at,
+        "released_at": release.released_at if newest is None else max(release.released_at, newest),
         "released_by": release.released_by,
     }
     connection.execute(insert(RELEASES), values)

@@ -12,12 +12,10 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from multiprocessing.connection import Connection, wait
 
-from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import StationError
@@ -27,6 +25,8 @@ from station.line.bound_batches import batch_refusal
 from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
+from station.line.hung_children import HungChildren, silence_limit_s
+from station.line.inbox import Inbox
 from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
@@ -105,12 +105,12 @@ class Dispatcher:
         self._listeners = listeners
         self._log = log
         self._slots: dict[str, Slot] = {}
-        self._workers = RunWorkers(pool, self._feed)
+        self._workers = RunWorkers(pool, self._feed, silence_limit_s(setup))
         self._errands = Errands(pool, self._feed_known)
         self.holds = Holds(pool, lambda answer: self._feed(answer.device.port_path, HolderAnswered(answer)))
+        self._hung = HungChildren(self._workers, self.holds)
         self._queue: list[str] = []
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._bell = Bell()
+        self._inbox = Inbox()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
         refusal = partial(batch_refusal, setup)
@@ -131,8 +131,7 @@ class Dispatcher:
 
     def post(self, action: Callable[[], None]) -> None:
         """Have `action` called in the dispatcher's thread."""
-        self._inbox.put(action)
-        self._bell.ring()
+        self._inbox.post(action)
 
     def loop(self, on_turn: Callable[[], None]) -> None:
         """Turn events into runs until the line has stopped and every run is in the log. `on_turn`: it still turns."""
@@ -142,16 +141,12 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         busy = any(slot.is_awaited for slot in self._slots.values())
-        return self.stopping.stopped and not busy and self._inbox.empty()
+        return self.stopping.stopped and not busy and self._inbox.empty
 
     def turn(self) -> None:
         """Wait for what comes next, or for the next tick, and take it in."""
-        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
-        for ready in wait([*readers, self._bell.fileno()], self._patience_s):
-            if isinstance(ready, Connection):
-                readers[ready](ready)
-            else:
-                self._bell.silence()
+        if self._hear_children(self._patience_s, self._inbox.fileno()):
+            self._inbox.silence()
         self._take_in()
         self._tick()
         if reached := self._gate.newly_reached():
@@ -166,13 +161,22 @@ class Dispatcher:
         hurried = any(slot.phase in HURRIED for slot in self._slots.values())
         return HURRIED_TICK_S if hurried else TICK_S
 
+    def _hear_children(self, patience_s: float, *others: int) -> bool:
+        """One message of each child process that has some; whether any of the other descriptors is ready too."""
+        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
+        found = wait([*readers, *others], patience_s)
+        for ready in found:
+            if isinstance(ready, Connection):
+                readers[ready](ready)
+        return any(other in found for other in others)
+
     def _take_in(self) -> None:
-        while True:
-            try:
-                action = self._inbox.get_nowait()
-            except queue.Empty:
-                return
-            action()
+        """What other threads posted. What the workers told before that is heard first, however much it is: a worker
+        tells that its camera will leave before it leaves, and this thread may have been kept for seconds."""
+        while actions := self._inbox.take_all():
+            self._workers.catch_up()
+            for action in actions:
+                action()
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
@@ -185,10 +189,10 @@ class Dispatcher:
     def _terms(self) -> Terms:
         return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
 
-    def _feed(self, path: str, event: SlotEvent) -> None:
-        """One event of one slot."""
+    def _feed(self, path: str, event: SlotEvent, at_s: float | None = None) -> None:
+        """One event of one slot; `at_s` is when it happened, where that is not now."""
         before = self._slots.get(path) or self._new_slot(path)
-        moment = Moment(monotonic_s(), now(), new_id(), new_id())
+        moment = Moment(monotonic_s() if at_s is None else at_s, now(), new_id(), new_id())
         slot, effects = step(before, event, moment, self._terms)
         self._slots[path] = slot
         if slot.phase is Phase.QUEUED and path not in self._queue:
@@ -260,20 +264,20 @@ class Dispatcher:
 
     # --- devices ----------------------------------------------------------------------------------------------------
 
-    def device_event(self, event: DeviceEvent) -> None:
-        """A device arrived or left."""
+    def device_event(self, event: DeviceEvent, at_s: float) -> None:
+        """A device arrived or left; `at_s` is when that was seen, which may be some time ago."""
         if isinstance(event, DeviceLeft):
             self.holds.forget(event.port_path)
             if event.port_path in self._slots:
-                self._left(self._slots[event.port_path])
+                self._left(self._slots[event.port_path], at_s)
         elif isinstance(event, DeviceArrived):
-            self._feed(event.device.port_path, Arrived(event.device))
+            self._feed(event.device.port_path, Arrived(event.device), at_s)
             if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
                 self._compare_serials(event.device)
 
-    def _left(self, before: Slot) -> None:
-        self._feed(before.path, Left())
-        loss = self._hub_losses.left(before, self._slots.values(), monotonic_s())
+    def _left(self, before: Slot, at_s: float) -> None:
+        self._feed(before.path, Left(), at_s)
+        loss = self._hub_losses.left(before, self._slots.values(), at_s)
         if loss is not None:
             for path in loss.ports:
                 self._feed(path, HubLost(loss.hub, len(loss.ports)))
@@ -335,6 +339,7 @@ class Dispatcher:
         """A worker that waits for a silent camera cannot hear a cancellation: after a while it is killed."""
         if self.stopping.abort_is_overdue():
             self._workers.kill_all()
+        self._hung.look()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -394,4 +399,4 @@ class Dispatcher:
         """Free what the loop used."""
         self._errands.close()
         self._questions.close()
-        self._bell.close()
+        self._inbox.close()

@@ -15,6 +15,10 @@ HOLD_FIRST_S = 1.5
 """For how long a hold under way keeps workers from starting. One that takes longer is a broken camera, no busy line."""
 
 
+LONGEST_HOLD_S = 30.0
+"""The holder answers of every camera, also of one that says nothing, in half of this: else it hangs."""
+
+
 class Holds:
     """For the dispatcher's thread. `on_answer` is called once for each hold, unless it was forgotten before."""
 
@@ -22,6 +26,8 @@ class Holds:
         self._pool = pool
         self._on_answer = on_answer
         self._asked: dict[str, tuple[Device, float]] = {}
+        self._unanswered: dict[Device, float] = {}
+        """Whatever the holder was asked and has not answered, also of cameras that have left; and since when."""
         self.on_ready: Callable[[], None] | None = None
         """Called in a thread of its own when cameras may come."""
 
@@ -33,6 +39,10 @@ class Holds:
     def ask(self, device: Device) -> None:
         """Have a camera held, now."""
         self._asked[device.port_path] = device, monotonic_s()
+        self._send(device)
+
+    def _send(self, device: Device) -> None:
+        self._unanswered[device] = monotonic_s()
         self._pool.hold(device)
 
     def forget(self, port_path: str) -> None:
@@ -53,17 +63,32 @@ class Holds:
         try:
             answer = connection.recv()
         except (EOFError, OSError):
-            self._pool.replace_holder()
-            for device, _ in self._asked.values():
-                self._pool.hold(device)
+            self._replace()
             return
         if isinstance(answer, HolderReady):
             self._report_ready()
         elif isinstance(answer, CameraHeld | CameraNotHeld):
             self.answered(answer)
 
+    def replace_silent(self, forgiven_s: float) -> None:
+        """Put another holder in the place of one that hangs: no camera would be held any more. `forgiven_s`: so long
+        nobody listened."""
+        for device in self._unanswered:
+            self._unanswered[device] += forgiven_s
+        overdue_s = monotonic_s() - LONGEST_HOLD_S
+        if self._pool.holder and any(asked_s < overdue_s for asked_s in self._unanswered.values()):
+            self._pool.holder.kill()
+            self._replace()
+
+    def _replace(self) -> None:
+        self._pool.replace_holder()
+        self._unanswered.clear()
+        for device, _ in self._asked.values():
+            self._send(device)
+
     def answered(self, answer: CameraHeld | CameraNotHeld) -> None:
         """An answer about a device that is not on the port any more says nothing about the one that is."""
+        self._unanswered.pop(answer.device, None)
         path = answer.device.port_path
         asked = self._asked.get(path)
         if asked is not None and asked[0] == answer.device:

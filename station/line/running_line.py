@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from station.clock import monotonic_s
 from station.control.wire import LineStatus
 from station.errors import StationError, UsageError
 from station.line.bound_batches import batch_refusal
@@ -52,7 +53,7 @@ class Line:
         step_forward()
         try:
             self._watcher.start(
-                lambda event: dispatcher.post(partial(dispatcher.device_event, event)),
+                lambda event: dispatcher.post(partial(dispatcher.device_event, event, monotonic_s())),
                 lambda failure: dispatcher.post(partial(dispatcher.stopping.stop_because, failure)),
             )
             dispatcher.post(dispatcher.listing_done)

@@ -48,6 +48,8 @@ class RunOptions:
     already_passed: Literal["check", "skip", "reflash"] = "check"
     write: Literal["changed", "all"] = "changed"
     max_attempts: int = 2
+    attempt_limit_s: float = 1800.0
+    """For writing and reading back, 0: none. Far above what any camera needs; it bounds one that drips."""
     boot_timeout_s: float = 90.0
     boot_stays_s: float = 3.0
     return_window_s: float = 4.0

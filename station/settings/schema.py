@@ -144,6 +144,9 @@ class RunSection(Section):
     )
     write: Literal["changed", "all"] = Field(default=_OPTIONS.write, description='"changed" or "all"')
     max_attempts: int = Field(default=_OPTIONS.max_attempts, ge=1, le=20, description="a whole number from 1 to 20")
+    attempt_limit_s: float = Field(
+        default=_OPTIONS.attempt_limit_s, ge=0, le=86400, description="seconds, from 0 (no limit) to 86400"
+    )
     boot_timeout_s: float = Field(
         default=_OPTIONS.boot_timeout_s, gt=0, le=3600, description="seconds, more than 0 and at most 3600"
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 
 from station.dfu.actions import GONE, STALLED, TIMED_OUT, Broken, Reply
-from station.errors import StationError, UsbAccessError, UsbError, UsbHostError
+from station.errors import IdentityError, StationError, UsbAccessError, UsbError, UsbHostError
 from station.problem import sentence
 from station.usb.busy_device import busy
+from station.usb.sysfs import is_authorized, is_configured
 
 KERNEL_TIMEOUT_S = 5.0
 """Linux gives SET_INTERFACE this long, and no caller can change it."""
@@ -79,10 +80,18 @@ def claim_failure(error: OSError, node: str, port_path: str) -> StationError:
     """The error for a device whose interface 0 cannot be claimed.
 
     ENOENT: the kernel has not configured it. It may do so in a moment; where it does not, it found that the hub has not
-    the power that the camera asks for (choose_configuration in drivers/usb/core/generic.c), or no bandwidth for it.
+    the power that the camera asks for (choose_configuration in drivers/usb/core/generic.c), or no bandwidth for it; or
+    a policy of this machine (USBGuard, authorized_default) keeps it from being used. Where it is configured, the device
+    has no such interface: it is none of ours.
     """
     number = errno_of(error)
     place = _hub_of(port_path)
+    if number == errno.ENOENT and not is_authorized(port_path):
+        text = sentence("this machine's USB policy does not allow the camera ({node})", node=node)
+        return UsbHostError("usb.not_authorized", text)
+    if number == errno.ENOENT and is_configured(port_path):
+        text = sentence("the device has no interface 0 ({node})", node=node)
+        return IdentityError("identity.not_an_ae3", text)
     if number == errno.ENOENT:
         text = sentence("{place} has not the power for the camera ({node})", place=place, node=node)
         return UsbHostError("usb.no_power", text)

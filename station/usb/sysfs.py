@@ -52,6 +52,22 @@ def read_camera(ids: UsbIds, folder: str) -> Device | None:
         return None
 
 
+def is_authorized(port_path: str, root: str = "/sys/bus/usb/devices") -> bool:
+    """Whether this machine's policy lets the device at a port be used; True too where nothing can be read of it."""
+    try:
+        return _attribute(f"{root}/{port_path}", "authorized") != "0"
+    except OSError:
+        return True
+
+
+def is_configured(port_path: str, root: str = "/sys/bus/usb/devices") -> bool:
+    """Whether the kernel has configured the device at a port; False too where nothing can be read of it."""
+    try:
+        return bool(_attribute(f"{root}/{port_path}", "bConfigurationValue").strip())
+    except OSError:
+        return False
+
+
 def _attribute(folder: str, name: str) -> str:
     with open(f"{folder}/{name}", "rb", buffering=0) as file:
         return file.readall().decode(errors="replace").removesuffix("\n")

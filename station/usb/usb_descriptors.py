@@ -126,7 +126,11 @@ def read_configuration(read: Callable[[int], bytes]) -> bytes:
     head = read(CONFIGURATION_BYTES)
     if len(head) != CONFIGURATION_BYTES or head[1] != CONFIGURATION:
         raise ValueError(f"not a configuration descriptor: {head.hex()}")
-    return read(int.from_bytes(head[2:4], "little"))
+    total_bytes = int.from_bytes(head[2:4], "little")
+    if total_bytes < CONFIGURATION_BYTES:
+        # Never a reading of no bytes: the camera's USB driver cannot send an empty data stage.
+        raise ValueError(f"a configuration of {total_bytes} bytes in all")
+    return read(total_bytes)
 
 
 def _split(raw: bytes) -> list[bytes]:

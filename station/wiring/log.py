@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from station.errors import BusyError, LedgerError, UsageError
 from station.file_lock import locked
+from station.file_problems import named_reason
 from station.line.setup import LineSetup, OpenLog
 from station.model.batches import Batch
 from station.model.events import LedgerReply
@@ -42,7 +43,7 @@ def data_folder(data_dir: Path) -> Iterator[None]:
             raise BusyError("station.busy", f"another station works in the data folder {data_dir}") from error
         except OSError as error:
             raise LedgerError(
-                "ledger.not_writable", f"the data folder {data_dir} cannot be used: {error.strerror}"
+                "ledger.not_writable", f"the data folder {data_dir} cannot be used: {named_reason(error)}"
             ) from error
         yield
 

@@ -32,6 +32,26 @@ WITHOUT_CAMERA = (
         "unit/usb/test_failures.py::test_what_this_machine_lacks_is_not_the_cameras_fault",
     ),
     (
+        "a policy of this machine (USBGuard) does not allow a camera",
+        "ERROR `usb.not_authorized`",
+        "unit/usb/test_failures.py::test_a_camera_that_a_policy_keeps_off_has_power_enough",
+    ),
+    (
+        "a worker or the holder hangs",
+        "it is ended and replaced; its run is ERROR `worker.died`",
+        "unit/line/test_hung_children.py::test_a_worker_that_tells_nothing_any_more_is_ended_and_its_run_with_it",
+    ),
+    (
+        "a bit of the log that turned inside a row",
+        "`ledger.corrupt`, with the command that restores a backup without it",
+        "unit/ledger/test_unreadable.py::test_a_log_with_a_value_that_cannot_be_read_is_refused_with_the_way_back",
+    ),
+    (
+        "a log of no bytes that was none",
+        "`ledger.corrupt`; no new log is begun in its place",
+        "unit/ledger/test_damage.py::test_a_log_that_was_emptied_is_no_new_one",
+    ),
+    (
         "a log copied back beside an old -wal",
         "`ledger.corrupt` for whoever reads or writes, with the command that restores",
         "unit/ledger/test_damage.py::test_a_log_put_back_beside_an_old_wal_is_refused_by_all",

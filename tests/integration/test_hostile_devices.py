@@ -81,8 +81,9 @@ def test_another_transfer_size(make_bench: MakeBench, size_bytes: int) -> None:
         (b"\x09\x02\xff\xff" + WHOLE[4:], "identity.not_an_ae3"),
         (WHOLE[:9] + b"\x00" * (len(WHOLE) - 9), "identity.not_an_ae3"),
         (b"\xa5" * len(WHOLE), "usb.io"),
+        (WHOLE[:2] + b"\x00\x00" + WHOLE[4:], "usb.io"),
     ],
-    ids=["nothing", "a cut head", "the head alone", "cut off", "longer than it is", "zeros", "noise"],
+    ids=["nothing", "a cut head", "the head alone", "cut off", "longer than it is", "zeros", "noise", "no length"],
 )
 def test_descriptors_that_make_no_sense(make_bench: MakeBench, data: bytes, code: str) -> None:
     run = run_of(make_bench, faults=answers(data))
@@ -121,6 +122,18 @@ def test_answers_out_of_the_table(make_bench: MakeBench, raw: dict[str, Any], co
         found = {run["port_path"]: run for run in running.runs(2)}
         assert running.end() == 1
     assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", code)
+    assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
+
+
+def test_one_that_answers_everything_late_is_given_up(make_bench: MakeBench) -> None:
+    """Each answer is within its own limit; a real image has some thousand blocks."""
+    late = Fault.from_json({"do": "silence", "seconds": 0.4, "at": {"request": "GETSTATUS", "alt": 6}, "times": None})
+    bench = make_bench([camera(1, faults=(late,)), camera(SOUND)])
+    with bench.station("--stop-after", "2", environment={**QUICK, "STATION_RUN__ATTEMPT_LIMIT_S": "2"}) as running:
+        found = {run["port_path"]: run for run in running.runs(2)}
+        assert running.end() == 1
+    assert (found["1-1.1"]["outcome"], found["1-1.1"]["code"]) == ("FAIL", "usb.too_slow")
+    assert found["1-1.1"]["message"] == "ROMFS0 was not done when the 2 s of an attempt were over"
     assert found[f"1-1.{SOUND}"]["outcome"] == "PASS"
 
 

@@ -188,8 +188,9 @@ REFUSED = {
     "unknown key": (
         "[run]\nverfy = true",
         'run.verfy: unknown key, did you mean "verify"?; allowed: verify, confirm_boot, mram, already_passed, write, '
-        "max_attempts, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, application, "
-        "bootloader_timeout_s, serial_forms, purpose, batch, operator, part_number, hardware_revision, recipe, bundle",
+        "max_attempts, attempt_limit_s, boot_timeout_s, boot_stays_s, return_window_s, max_runs, unidentified, "
+        "application, bootloader_timeout_s, serial_forms, purpose, batch, operator, part_number, hardware_revision, "
+        "recipe, bundle",
     ),
     "unlike any key": (
         "[line]\nxyz = 1",

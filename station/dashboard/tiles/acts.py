@@ -27,6 +27,7 @@ _BY_CODE = {
     "usb.hub_lost": ASK,
     "usb.no_power": ASK,
     "usb.no_bandwidth": ASK,
+    "usb.not_authorized": ASK,
     "usb.access_denied": ASK,
     "usb.no_libusb": ASK,
     "usb.no_udev": ASK,

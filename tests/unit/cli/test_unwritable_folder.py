@@ -14,16 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from station.errors import LedgerError
 from station.ledger import schema_version
 from station.ledger.database import FILE_NAME
 from station.ledger.reader import Reader
 from station.ledger.recorder import Recorder
 from station.model.events import RunFinished
 from station.model.runs import Outcome
+from station.wiring.log import data_folder
 from tests.unit.cli.conftest import Station
 from tests.unit.ledger.builders import OTHER_SERIAL, SERIAL, a_run
 
-_CAP_DAC_OVERRIDE = 1
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,7 +37,7 @@ def _without_the_right_to_write_everything() -> Iterator[None]:
     held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, for the lower 32 and the upper ones
     assert _libc.capget(header, held) == 0
     without = (ctypes.c_uint32 * 6)(*held)
-    without[0] &= ~(1 << _CAP_DAC_OVERRIDE)
+    without[0] &= ~(1 << _CAP_DAC_OVERRIDE | 1 << _CAP_DAC_READ_SEARCH)
     assert _libc.capset(header, without) == 0
     try:
         yield
@@ -213,3 +215,45 @@ def test_what_writes_says_so(station: Station, log: Path) -> None:
         told = station("release", SERIAL, "--by", "Ada")
     assert told.exit_code == 4
     assert "ledger.not_writable" in told.err
+
+
+def _start_a_line(data_dir: Path) -> None:
+    """What a line does with its data folder before the first camera."""
+    with data_folder(data_dir):
+        schema_version.create_or_check(data_dir)
+        recorder = Recorder(data_dir, lambda _reply: None)
+        try:
+            recorder.close_interrupted()
+        finally:
+            recorder.close(120)
+
+
+@pytest.mark.parametrize("name", ["station.lock", f"{FILE_NAME}-wal", "journal/", "journal/old.jsonl"])
+def test_what_a_station_under_sudo_has_left_is_named_before_a_camera_comes(
+    station: Station, log: Path, data_dir: Path, name: str
+) -> None:
+    """The folder is this user's, one thing in it is not: whoever looks at the folder alone finds nothing wrong."""
+    _cut_off(log)
+    thing = data_dir / name
+    (data_dir / "journal").mkdir()
+    if not name.endswith("/"):
+        thing.touch()
+    thing.chmod(0o500 if thing.is_dir() else 0o400 if "wal" in name else 0)
+    try:
+        with _without_the_right_to_write_everything():
+            with pytest.raises(LedgerError) as refused:
+                _start_a_line(data_dir)
+            doctor = station("doctor", "--data-dir", data_dir)
+    finally:
+        thing.chmod(0o755)
+    assert refused.value.code == "ledger.not_writable"
+    assert str(thing) in refused.value.message
+    assert f"{thing} may not be written by this user" in doctor.out
+    _start_a_line(data_dir)
+
+
+def test_a_journal_that_is_no_folder_is_told_before_a_camera_comes(log: Path, data_dir: Path) -> None:
+    (data_dir / "journal").write_text("")
+    with pytest.raises(LedgerError) as refused:
+        _start_a_line(data_dir)
+    assert f"{data_dir / 'journal'}: a part of its path is no folder" in refused.value.message

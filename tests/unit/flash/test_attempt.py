@@ -120,6 +120,22 @@ def test_the_line_hears_of_each_phase_and_when_a_camera_must_not_be_held_any_mor
     assert of_images == {(1, 1, len(HE_IMAGE))}
 
 
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_what_was_proven_before_a_later_image_was_mended_is_read_once_more(tmp_path: Path, spoiled: bool) -> None:
+    """A write may spoil what lies elsewhere, and this one comes after the reading of the first image."""
+    made = Made(tmp_path, replace(ALL, write="changed"))
+    made.images[ROMFS0.name] = image = contents(3, 3, 3, 3, 3)  # all alike: nothing to see a wrapping chip by
+    looked = [*read_back(HE, HE_IMAGE), *select(ROMFS0)]
+    looked += [exchange for number in (0, 1, 3, 4) for exchange in upload(number, block_of(3))]
+    found = [*read_back(HE, HE_IMAGE), *read_back(ROMFS0, contents(3, 3, 9, 3, 3))]
+    mended = [*download(2, block_of(3)), *finish(), *read_back(ROMFS0, image)]
+    if spoiled:
+        _, error = made.fails(looked, found, mended, read_back(HE, contents(1, 9)))
+        assert error.code == "verify.mismatch"
+    else:
+        assert made.run(looked, found, mended, read_back(HE, HE_IMAGE), detach()).verified
+
+
 def test_nothing_is_read_back_where_that_is_off_and_then_nothing_is_called_verified(tmp_path: Path) -> None:
     made = Made(tmp_path, replace(ALL, verify=False))
     attempt = made.run(full_write(HE, HE_IMAGE), full_write(ROMFS0, ROMFS0_IMAGE), detach())

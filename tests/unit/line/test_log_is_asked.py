@@ -61,7 +61,7 @@ def line_of(already_passed: Literal["check", "skip"]) -> Iterator[tuple[Dispatch
 
 def come(dispatcher: Dispatcher, *devices: Device) -> None:
     for device in devices:
-        dispatcher.device_event(DeviceArrived(device))
+        dispatcher.device_event(DeviceArrived(device), 0.0)
     dispatcher.post(lambda: None)
     dispatcher.turn()
 

@@ -93,6 +93,20 @@ def test_an_interface_that_cannot_be_claimed(number: int, code: str, text: str) 
     assert text in failure.message
 
 
+def test_a_camera_that_a_policy_keeps_off_has_power_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("station.usb.failures.is_authorized", lambda port_path: port_path != "1-1.4.2")
+    failure = claim_failure(OSError(errno.ENOENT, "why"), NODE, "1-1.4.2")
+    assert (failure.code, "USB policy" in failure.message) == ("usb.not_authorized", True)
+    assert getattr(failure, "outcome", "") == "ERROR"
+
+
+def test_a_device_that_is_configured_and_has_no_interface_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this machine is short of anything."""
+    monkeypatch.setattr("station.usb.failures.is_configured", lambda port_path: port_path == "1-1.4.2")
+    failure = claim_failure(OSError(errno.ENOENT, "why"), NODE, "1-1.4.2")
+    assert (failure.code, getattr(failure, "outcome", "")) == ("identity.not_an_ae3", "FAIL")
+
+
 def test_a_camera_in_the_machine_itself_has_no_hub() -> None:
     assert "this machine's port 1-4 " in claim_failure(OSError(errno.ENOENT, "why"), NODE, "1-4").message
 

@@ -7,7 +7,7 @@ import pytest
 
 from station.board.openmv_ae3 import OPENMV_AE3
 from station.model.devices import Device, DeviceArrived, DeviceEvent, DeviceLeft, DeviceMode
-from station.usb.sysfs import Presence, list_cameras, read_camera
+from station.usb.sysfs import Presence, is_authorized, is_configured, list_cameras, read_camera
 
 ATTRIBUTES = {
     "idVendor": "37c5",
@@ -128,3 +128,17 @@ def test_a_listing_tells_the_difference(presence: Presence, told: list[DeviceEve
     new = replace(CAMERA, port_path="3-5", address=30)
     presence.listed({"/sys/p": AGAIN, "/sys/s": stays, "/sys/n": new})
     assert told == [DeviceLeft("3-3"), DeviceLeft("3-1.4"), DeviceArrived(AGAIN), DeviceArrived(new)]
+
+
+@pytest.mark.parametrize(("said", "configured"), [("1", True), ("", False), (None, False)])
+def test_what_the_kernel_has_configured(tmp_path: Path, said: str | None, configured: bool) -> None:
+    folder(tmp_path, bConfigurationValue=said)
+    assert is_configured("3-1.4", str(tmp_path)) is configured
+    assert not is_configured("9-9", str(tmp_path))
+
+
+@pytest.mark.parametrize(("said", "authorized"), [("1", True), ("0", False), (None, True)])
+def test_a_policy_of_the_machine_is_seen(tmp_path: Path, said: str | None, authorized: bool) -> None:
+    folder(tmp_path, authorized=said)
+    assert is_authorized("3-1.4", str(tmp_path)) is authorized
+    assert is_authorized("9-9", str(tmp_path))

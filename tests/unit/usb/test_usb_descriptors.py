@@ -64,3 +64,17 @@ def test_bytes_that_are_no_string_are_refused(raw: bytes) -> None:
 def test_bytes_that_are_no_device_descriptor_are_refused() -> None:
     with pytest.raises(ValueError, match="not a device descriptor"):
         DeviceDescriptor.decode(bytes(18))
+
+
+@pytest.mark.parametrize("total_bytes", [0, 8])
+def test_a_configuration_that_says_it_has_no_bytes_is_not_read(total_bytes: int) -> None:
+    """The camera's USB driver cannot send an empty data stage: its endpoint may be dead afterwards."""
+    asked: list[int] = []
+
+    def read(size_bytes: int) -> bytes:
+        asked.append(size_bytes)
+        return b"\x09\x02" + total_bytes.to_bytes(2, "little") + bytes(5)
+
+    with pytest.raises(ValueError, match=f"a configuration of {total_bytes} bytes"):
+        read_configuration(read)
+    assert asked == [9]

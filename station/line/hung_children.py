@@ -1,0 +1,61 @@
+"""Child processes that hang: in the kernel, behind a stopped debugger, in a library. No slot waits for one without end.
+
+1. A worker tells its progress several times a second, but for the steps in which it waits for its camera. The limit is
+   above all of these together, so that no camera, however slow, ever looks like a worker that hangs.
+2. The holder answers of every camera, whatever that does.
+3. Time in which this line itself was kept (a stopped terminal, a machine without memory) is not held against them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from station.clock import monotonic_s
+from station.line.setup import LineSetup
+
+LONGEST_STEP_S = 300.0
+"""More than twice the time limit of an initialization, the longest wait for one answer; or a reset in a sick kernel."""
+TESTS = 6
+KEPT_S = 2.0
+"""The line turns several times a second: where it did not for so long, it was kept."""
+
+
+def silence_limit_s(setup: LineSetup) -> float:
+    """How long a worker may be silent before it hangs, whatever it waits for."""
+    options, tests = setup.options, setup.tests
+    at_boot_s = 2 * options.boot_timeout_s + options.boot_stays_s + options.return_window_s
+    testing_s = tests.port_s + tests.stays_s + TESTS * tests.tries * (tests.limit_s + tests.he_answer_s)
+    return LONGEST_STEP_S + at_boot_s + testing_s + setup.recovery.total_s + setup.recovery.bootloader_timeout_s
+
+
+class Workers(Protocol):
+    """The workers that have a run."""
+
+    def kill_silent(self, forgiven_s: float) -> None:
+        """End those that hang."""
+        ...
+
+
+class Holder(Protocol):
+    """The holder."""
+
+    def replace_silent(self, forgiven_s: float) -> None:
+        """Put another one in its place where it hangs."""
+        ...
+
+
+class HungChildren:
+    """Looks for them; to be called once a turn of the line."""
+
+    def __init__(self, workers: Workers, holder: Holder) -> None:
+        self._workers = workers
+        self._holder = holder
+        self._looked_s = monotonic_s()
+
+    def look(self) -> None:
+        """End what hangs."""
+        now_s = monotonic_s()
+        kept_s, self._looked_s = now_s - self._looked_s, now_s
+        forgiven_s = kept_s if kept_s > KEPT_S else 0.0
+        self._workers.kill_silent(forgiven_s)
+        self._holder.replace_silent(forgiven_s)

@@ -1,0 +1,201 @@
+"""Children that hang, and a line that was kept: what came at a port is judged in the order in which it happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from station.flash.messages import CameraHeld, CancelRun, HoldCamera, HoldWanted, Progressed, RunCamera
+from station.line import hung_children
+from station.line.dispatcher import Dispatcher
+from station.line.holds import LONGEST_HOLD_S, Holds
+from station.line.hung_children import KEPT_S, HungChildren, silence_limit_s
+from station.line.listeners import Listeners
+from station.line.pool import Child, Pool
+from station.line.run_rules import CANCELLED
+from station.line.run_workers import CANCELLED_S, RunWorkers
+from station.line.slot import Phase, Slot
+from station.line.slot_events import WorkerDied, WorkerFact
+from station.model.devices import Device, DeviceLeft, DeviceMode
+from station.model.slots import Progress
+from tests.unit.ledger.builders import a_run, opened
+from tests.unit.line.quiet_line import NO_LOG, PROGRAMS, SETUP
+
+PROGRESS = Progressed(Progress("write", 1, "HP", 1, 4, 1, 2))
+START = cast(RunCamera, None)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at_s = 1000.0
+        for module in ("run_workers", "holds", "hung_children"):
+            monkeypatch.setattr(f"station.line.{module}.monotonic_s", lambda: self.at_s)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+class FakePool:
+    """Children that are pipes; `killed` and `theirs` (their ends) as they were made."""
+
+    def __init__(self) -> None:
+        self.killed: list[str] = []
+        self.theirs: list[Connection] = []
+        self.idle: tuple[Child, ...] = ()
+        self.holder: Child | None = None
+
+    def take(self) -> Child:
+        ours, theirs = Pipe()
+        self.theirs.append(theirs)
+        name = f"child {len(self.theirs)}"
+        process = SimpleNamespace(kill=lambda: self.killed.append(name), join=lambda _s: None, is_alive=lambda: False)
+        return Child(cast(Any, process), ours)
+
+    def give_back(self, child: Child) -> None:
+        raise AssertionError("not given back")
+
+    def replace_holder(self) -> None:
+        self.holder = self.take()
+
+    def hold(self, device: Device) -> None:
+        if self.holder is None:
+            self.replace_holder()
+        assert self.holder
+        self.holder.send(HoldCamera(device))
+
+
+@pytest.fixture
+def pool() -> FakePool:
+    return FakePool()
+
+
+@pytest.fixture
+def facts() -> list[tuple[str, WorkerFact | WorkerDied]]:
+    return []
+
+
+@pytest.fixture
+def workers(pool: FakePool, facts: list[Any], clock: Clock) -> RunWorkers:
+    made = RunWorkers(cast(Pool, pool), lambda path, fact: facts.append((path, fact)), 100.0)
+    made.start("1-1", START)
+    return made
+
+
+def test_a_worker_that_tells_nothing_any_more_is_ended_and_its_run_with_it(
+    workers: RunWorkers, pool: FakePool, facts: list[Any], clock: Clock
+) -> None:
+    clock.at_s += 99
+    pool.theirs[0].send(PROGRESS)
+    workers.catch_up()
+    clock.at_s += 99
+    workers.kill_silent(0)
+    assert pool.killed == []
+    clock.at_s += 2
+    workers.kill_silent(0)
+    assert (pool.killed, facts) == (["child 1"], [("1-1", PROGRESS), ("1-1", WorkerDied())])
+    workers.free("1-1", dead=True)
+    workers.kill_silent(0)
+    assert len(facts) == 2
+
+
+def test_one_that_does_not_hear_its_cancellation_has_less_time(
+    workers: RunWorkers, pool: FakePool, clock: Clock
+) -> None:
+    workers.send("1-1", CANCELLED)
+    assert isinstance(CANCELLED, CancelRun)
+    clock.at_s += CANCELLED_S + 1
+    workers.kill_silent(0)
+    assert pool.killed == ["child 1"]
+
+
+def test_a_line_that_was_kept_itself_blames_no_child(workers: RunWorkers, pool: FakePool, clock: Clock) -> None:
+    """A terminal that was stopped (Ctrl-Z), a machine that slept: nobody listened."""
+    hung = HungChildren(workers, Holds(cast(Pool, pool), lambda _: None))
+    clock.at_s += 90
+    workers.kill_silent(0)
+    hung._looked_s = clock.at_s
+    clock.at_s += 3600
+    hung.look()
+    assert pool.killed == []
+    while not pool.killed:
+        clock.at_s += KEPT_S / 2
+        hung.look()
+    assert 1000 + 90 + 3600 < clock.at_s < 1000 + 100 + 3600 + KEPT_S
+    assert pool.killed == ["child 1"]
+
+
+def test_no_camera_is_waited_for_as_long_as_a_worker_that_hangs() -> None:
+    initialization_s = 2 * 120 + 10
+    assert initialization_s < hung_children.LONGEST_STEP_S
+    patient = replace(SETUP, options=replace(SETUP.options, boot_timeout_s=3600))
+    assert silence_limit_s(patient) > silence_limit_s(SETUP) + 3500
+
+
+def test_a_holder_that_hangs_is_replaced_also_where_its_cameras_have_left(pool: FakePool, clock: Clock) -> None:
+    held: list[object] = []
+    holds = Holds(cast(Pool, pool), held.append)
+    first, second = (Device(f"1-{n}", 1, n, 0x37C5, 0x96E3, f"S{n}", 0x0103, DeviceMode.DFU) for n in (1, 2))
+    holds.ask(first)
+    holds.forget("1-1")
+    clock.at_s += LONGEST_HOLD_S - 1
+    holds.ask(second)
+    holds.replace_silent(0)
+    assert pool.killed == []
+    clock.at_s += 2
+    holds.replace_silent(0)
+    assert pool.killed == ["child 1"]
+    assert pool.theirs[1].recv() == HoldCamera(second), "asked for again"
+    assert not pool.theirs[1].poll(), "and the one that left is not"
+    clock.at_s += LONGEST_HOLD_S - 1
+    holds.answered(CameraHeld(second, "1.0.3", 0.1))
+    clock.at_s += LONGEST_HOLD_S
+    holds.replace_silent(0)
+    assert (pool.killed, len(held)) == (["child 1"], 1)
+
+
+def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_the_line_hears() -> None:
+    """Both workers told that their cameras would leave, behind other news, while the line was kept for a while."""
+    dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
+    pool = FakePool()
+    for number in (1, 2):
+        path = f"1-1.{number}"
+        device = Device(path, 1, number, 0x37C5, 0x96E3, f"S{number}", 0x0103, DeviceMode.DFU)
+        run = opened(a_run(serial=device.serial))
+        dispatcher._slots[path] = Slot(path, path, phase=Phase.RUNNING, device=device, run=run)
+        dispatcher._workers._workers[path] = pool.take()
+        dispatcher._workers._until_s[path] = float("inf")
+        for fact in (PROGRESS, PROGRESS, HoldWanted(False)):
+            pool.theirs[-1].send(fact)
+    for number in (1, 2):
+        left = DeviceLeft(f"1-1.{number}")
+        dispatcher.post(lambda left=left: dispatcher.device_event(left, 5.0))  # type: ignore[misc]
+    dispatcher.turn()
+    slots = list(dispatcher._slots.values())
+    assert [(slot.phase, slot.device, slot.hub_lost) for slot in slots] == [(Phase.AWAY, None, None)] * 2
+    dispatcher.close()
+
+
+def test_departures_are_as_far_apart_as_they_were_seen() -> None:
+    """Both are taken in at once; the second left a second later."""
+    dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
+    pool = FakePool()
+    for number in (1, 2):
+        path = f"1-1.{number}"
+        device = Device(path, 1, number, 0x37C5, 0x96E3, f"S{number}", 0x0103, DeviceMode.DFU)
+        run = opened(a_run(serial=device.serial))
+        dispatcher._slots[path] = Slot(path, path, phase=Phase.RUNNING, device=device, run=run)
+        dispatcher._workers._workers[path] = pool.take()
+        dispatcher._workers._until_s[path] = float("inf")
+    dispatcher.device_event(DeviceLeft("1-1.1"), 5.0)
+    dispatcher.device_event(DeviceLeft("1-1.2"), 6.0)
+    assert {slot.hub_lost for slot in dispatcher._slots.values()} == {None}
+    dispatcher.close()
