@@ -237,6 +237,8 @@ HINTS: dict[str, str] = {
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
     "line.same_failures": "Many cameras failed in one way: that is the bench or the bundle. Call the engineer.",
     "central.unreachable": "Check the network and the database server. The line goes on, and what it records waits in its own log.",
+    "central.refused": "Check the user of the central database and its rights to write there. The line goes on, and what it records waits in its own log.",
+    "central.encoding": "Make the central database with ENCODING 'UTF8'; then: station db upgrade --central",
     "central.schema_outdated": "Run once, from any station: station db upgrade --central",
     "central.schema_unknown": "A newer station upgraded the central database. Install that version here too; until then this station's runs wait.",
     "central.other_cameras": "Give virtual cameras a central database of their own (STATION_CENTRAL__URL), or none.",

@@ -101,6 +101,7 @@ def records_of(reader: Reader, station_id: str | None = None) -> Records:
         near_batches=reader.near_batches,
         backlogs=reader.backlogs,
         lost_labels=reader.lost_labels,
+        unbound_labels=reader.unbound_labels,
     )
 
 
