@@ -12,13 +12,10 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 
-from station.bell import Bell
 from station.clock import monotonic_s, now
 from station.control.wire import LineStatus
 from station.errors import StationError
@@ -29,6 +26,7 @@ from station.line.errands import Errands
 from station.line.holds import Holds
 from station.line.hub_loss import HubLosses
 from station.line.hung_children import HungChildren, silence_limit_s
+from station.line.inbox import Inbox
 from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.log_decisions import Decision
@@ -112,8 +110,7 @@ class Dispatcher:
         self.holds = Holds(pool, lambda answer: self._feed(answer.device.port_path, HolderAnswered(answer)))
         self._hung = HungChildren(self._workers, self.holds)
         self._queue: list[str] = []
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._bell = Bell()
+        self._inbox = Inbox()
         self.stopping = Stopping(setup)
         self.batching = Batching(setup, log)
         refusal = partial(batch_refusal, setup)
@@ -134,8 +131,7 @@ class Dispatcher:
 
     def post(self, action: Callable[[], None]) -> None:
         """Have `action` called in the dispatcher's thread."""
-        self._inbox.put(action)
-        self._bell.ring()
+        self._inbox.post(action)
 
     def loop(self, on_turn: Callable[[], None]) -> None:
         """Turn events into runs until the line has stopped and every run is in the log. `on_turn`: it still turns."""
@@ -145,12 +141,14 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         busy = any(slot.is_awaited for slot in self._slots.values())
-        return self.stopping.stopped and not busy and self._inbox.empty()
+        return self.stopping.stopped and not busy and self._inbox.is_empty
 
     def turn(self) -> None:
         """Wait for what comes next, or for the next tick, and take it in."""
-        if self._hear_children(self._patience_s, self._bell.fileno()):
-            self._bell.silence()
+        if self._hear_children(self._patience_s, self._inbox.fileno()):
+            self._inbox.silence()
+        if self._hung.kept_s:
+            self._workers.catch_up()
         self._take_in()
         self._tick()
         if reached := self._gate.newly_reached():
@@ -169,6 +167,7 @@ class Dispatcher:
         """One message of each child process that has some; whether any of the other descriptors is ready too."""
         readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
         found = wait([*readers, *others], patience_s)
+        self._hung.turned()
         for ready in found:
             if isinstance(ready, Connection):
                 readers[ready](ready)
@@ -177,17 +176,10 @@ class Dispatcher:
     def _take_in(self) -> None:
         """What other threads posted. What the workers told before that is heard first, however much it is: a worker
         tells that its camera will leave before it leaves, and this thread may have been kept for seconds."""
-        while actions := self._posted():
+        while actions := self._inbox.taken():
             self._workers.catch_up()
             for action in actions:
                 action()
-
-    def _posted(self) -> list[Callable[[], None]]:
-        actions: list[Callable[[], None]] = []
-        with suppress(queue.Empty):
-            while True:
-                actions.append(self._inbox.get_nowait())
-        return actions
 
     def _tick(self) -> None:
         for slot in list(self._slots.values()):
@@ -198,7 +190,7 @@ class Dispatcher:
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning, self._hung.kept_s)
 
     def _feed(self, path: str, event: SlotEvent) -> None:
         """One event of one slot."""
@@ -410,4 +402,4 @@ class Dispatcher:
         """Free what the loop used."""
         self._errands.close()
         self._questions.close()
-        self._bell.close()
+        self._inbox.close()
