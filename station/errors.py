@@ -372,6 +372,7 @@ HINTS: dict[str, str] = {
     "label.maybe_printed": "Look whether the label lies there. If not: station label reprint SERIAL --reason TEXT",
     "label.too_old": "The label was not printed. Where its camera needs it: station label reprint SERIAL --reason TEXT",
     "label.superseded": "That label is not printed: the camera's latest run says what it gets.",
+    "label.unbound": "Scan the camera's label, or: station bind SERIAL PRODUCT. Its label is printed then.",
     "label.not_passed": "Only a camera whose latest run passed gets a label: run it again. station unit SERIAL shows its runs.",
     "metrics.port": "Set another port in [metrics], or end the program that has it. It is tried again; cameras do not wait for it.",
     "light.gone": "Plug the stack light in again, or fix port in [stack_light]. It is found when it is back; cameras do not wait for it.",

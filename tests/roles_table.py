@@ -185,7 +185,7 @@ def commands(place: Place) -> None:
 
 async def browsers(place: Place) -> None:
     """What `station web` with `login = "always"` lets in."""
-    logins = Logins("always", WebLogins(place.data_dir, "bench-1").holder_of)
+    logins = Logins("always", WebLogins(place.data_dir, "bench-1"))
     server = DashboardServer(["true"], "127.0.0.1", 0, "bench-1", lambda: True, own_names("127.0.0.1"), logins)
     async with TestClient(TestServer(await server.application())) as client:
         for who, pin in (("no PIN", ""), (COLUMNS[2], "1618"), (COLUMNS[3], "3141"), ("engineer", PIN)):

@@ -20,7 +20,7 @@ from station.bundle.files import NotRegularError, read_regular
 from station.bundle.folder import ReleaseFolder
 from station.bundle.release_layout import FileNames, Layout, find_layout, listed
 from station.bundle.romfs import declared_bytes, is_cut_off, is_romfs
-from station.bundle.suffix import SUFFIX_BYTES, without_suffix
+from station.bundle.suffix import SUFFIX_BYTES, has_suffix, without_suffix
 from station.errors import BundleError
 
 UNKNOWN_VERSION = "unknown"
@@ -164,12 +164,13 @@ class _Plain:
     partition: Partition
 
     def read(self, read: Callable[[str, int], bytes], name: str) -> bytes:
-        """A file's image, no larger than its partition."""
+        """A file's image, no larger than its partition. A suffix is taken off whatever the file is called, as dfu-util
+        does: sixteen bytes more would be flashed, and another device's file taken for ours."""
         limit_bytes = self.partition.size_bytes
-        if not name.casefold().endswith(".dfu"):
-            return _sized(name, read(name, limit_bytes), limit_bytes)
         raw = _sized(name, read(name, limit_bytes + SUFFIX_BYTES), limit_bytes + SUFFIX_BYTES)
-        return _sized(name, without_suffix(raw, name, self.board.ids), limit_bytes)
+        if name.casefold().endswith(".dfu") or has_suffix(raw):
+            raw = without_suffix(raw, name, self.board.ids)
+        return _sized(name, raw, limit_bytes)
 
 
 def _safe(name: str) -> str:

@@ -129,15 +129,16 @@ class BundleStore:
             self.signatures.put(bundle.name, raw)
         return raw
 
-    def sign_release(self, path: Path, name: str | None, key: Path, binding: Binding) -> bytes:
-        """The file of a signature for a release on disk as it would be imported, all four images; nothing is kept."""
+    def sign_release(self, path: Path, name: str | None, key: Path, binding: Binding) -> tuple[Bundle, bytes]:
+        """A release on disk as it would be imported, all four images, and the file of a signature for it; nothing is
+        kept."""
         release = read_release(self.board, path, _unheard)
         images = tuple(_described(image) for image in release.images)
         sha256 = manifest.bundle_sha256(images)
         called = name or _default_name(release.version, sha256)
         _check_name(called)
         bundle = Bundle(called, sha256, release.version, self._now(), images, release.mixed)
-        return signature_file.encode(bundle, binding, *_signed(key, bundle, binding))
+        return bundle, signature_file.encode(bundle, binding, *_signed(key, bundle, binding))
 
     def verify(self, bundle: Bundle) -> None:
         """Check the signature, as far as one is there or required, and hash every image again.

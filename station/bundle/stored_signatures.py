@@ -97,6 +97,10 @@ class StoredSignatures:
         signature = self.of(bundle)
         return None if signature is None else self._signer(bundle, signature)
 
+    def look_at(self, bundle: Bundle, raw: bytes) -> Signer:
+        """The same for the file of a signature that is not kept here."""
+        return self._signer(bundle, file_form.decode(raw, "the signature"))
+
     def binding(self, bundle: Bundle) -> Binding:
         """The part numbers and batches that the bundle is for; any where it is not signed."""
         signer = self.check(bundle)

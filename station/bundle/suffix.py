@@ -18,6 +18,11 @@ _ANY = 0xFFFF
 _DFU_1_VERSIONS = (0x0100, 0x0101, 0x0110)
 
 
+def has_suffix(raw: bytes) -> bool:
+    """Whether a file of any name ends in one, whole or damaged: no image ends so by chance."""
+    return raw[-8:-4] == b"UFD" + bytes([SUFFIX_BYTES])
+
+
 def without_suffix(raw: bytes, file: str, ids: UsbIds) -> bytes:
     """The image in a .dfu file; BundleError for a suffix that is missing, wrong or another device's."""
     if len(raw) < SUFFIX_BYTES:

@@ -48,6 +48,7 @@ def bind(
     before is kept, with when and by whom.
     """
     settings = settings_for(config, data_dir)
+    from station.cli.line_and_dashboard import as_scanned
     from station.control.client import ask
     from station.control.requests import BindUnit
     from station.ledger import schema_version
@@ -55,7 +56,7 @@ def bind(
     from station.ledger.unit_bindings import bind_unit
     from station.model.unit_values import UnitBinding, UnitValues
 
-    text = product_serial.strip() if product_serial is not None else None
+    text = as_scanned(settings, product_serial) if product_serial is not None else None
     given = UnitValues.of(dict(pairs_of(values, "--set")))
     _refuse_other_forms(settings, text, given)
     schema_version.create_or_check(settings.data_dir)

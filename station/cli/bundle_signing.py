@@ -17,7 +17,7 @@ from station.terminal_text import printable
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
     from station.bundle.stored_signatures import Signer
-    from station.model.bundles import Bundle
+    from station.model.bundles import Binding, Bundle
 
 SIGN_EPILOG = (
     "Examples: station bundle sign --new-key release-key.pem; station bundle sign v5.0.0 --key release-key.pem;"
@@ -65,29 +65,36 @@ def sign(
     is not imported for it: the file is written into its folder.
     """
     store = _store(config, data_dir)
-    if new_key is not None:
-        _make_keys(new_key, as_json=as_json)
+    made = _make_keys(new_key) if new_key is not None else {}
     if bundle is None and new_key is not None:
-        return
-    chosen_key = key or new_key
-    if bundle is None or chosen_key is None:
-        raise UsageError("usage.sign", "a bundle and a private key are needed to sign")
-    from station.model.bundles import Binding
+        signed: dict[str, object] = {}
+    else:
+        chosen_key = key or new_key
+        if bundle is None or chosen_key is None:
+            raise UsageError("usage.sign", "a bundle and a private key are needed to sign")
+        from station.model.bundles import Binding
 
-    binding = Binding(_words("--part-number", part_numbers), _words("--batch", batches))
-    known = {each.name for each in store.list()}
-    if bundle not in known and Path(bundle).is_dir():
-        raw = store.sign_release(Path(bundle), name, chosen_key, binding)
+        binding = Binding(_words("--part-number", part_numbers), _words("--batch", batches))
+        signed = _sign(store, bundle, name, chosen_key, binding, output)
+    if as_json:
+        print_json({**made, **signed})
+
+
+def _sign(
+    store: BundleStore, bundle: str, name: str | None, key: Path, binding: Binding, output: Path | None
+) -> dict[str, object]:
+    """Sign a bundle, or a release on disk; what `--json` prints of it."""
+    if bundle not in {each.name for each in store.list()} and Path(bundle).is_dir():
+        release, raw = store.sign_release(Path(bundle), name, key, binding)
         _write(output or Path(bundle) / _file_name(), raw)
         say(f"signed {bundle}; to import it with its signature: station bundle import {printable(bundle)}")
-        return
+        return {**release.to_json(), "imported_at": None, "signature": store.signatures.look_at(release, raw).to_json()}
     signed = store.get(bundle)
-    raw = store.sign(signed, chosen_key, binding)
+    raw = store.sign(signed, key, binding)
     if output is not None:
         _write(output, raw)
-    if as_json:
-        print_json(bundle_json(store, signed))
     say(f"signed {signed.name}")
+    return bundle_json(store, signed)
 
 
 def trust(
@@ -147,16 +154,16 @@ def signer_lines(signer: Signer | None) -> list[str]:
     return lines
 
 
-def _make_keys(path: Path, *, as_json: bool) -> None:
+def _make_keys(path: Path) -> dict[str, object]:
+    """Make a pair of keys; what `--json` prints of it."""
     from station.bundle.signing_keys import fingerprint, new_pair, read_public
 
     public = new_pair(path)
-    if as_json:
-        print_json({"private": str(path), "public": str(public), "key": fingerprint(read_public(public))})
     say(
         f"made {printable(str(path))}, which nobody else may have, and {printable(str(public))}; "
         f"at each station: station bundle trust {printable(str(public))}"
     )
+    return {"private": str(path), "public": str(public), "key": fingerprint(read_public(public))}
 
 
 def _list_keys(store: BundleStore, *, as_json: bool) -> None:

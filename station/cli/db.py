@@ -41,11 +41,12 @@ def upgrade(
         _upgrade_central(config, data_dir, as_json=as_json)
         return
     folder = data_dir_for(config, data_dir)
-    from station.ledger import schema_version
+    from station.ledger import audit, schema_version
     from station.wiring.log import data_folder
 
     with data_folder(folder):
         done = schema_version.upgrade(folder)
+        audit.add_due(folder)
     if as_json:
         backup_file = str(done.backup_file) if done.backup_file else None
         print_json({"before": done.before, "after": done.after, "backup_file": backup_file})
@@ -131,7 +132,7 @@ def restore(
     from station.cli.engineer import login_name, somebody, station_of
     from station.ledger.restore import restore as restore_log
     from station.roles.guarded_acts import OPERATOR, Act, Done, Who
-    from station.wiring.authority import record
+    from station.wiring.authority import record_restored
     from station.wiring.log import data_folder
     from station.wiring.restore_permit import is_permitted
 
@@ -142,8 +143,7 @@ def restore(
         else:
             who = somebody(folder, station_id, f"to put {file} in the log's place", by)
         done = restore_log(folder, file)
-        if not done.upgrade_needed:
-            record(folder, station_id, Done(Act.LOG_RESTORED, who, str(file), {"runs": done.runs}))
+        record_restored(folder, station_id, Done(Act.LOG_RESTORED, who, str(file), {"runs": done.runs}))
     if as_json:
         print_json(done.to_json())
     if done.kept_aside:

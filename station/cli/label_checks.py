@@ -23,11 +23,15 @@ ASK_S = 3.0
 
 def label_findings(settings: Settings, reader: Reader) -> Iterator[Finding]:
     """How each printer is, and what it did not print."""
+    unbound = reader.unbound_labels()
     missed = Counter(label.sink for label in reader.lost_labels(datetime.now(UTC) - MISSED_FOR))
     for sink in settings.sinks:
         if not sink.is_printer:
             continue
         yield _printer(sink)
+        if count := unbound.get(sink.name):
+            found = f"{count} labels wait until their cameras' labels are scanned, or bound: station outbox"
+            yield Finding(f"labels {sink.name}", True, found)
         if count := missed[sink.name]:
             found = f"{count} labels of the last 24 hours were not printed, or maybe"
             fix = "station label lists them; station label reprint SERIAL --reason TEXT"

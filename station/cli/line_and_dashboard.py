@@ -95,6 +95,13 @@ def _started(data_dir: Path, words: Sequence[str], pin: str | None = None) -> tu
     return line, log.read_bytes()[said_from:].decode(errors="replace")
 
 
+def as_scanned(settings: Settings, label: str) -> str:
+    """A label's text as the screen takes it: without what the scanner puts before it and between its fields."""
+    from station.dashboard.input.barcode import Scanner, without_separators
+
+    return Scanner(prefixes=tuple(settings.scanner.prefixes)).label(without_separators(label))
+
+
 def attach(data_dir: Path, settings: Settings, *, read_only: bool = False, kiosk: bool = False) -> Leaving:
     """Show the dashboard of the line that works in this data folder until the operator leaves it; a `kiosk`'s ends with
     the line."""

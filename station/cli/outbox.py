@@ -12,8 +12,10 @@ from station.cli.options import ConfigOption, DataDirOption, JsonOption, new_app
 from station.cli.output import local_time, print_json, print_line, print_table, say
 from station.errors import UsageError
 from station.local_time import span_text
+from station.model.sinks import UNBOUND
 
 if TYPE_CHECKING:
+    from station.ledger.outbox import Outbox
     from station.model.sinks import Backlog, WaitingRun
     from station.settings import Settings
 
@@ -46,14 +48,15 @@ def outbox(
     settings = settings_for(config, data_dir)
     with closing(Outbox(settings.data_dir)) as rows:
         found = {backlog.sink: backlog for backlog in rows.backlogs()}
+        unbound = rows.unbound_labels()
         waiting = rows.waiting(limit=limit)
     now = datetime.now(UTC)
     if as_json:
-        names = [*settings.outbox, *(name for name in found if name not in settings.outbox)]
-        sinks = [_sink_json(name, settings, found.get(name), now) for name in names]
+        names = dict.fromkeys([*settings.outbox, *found, *unbound])
+        sinks = [_sink_json(name, settings, found.get(name), unbound.get(name, 0), now) for name in names]
         print_json({"sinks": sinks, "waiting": [run.to_json() for run in waiting]})
     else:
-        _print(settings, found, waiting, now)
+        _print(settings, found, unbound, waiting, now)
 
 
 @app.command(epilog="Example: station outbox retry mes")
@@ -67,7 +70,7 @@ def retry(
 
     settings = settings_for(config, data_dir)
     with closing(Outbox(settings.data_dir)) as rows:
-        _refuse_unknown(settings, rows.backlogs(), sink)
+        _refuse_unknown(settings, rows, sink)
         count = rows.try_now(sink)
     say(f"{count} deliveries are tried at once by the line; where none runs: station outbox deliver")
 
@@ -102,26 +105,30 @@ def drop(
     settings = settings_for(config, data_dir)
     if (run is None) is not everything or not (reason and reason.strip() and by and by.strip()):
         raise UsageError("usage.drop", "a delivery is dropped with --run or --all, and with --reason and --by")
-    from station.cli.engineer import done_by_engineer
-    from station.roles.guarded_acts import Act
+    from station.cli.engineer import somebody
+    from station.roles.guarded_acts import Act, Done
 
+    why = reason.strip()[:200]
     with closing(Outbox(settings.data_dir)) as rows:
-        _refuse_unknown(settings, rows.backlogs(), sink)
-        what, details = f"to drop what waits for {sink}", {"run": run or "all", "reason": reason.strip()[:200]}
-        done_by_engineer(config, settings.data_dir, Act.DELIVERY_DROPPED, what, sink, by.strip(), details)
-        count = rows.drop(sink, run, reason=reason.strip()[:200], by=by.strip()[:80])
+        _refuse_unknown(settings, rows, sink)
+        count = 0
+        if rows.waits_for(sink, run):
+            what = f"to drop what waits for {sink}"
+            who = somebody(settings.data_dir, settings.station_id, what, by.strip()[:80])
+            done = Done(Act.DELIVERY_DROPPED, who, sink, {"run": run or "all", "reason": why})
+            count = rows.drop(settings.station_id, done, sink, run, reason=why)
     if not count:
         raise UsageError("usage.drop", f"nothing like that waits for {sink}")
     say(f"{count} deliveries to {sink} are dropped")
 
 
-def _refuse_unknown(settings: Settings, found: list[Backlog], sink: str | None) -> None:
-    known = dict.fromkeys([*settings.outbox, *(backlog.sink for backlog in found)])
+def _refuse_unknown(settings: Settings, rows: Outbox, sink: str | None) -> None:
+    known = dict.fromkeys([*settings.outbox, *(backlog.sink for backlog in rows.backlogs()), *rows.unbound_labels()])
     if sink is not None and sink not in known:
         raise UsageError("usage.unknown_sink", f"there is no system {sink}; known: {', '.join(known) or 'none'}")
 
 
-def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: datetime) -> dict[str, Any]:
+def _sink_json(name: str, settings: Settings, backlog: Backlog | None, unbound: int, now: datetime) -> dict[str, Any]:
     section = settings.outbox.get(name)
     return {
         "sink": name,
@@ -130,6 +137,7 @@ def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: date
         "to": section.to if section else None,
         "waiting": backlog.waiting if backlog else 0,
         "failing": backlog.failing if backlog else 0,
+        "unbound": unbound,
         "oldest_at": backlog.oldest_at.isoformat() if backlog else None,
         "lag_s": round(backlog.lag(now).total_seconds(), 3) if backlog else 0.0,
         "tries": backlog.tries if backlog else 0,
@@ -138,11 +146,14 @@ def _sink_json(name: str, settings: Settings, backlog: Backlog | None, now: date
     }
 
 
-def _print(settings: Settings, found: dict[str, Backlog], waiting: list[WaitingRun], now: datetime) -> None:
-    if not settings.outbox and not found:
+def _print(
+    settings: Settings, found: dict[str, Backlog], unbound: dict[str, int], waiting: list[WaitingRun], now: datetime
+) -> None:
+    if not settings.outbox and not found and not unbound:
         print_line("no system is configured that is to hear of finished runs ([outbox] in the configuration)")
     for name, section in settings.outbox.items():
-        print_line(f"{name}: {section.kind} {section.to}: {_state(found.get(name), now)}")
+        labels = f"; {unbound[name]} labels until their cameras are bound" if name in unbound else ""
+        print_line(f"{name}: {section.kind} {section.to}: {_state(found.get(name), now)}{labels}")
     for name, backlog in found.items():
         if name not in settings.outbox:
             print_line(f"{name}: IS CONFIGURED NO MORE, and nobody delivers this: {_state(backlog, now)}")
@@ -150,7 +161,7 @@ def _print(settings: Settings, found: dict[str, Backlog], waiting: list[WaitingR
         print_line("")
         headings = ("sink", "serial", "outcome", "since", "tries", "next try", "why not")
         print_table(headings, [_row(run) for run in waiting])
-        total = sum(backlog.waiting for backlog in found.values())
+        total = sum(backlog.waiting for backlog in found.values()) + sum(unbound.values())
         if total > len(waiting):
             print_line(f"and {total - len(waiting)} more: --limit {total}")
 
@@ -164,5 +175,7 @@ def _state(backlog: Backlog | None, now: datetime) -> str:
 
 def _row(run: WaitingRun) -> tuple[object, ...]:
     next_try = local_time(run.next_at) if run.tries else "at once"
+    if run.code == UNBOUND:
+        next_try = "when bound"
     why = f"{run.message} ({run.code})" if run.code else ""
     return run.sink, run.serial, run.outcome, local_time(run.queued_at), run.tries, next_try, why

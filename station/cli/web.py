@@ -61,7 +61,7 @@ def web(
         f"station {settings.station_id}",
         lambda: is_served(folder),
         own_names(served.host, served.host_names),
-        Logins(served.login, WebLogins(folder, settings.station_id).holder_of, control=served.control),
+        Logins(served.login, WebLogins(folder, settings.station_id), control=served.control),
         Proxies(served.proxy_addresses, behind_proxy=served.behind_proxy),
     )
     _say_pins(folder, served.login)

@@ -2,7 +2,8 @@
 
 1. Proving takes a part of a second, on purpose, and may wait for others who try: it has a thread of its own, and no
    screen and no camera waits for it.
-2. A connection has one proof under way. It is an engineer's for some minutes after the proof and after each act.
+2. A connection has one proof under way. It is an engineer's for some minutes after the proof and after each act, and
+   no longer than the PIN is the one that was proved.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Authority(Protocol):
         """Nothing where it is the engineer's PIN; UsageError. Blocks."""
         ...
 
+    def mark(self) -> str:
+        """What changes with the engineer's PIN."""
+        ...
+
     def note(self, done: Done) -> None:
         """Put an act into the audit. Returns at once."""
         ...
@@ -54,6 +59,10 @@ class Unguarded:
     def prove(self, pin: str, name: str) -> None:
         """There is nothing to prove."""
 
+    def mark(self) -> str:
+        """There is no PIN."""
+        return ""
+
     def note(self, done: Done) -> None:
         """Nobody keeps it."""
 
@@ -64,6 +73,7 @@ class Standing:
 
     authority: Authority
     name: str = ""
+    mark: str = ""
     until_s: float = 0.0
     is_proving: bool = False
 
@@ -72,9 +82,9 @@ class Standing:
         """Whether its next act is an engineer's."""
         return monotonic_s() < self.until_s
 
-    def became_engineer(self, name: str) -> dict[str, Any]:
+    def became_engineer(self, name: str, mark: str) -> dict[str, Any]:
         """The proof was right. What the connection is answered."""
-        self.name, self.until_s = name, monotonic_s() + self.authority.stays_s
+        self.name, self.mark, self.until_s = name, mark, monotonic_s() + self.authority.stays_s
         return self.to_json()
 
     def ended(self) -> dict[str, Any]:
@@ -86,6 +96,8 @@ class Standing:
         """Who does an act now; UsageError `role.engineer_needed`. The time as an engineer begins anew."""
         if not self.authority.is_guarded():
             return Who(operator, ANYBODY)
+        if self.authority.mark() != self.mark:
+            self.until_s = 0.0
         if not self.is_engineer:
             raise UsageError(NEEDED, sentence("only an engineer may do this"))
         self.until_s = monotonic_s() + self.authority.stays_s
@@ -106,6 +118,7 @@ def proving(
     standing.is_proving = True
 
     def ask() -> None:
+        mark = standing.authority.mark()  # before: one that is changed meanwhile makes nobody an engineer
         try:
             standing.authority.prove(request.pin, request.name)
         except UsageError as error:
@@ -116,7 +129,7 @@ def proving(
             refused = refusal(UsageError(mistake.code, mistake.message))
             answered(lambda: _over(standing, refused))
         else:
-            answered(lambda: _over(standing, {"done": request.do, **standing.became_engineer(request.name)}))
+            answered(lambda: _over(standing, {"done": request.do, **standing.became_engineer(request.name, mark)}))
 
     threading.Thread(target=ask, name="PIN", daemon=True).start()
 

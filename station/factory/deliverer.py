@@ -125,9 +125,11 @@ class SinkDelivery:
         if not self._tried:
             self._oldest_s = monotonic_s()
         again_at = None
-        if failure is not None:
+        if failure is not None and not failure.is_unbound:
             again_at = now() + timedelta(seconds=pause_s(self._sink, due.tries + 1))
-        self._tried.append(Tried(self._sink.name, due.run_id, now(), failure, again_at))
+        self._tried.append(Tried(self._sink.name, due.run_id, now(), failure, again_at, due.queued_at))
+        if failure is not None and failure.is_unbound:
+            return  # it says nothing of the printer
         self._rest(failed=failure is not None, refused=failure is not None and failure.refused)
 
     def _rest(self, *, failed: bool, refused: bool) -> None:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from station.factory.delivery_error import DeliveryError
-from station.file_problems import reason
+from station.factory.link_reason import link_reason
 from station.problem import Sentence, sentence
 
 ASK = b"~HS\r\n"
@@ -145,8 +145,8 @@ def ready_printer(url: str, timeout_s: float, *, answers: bool) -> Iterator[Prin
         connection = socket.create_connection((place.hostname or "", place.port or 0), timeout=timeout_s)
     except TimeoutError as error:
         raise DeliveryError("outbox.no_answer", sentence("{host} did not answer in time", host=place.netloc)) from error
-    except OSError as error:
-        text = sentence("{host} cannot be reached: {reason}", host=place.netloc, reason=reason(error))
+    except (OSError, UnicodeError) as error:
+        text = sentence("{host} cannot be reached: {reason}", host=place.netloc, reason=link_reason(error))
         raise DeliveryError("outbox.unreachable", text) from error
     with PrinterLink(connection, place.netloc, until_s, answers=answers) as link:
         if answers and (obstacle := link.status().obstacle) is not None:

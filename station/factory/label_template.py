@@ -17,6 +17,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from station.factory.delivery_error import DeliveryError
+from station.factory.unbound_texts import SampleValues, Unbound, bound_texts, with_values
 from station.factory.zpl import Command, commands, escaped
 from station.file_problems import reason
 from station.local_time import local
@@ -30,7 +31,7 @@ HOSTILE = "^~_" * 40
 UNICODE = "^CI28"
 
 _START = datetime(2026, 11, 25, 13, tzinfo=UTC)
-SAMPLE: Mapping[str, Any] = RunRecord(
+_RECORD = RunRecord(
     run_id="019ac0f0-0000-7000-8000-000000000001",
     station_id="bench-1",
     serial="3A0F5C77B1D2E49600112233",
@@ -59,6 +60,7 @@ SAMPLE: Mapping[str, Any] = RunRecord(
     verified=True,
     boot_confirmed=True,
 ).to_json()
+SAMPLE: Mapping[str, Any] = {**_RECORD, "unit_values": SampleValues("L-0042")}
 """A record that is made up, as a template is tried with."""
 
 
@@ -76,6 +78,7 @@ class LabelTemplate:
             undefined=StrictUndefined, finalize=_data, keep_trailing_newline=True, cache_size=0
         )
         environment.filters["local"] = _local
+        environment.tests["none"] = _is_none
         try:
             if file.stat().st_size > LONGEST_BYTES:
                 raise bad_template(file, sentence("it is larger than {bytes} bytes", bytes=LONGEST_BYTES))
@@ -91,7 +94,16 @@ class LabelTemplate:
         self.prints_unicode = self._try()
 
     def label(self, record: Mapping[str, Any]) -> bytes:
-        """The label of a run. DeliveryError `label.template` where this record cannot be put into it."""
+        """The label of a run. DeliveryError `label.template` where this record cannot be put into it, `label.unbound`
+        where a value of its unit is not known."""
+        return self._made(with_values(record))
+
+    def bound_label(self, record: Mapping[str, Any], *, expects_product_serial: bool) -> bytes:
+        """The same; `label.unbound` also where its unit has no product serial, and the template has something to print
+        of it (or only looks at it, where one is expected)."""
+        return self._made(bound_texts(record, expects_product_serial=expects_product_serial))
+
+    def _made(self, record: Mapping[str, Any]) -> bytes:
         made: list[str] = []
         length = 0
         try:
@@ -137,6 +149,8 @@ class LabelTemplate:
 
 def _hostile(value: Any, name: str = "") -> Any:
     """The same record, where each text that somebody could have chosen is what a printer must not see."""
+    if isinstance(value, SampleValues):
+        return SampleValues(HOSTILE)
     if isinstance(value, Mapping):
         return {key: _hostile(one, key) for key, one in value.items()}
     if isinstance(value, list):
@@ -149,6 +163,10 @@ def _data(value: Any) -> Any:
     if isinstance(value, StrictUndefined):
         return value
     return "" if value is None else escaped(str(value))
+
+
+def _is_none(value: Any) -> bool:
+    return value is None or (isinstance(value, Unbound) and not value)
 
 
 def _local(moment: str, form: str = "%Y-%m-%d %H:%M") -> str:

@@ -9,20 +9,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from station.factory.delivery_error import DeliveryError, words_of
 from station.factory.hook import run_hook
-from station.factory.http_post import HttpAnswer, HttpPost
+from station.factory.http_post import HttpPost
 from station.factory.record_sinks import document_of
 from station.factory.tcp_line import asked_over_tcp, is_ok
-from station.json_lines import object_of
 from station.model.permission import Answer, FlashQuestion, Permission
 from station.problem import sentence
 
 REFUSALS = frozenset({403, 409})
+NAMED = ("run_id", "serial", "product_serial")
+"""What an answer may say again of the question; it counts only where it is the same."""
 YES = Permission(Answer.YES)
 
 
@@ -57,32 +59,47 @@ def _ask_http(system: AskedSystem, question: FlashQuestion) -> Permission:
         answer = http.post(document_of(question.to_json()), question.run_id)
     finally:
         http.close()
+    if answer.status not in REFUSALS and not 200 <= answer.status < 300:
+        return Permission(Answer.SILENT, answer.words)
+    said = _document(answer.body)
+    if said is not None and _is_of_another(said, question):
+        return Permission(Answer.SILENT, sentence("its answer is about another camera"))
     if answer.status in REFUSALS:
-        return Permission(Answer.NO, _reason(answer))
-    if 200 <= answer.status < 300:
-        return _said(answer)
-    words = words_of(answer.body) or "-"
-    return Permission(Answer.SILENT, sentence("it answered {status}: {words}", status=answer.status, words=words))
-
-
-def _said(answer: HttpAnswer) -> Permission:
-    try:
-        allow = object_of(answer.body).get("allow")
-    except ValueError:
-        allow = None
+        return Permission(Answer.NO, words_of(answer.body) if said is None else _reason(said))
+    allow = said.get("allow") if said is not None else None
     if allow is True:
         return YES
-    if allow is False:
-        return Permission(Answer.NO, _reason(answer))
+    if said is not None and allow is False:
+        return Permission(Answer.NO, _reason(said))
     return Permission(Answer.SILENT, sentence("its answer says neither yes nor no"))
 
 
-def _reason(answer: HttpAnswer) -> str:
-    """The reason in a JSON object, else the body as it is."""
+def _document(body: bytes) -> Mapping[str, Any] | None:
+    """The object that a body is; None for one that is none, or that says something twice."""
     try:
-        return words_of(str(object_of(answer.body).get("reason") or ""))
-    except ValueError:
-        return words_of(answer.body)
+        found = json.loads(body, object_pairs_hook=_said_once)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _is_of_another(said: Mapping[str, Any], question: FlashQuestion) -> bool:
+    """Whether an answer names another run or unit than was asked about: a cache's, or one that was mixed up."""
+    asked = {key: value for key, value in question.to_json().items() if key in NAMED and isinstance(value, str)}
+    named = {key: said[key] for key in asked if isinstance(said.get(key), str)}
+    return any(named[key].strip().upper() != asked[key].upper() for key in named)
+
+
+def _reason(said: Mapping[str, Any]) -> str:
+    given = said.get("reason")
+    return words_of(given if isinstance(given, str) else json.dumps(given) if given else "")
 
 
 def _ask_tcp(system: AskedSystem, question: FlashQuestion) -> Permission:
@@ -101,7 +118,4 @@ def _ask_hook(system: AskedSystem, question: FlashQuestion) -> Permission:
         return YES
     if end.status == 1:
         return Permission(Answer.NO, end.said or end.complained)
-    words = end.complained or end.said or "-"
-    return Permission(
-        Answer.SILENT, sentence("the program ended with {status}: {words}", status=end.status, words=words)
-    )
+    return Permission(Answer.SILENT, end.words)

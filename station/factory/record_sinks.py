@@ -64,7 +64,7 @@ class FolderSink:
     def deliver(self, record: Record) -> None:
         """Write the file; one of that name is replaced."""
         try:
-            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE)
+            write_durably(self._folder / f"{record['run_id']}.json", document_of(record), FILE_MODE, shared=True)
         except OSError as error:
             text = sentence("{folder} cannot be written: {reason}", folder=self._folder, reason=reason(error))
             raise DeliveryError("outbox.unreachable", text) from error
@@ -130,9 +130,7 @@ class HookSink:
         """Run it."""
         end = run_hook(self._sink.to, record, self._sink.timeout_s)
         if end.status != 0:
-            words = end.complained or end.said or "-"
-            text = sentence("the program ended with {status}: {words}", status=end.status, words=words)
-            raise DeliveryError("outbox.refused", text, refused=True)
+            raise DeliveryError("outbox.refused", end.words, refused=True)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -149,7 +147,8 @@ class LabelSink:
         """Print its label. From `label.maybe_printed` on it is not tried again."""
         from station.factory.label_template import LabelTemplate  # Jinja, where there is a label
 
-        label = LabelTemplate(Path(self._sink.template)).label(record)
+        template = LabelTemplate(Path(self._sink.template))
+        label = template.bound_label(record, expects_product_serial=self._sink.expects_product_serial)
         with ready_printer(self._sink.to, self._sink.timeout_s, answers=self._sink.printer_answers) as printer:
             if not self._claim(self._sink, str(record["run_id"])):
                 raise DeliveryError("label.superseded", sentence("the camera was run again before it was printed"))

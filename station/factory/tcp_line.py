@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from station.factory.delivery_error import DeliveryError, words_of
-from station.file_problems import reason
+from station.factory.link_reason import link_reason
 from station.json_lines import line_of
 from station.problem import sentence
 
@@ -32,8 +32,8 @@ def asked_over_tcp(url: str, record: Mapping[str, Any], timeout_s: float) -> str
             return words_of(_line(connection, until_s))
     except TimeoutError as error:
         raise DeliveryError("outbox.no_answer", sentence("{host} did not answer in time", host=name)) from error
-    except OSError as error:
-        text = sentence("{host} cannot be reached: {reason}", host=name, reason=reason(error))
+    except (OSError, UnicodeError) as error:
+        text = sentence("{host} cannot be reached: {reason}", host=name, reason=link_reason(error))
         raise DeliveryError("outbox.unreachable", text) from error
 
 

@@ -238,7 +238,7 @@ class Attempt:
             wrapping = self.board.wrapping
             if wrapping is not None and job.partition.name == wrapping.image:
                 refuse_wrapped(self.session, wrapping, job.content, self.notes)
-        for job in self.jobs[:proven]:  # a later image was mended after these were read
+        for job in self.jobs[:proven]:  # a later image was repaired after these were read
             job.verify(self._enter("verify", job), repair=False)
         self.verified = bool(self.jobs) and all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 

@@ -47,6 +47,10 @@ LEFT_AS_IT_IS = Ended(
 )
 
 
+ENDED_LINKS = ("usb.io", "usb.disconnected")
+"""What a transfer says that a hand interrupted. One that was silent, or refused, failed before it was pulled."""
+
+
 class CameraRun:
     """The attempts on one camera, from the moment it is held."""
 
@@ -143,8 +147,7 @@ class CameraRun:
         returned = after_failure(self._link, error, self._plan.options.return_window_s)
         where = returned.whereabouts
         if where is Whereabouts.LEFT:
-            text = sentence("the camera was unplugged during the run")
-            return Ended(ended_by(Outcome.ABORTED, "operator.unplugged", text))
+            return Ended(_unplugged())
         if where is Whereabouts.STAYED:
             return self._ended_on_bus(error, attempt, number)
         text = sentence("the camera left the bus and came back by itself ({error})", error=error)
@@ -170,11 +173,18 @@ class CameraRun:
         climbed = self._recovery.climb(camera, failure)
         if climbed.helped:
             return Ended(verdict, camera, True, climbed)
+        if error.code in ENDED_LINKS and self._link.camera_left and not self._recovery.moved:
+            # The transfer was the first that a hand broke; that the camera left was reported later.
+            return Ended(_unplugged(), climbed=climbed)
         if climbed.tried and not failure.refused:
             text = sentence("{error}; without success: {tried}", error=error, tried=climbed.words)
             return Ended(ended_by(verdict.outcome, error.code, text), climbed=climbed)
         # It answers, and refuses: a whole attempt has the last word. So it has where no rung is allowed at all.
         return Ended(verdict, again=failure.refused or not self._recovery.used, climbed=climbed)
+
+
+def _unplugged() -> Verdict:
+    return ended_by(Outcome.ABORTED, "operator.unplugged", sentence("the camera was unplugged during the run"))
 
 
 def _is_writing(attempt: AnyAttempt | None) -> bool:

@@ -104,19 +104,19 @@ class ImageJob:
         return False
 
     def verify(self, tick: Tick, *, repair: bool = True) -> bool:
-        """Read the whole image back, compare every byte and keep the digest of what was read; True where it was mended.
+        """Read the whole image back, compare every byte and keep the digest of what was read. True: it was repaired.
 
         Blocks that the writing presumed right and that are not are written now, where it is to `repair`; then all is
         read once more. VerifyError where a block that was written reads back wrong.
         """
         started_s = monotonic_s()
-        mended = False
+        repaired = False
         try:
             self._session.select(self.partition)
             wrong = self._read_back(tick)
             unwritten = [block for block in wrong if block not in self.written]
             if repair and unwritten and len(unwritten) == len(wrong):
-                mended = True
+                repaired = True
                 self._write_blocks(unwritten, tick)
                 self._session.select(self.partition)
                 wrong = self._read_back(tick)
@@ -130,7 +130,7 @@ class ImageJob:
                 partition=self.partition.name,
             )
             raise BundleError("bundle.corrupt", text)
-        return mended
+        return repaired
 
     def _refuse(self, wrong: list[int]) -> None:
         blocks = ", ".join(map(str, wrong[:4])) + (" …" if len(wrong) > 4 else "")

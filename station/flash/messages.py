@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from station.clock import monotonic_s
 from station.model.devices import Device
 from station.model.runs import AttemptRecord, RunPlan
 from station.model.slots import Progress
@@ -61,11 +62,13 @@ class RunCamera:
 
 @dataclass(frozen=True, slots=True)
 class PortChanged:
-    """What happened at the worker's port: `device` is what is there now, None when the camera left."""
+    """What happened at the worker's port: `device` is what is there now, None when the camera left. `at_s` is when the
+    line heard of it, by the machine's monotonic clock: a worker may hear much later."""
 
     device: Device | None
     held: bool = False
     bootloader: str = ""
+    at_s: float = field(default_factory=monotonic_s, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Link:
         self._connection = connection
         self._next_tick_s = 0.0
         self._changes: list[PortChanged] = []
+        self.camera_left = False
+        """Whether the newest of all changes said that the camera is off the bus; it may have been forgotten since."""
 
     def tell(self, fact: object) -> None:
         """Send one fact; Orphaned where nobody listens any more."""
@@ -69,6 +71,7 @@ class Link:
     def begin(self) -> None:
         """Forget whatever was left over from the run before; also a cancellation that came too late for it."""
         self._changes.clear()
+        self.camera_left = False
 
     def forget_changes(self) -> None:
         """Drop changes that belong to an earlier time."""
@@ -83,6 +86,7 @@ class Link:
                     raise Cancelled(message)
                 if isinstance(message, PortChanged):
                     self._changes.append(message)
+                    self.camera_left = message.device is None
                 timeout_s = 0
         except (EOFError, OSError) as error:
             raise Orphaned from error

@@ -75,6 +75,7 @@ class Recovery:
         self._limits = limits
         self.used: Counter[Rung] = Counter()
         self._spent_s = 0.0
+        self._moved = False
         self._rungs: dict[Rung, Callable[[Camera], None]] = {
             Rung.REPEAT_BLOCK: self._repeat_block,
             Rung.REOPEN: self._reopen,
@@ -86,7 +87,7 @@ class Recovery:
     @property
     def moved(self) -> bool:
         """Whether a rung made the camera leave the bus: nobody's hand did."""
-        return bool(self.used[Rung.RESET_PORT] or self.used[Rung.CYCLE_POWER])
+        return self._moved
 
     def climb(self, camera: Camera, failure: Failure) -> Climbed:
         """Take rungs until one helped or none is left: then no session is open any more. Raises Cancelled."""
@@ -162,6 +163,7 @@ class Recovery:
             if camera.session is None:
                 camera.session = DfuSession(open_transport(self._access, camera.device), self._board)
             camera.session.transport.reset()
+            self._moved = True
             first = self._link.wait_change(LEAVING_S)
         finally:
             _close(camera)
@@ -185,6 +187,7 @@ class Recovery:
         # Here, since hardly a run needs it, and every worker's start would pay for it; below, too.
         from station.flash.port_power import cycle_power
 
+        self._moved = True
         done = cycle_power(self._limits.power_cycle, camera.device.port_path)
         if isinstance(done, PowerNotCycled):
             raise UsbError(

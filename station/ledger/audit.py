@@ -7,19 +7,19 @@ second place of the chain's head is `audit.head` beside the log.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
 from station.atomic_write import write_durably
 from station.errors import LedgerError
 from station.file_lock import locked
-from station.ledger import schema_version
+from station.ledger import audit_due, schema_version
 from station.ledger.audit_chain import BROKEN, AuditRow, Head, against_head, canonical_json, hash_of, problems
 from station.ledger.columns import storable
 from station.ledger.database import log_file, open_reader, open_writer, translated
@@ -30,24 +30,78 @@ from station.roles.guarded_acts import Done
 HEAD_FILE, LOCK_FILE = schema_version.AUDIT_HEAD, "audit.lock"
 LOCK_WAIT_S = 30.0
 TRIGGERS = ("audit_no_delete", "audit_no_update")
+Deed = Callable[[Connection], Mapping[str, Any] | None]
 
 
-def append(data_dir: Path, station_id: str, done: Done, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
-    """Add a row to a station's chain; its number. Errors: LedgerError, also where there is no log."""
+def _nothing(_connection: Connection) -> dict[str, Any]:
+    return {}
+
+
+def append(
+    data_dir: Path,
+    station_id: str,
+    done: Done,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    deed: Deed = _nothing,
+) -> int:
+    """Add a row to a station's chain; its number. Errors: LedgerError, also where there is no log.
+
+    `deed` is carried out in the row's own transaction: both are in the log, or none. What it returns is added to the
+    row's details; None says that nothing was done: then there is no row, and the number is 0.
+    """
     schema_version.require_current(data_dir, checked_bytes=0)
-    with _alone(data_dir):
-        engine = open_writer(data_dir)
-        try:
-            with translated(data_dir):
-                heads = _heads(data_dir)
-                with engine.begin() as connection:
-                    row = _next(connection, storable(station_id), done, now(), heads)
-                    head = Head(row.number - 1, row.previous_hash, row.hash)
-                    _keep(data_dir, {**heads, row.station_id: head})
-                    connection.execute(insert(AUDIT), asdict(row))
-                _keep(data_dir, {**heads, row.station_id: Head(row.number, row.hash)})
-        finally:
-            engine.dispose()
+    with _alone(data_dir), _writer(data_dir) as engine:
+        _add_due(engine, data_dir)
+        return _add(engine, data_dir, station_id, done, now(), deed)
+
+
+def add_later(data_dir: Path, station_id: str, done: Done) -> None:
+    """The same for a log that has an older schema: it is a row once the log was upgraded. Errors: LedgerError."""
+    with _alone(data_dir), translated(data_dir):
+        audit_due.keep(data_dir, station_id, done, datetime.now(UTC))
+
+
+def add_due(data_dir: Path) -> None:
+    """Add what was kept for later; to be called once the log was upgraded. Errors: LedgerError."""
+    if (data_dir / audit_due.FILE).exists():
+        with _alone(data_dir), _writer(data_dir) as engine:
+            _add_due(engine, data_dir)
+
+
+@contextmanager
+def _writer(data_dir: Path) -> Iterator[Engine]:
+    engine = open_writer(data_dir)
+    try:
+        with translated(data_dir):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def _add_due(engine: Engine, data_dir: Path) -> None:
+    """Again is the same as once: a station that was cut off between the rows and the end of the file does it again."""
+    for station_id, done, at in audit_due.waiting(data_dir):
+        query = select(AUDIT.c.number).where(
+            AUDIT.c.station_id == storable(station_id), AUDIT.c.act == str(done.act), AUDIT.c.at == at.isoformat()
+        )
+        with engine.connect() as connection:
+            there = connection.execute(query).first() is not None
+        if not there:
+            _add(engine, data_dir, station_id, done, at, _nothing)
+    audit_due.settle(data_dir)
+
+
+def _add(engine: Engine, data_dir: Path, station_id: str, done: Done, at: datetime, deed: Deed) -> int:
+    heads = _heads(data_dir)
+    with engine.begin() as connection:
+        more = deed(connection)
+        if more is None:
+            return 0
+        said = replace(done, details={**done.details, **more})
+        row = _next(connection, storable(station_id), said, at, heads)
+        _keep(data_dir, {**heads, row.station_id: Head(row.number - 1, row.previous_hash, row.hash)})
+        connection.execute(insert(AUDIT), asdict(row))
+    _keep(data_dir, {**heads, row.station_id: Head(row.number, row.hash)})
     return row.number
 
 

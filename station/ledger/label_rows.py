@@ -5,18 +5,21 @@
    printed again by itself. Once the printer has it the row says "printed"; it stays, so that nothing puts it back.
 2. A label that waited longer than its printer's `max_age_s` is dropped: its camera is gone by then, and the label would
    be put on another. So is one whose unit was run again since, whatever came of it.
+3. A label that prints what nobody has said of its camera yet waits until somebody does, for any time: the camera is in
+   a hand then, and its label gets as old as from that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from station.ledger.tables import OUTBOX, RUNS
 from station.model.runs import Outcome
-from station.model.sinks import LostLabel, Sink
+from station.model.sinks import UNBOUND, LostLabel, Sink
 from station.problem import Sentence, sentence
 
 MAYBE_PRINTED, TOO_OLD, SUPERSEDED = "label.maybe_printed", "label.too_old", "label.superseded"
@@ -55,6 +58,24 @@ def taken_by_hand(connection: Connection, sink: str, run_id: str, by: str, reaso
     connection.execute(update(OUTBOX).where(mine).values(values))
 
 
+def bound(connection: Connection, unit_id: Any, sinks: Sequence[Sink], at: datetime) -> None:
+    """Something is known of a unit that was not: its labels that wait are tried now, with it."""
+    printers = [sink.name for sink in sinks if sink.is_printer]
+    mine = (OUTBOX.c.unit_id == unit_id, OUTBOX.c.sink.in_(printers), OUTBOX.c.dropped_at.is_(None))
+    code, message = (
+        case((OUTBOX.c.code == UNBOUND, nothing), else_=column)
+        for column, nothing in ((OUTBOX.c.code, None), (OUTBOX.c.message, ""))
+    )
+    connection.execute(update(OUTBOX).where(*mine).values(queued_at=at, next_at=at, code=code, message=message))
+
+
+def unbound(connection: Connection) -> dict[str, int]:
+    """How many labels wait by rule 3, by printer."""
+    waits = (OUTBOX.c.dropped_at.is_(None), OUTBOX.c.code == UNBOUND)
+    query = select(OUTBOX.c.sink, func.count()).where(*waits).group_by(OUTBOX.c.sink).order_by(OUTBOX.c.sink)
+    return {str(sink): int(count) for sink, count in connection.execute(query)}
+
+
 def lost(connection: Connection, since: datetime | None, at: datetime, limit: int) -> Iterator[LostLabel]:
     """Labels that were dropped since, the newest first; without those that are being printed now."""
     codes = (MAYBE_PRINTED, TOO_OLD, SUPERSEDED)
@@ -78,7 +99,8 @@ def _drop(
 def _is_old(sink: Sink, at: datetime) -> ColumnElement[bool]:
     """A label of the future waits since a clock was set back: nobody knows for how long."""
     allowed = timedelta(seconds=sink.max_age_s)
-    return or_(OUTBOX.c.queued_at < at - allowed, OUTBOX.c.queued_at > at + allowed)
+    is_bound = or_(OUTBOX.c.code.is_(None), OUTBOX.c.code != UNBOUND)
+    return and_(is_bound, or_(OUTBOX.c.queued_at < at - allowed, OUTBOX.c.queued_at > at + allowed))
 
 
 def _is_superseded() -> ColumnElement[bool]:

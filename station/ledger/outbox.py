@@ -7,14 +7,15 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from station.clock import now
-from station.ledger import label_rows, outbox_rows, schema_version
+from station.ledger import audit, label_rows, outbox_rows, schema_version
 from station.ledger.database import open_reader, open_writer, translated
 from station.ledger.run_loading import load_runs
 from station.ledger.tables import RUNS
 from station.model.sinks import Backlog, DueRun, LostLabel, Sink, Tried, WaitingRun
+from station.roles.guarded_acts import Done
 
 
 class Outbox:
@@ -37,9 +38,9 @@ class Outbox:
             found = outbox_rows.due(connection, sink, now(), limit)
             if not found:
                 return []
-            query = select(RUNS).where(RUNS.c.run_id.in_([run_id for run_id, _ in found]))
+            query = select(RUNS).where(RUNS.c.run_id.in_([row.run_id for row in found]))
             runs = {run.run_id: run for run in load_runs(connection, query)}
-        return [DueRun(run_id, tries, runs[run_id].to_json()) for run_id, tries in found]
+        return [DueRun(row.run_id, row.tries, runs[row.run_id].to_json(), row.queued_at) for row in found]
 
     def _drop_unwanted(self, sink: Sink) -> None:
         """Labels that are too old, or whose camera was run again. Written only where there are any."""
@@ -75,15 +76,35 @@ class Outbox:
         with translated(self._data_dir), self._writer.begin() as connection:
             return outbox_rows.try_now(connection, sink, now())
 
-    def drop(self, sink: str, run_id: str | None, *, reason: str, by: str) -> int:
-        """One run that waits for a sink, or all of them, will not be delivered; how many."""
-        with translated(self._data_dir), self._writer.begin() as connection:
-            return outbox_rows.drop(connection, sink, run_id, reason, by, now())
+    def drop(self, station_id: str, done: Done, sink: str, run_id: str | None, *, reason: str) -> int:
+        """One run that waits for a sink, or all of them, will not be delivered; how many.
+
+        The audit has it with their number, in the same transaction; where nothing waits there is no row either.
+        """
+        count = 0
+
+        def deed(connection: Connection) -> dict[str, int] | None:
+            nonlocal count
+            count = outbox_rows.drop(connection, sink, run_id, reason, done.who.name, now())
+            return {"count": count} if count else None
+
+        audit.append(self._data_dir, station_id, done, deed=deed)
+        return count
+
+    def waits_for(self, sink: str, run_id: str | None) -> bool:
+        """Whether this run, or any, waits for a sink."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return outbox_rows.waits_for(connection, sink, run_id)
 
     def backlogs(self) -> list[Backlog]:
         """What waits, by sink."""
         with translated(self._data_dir), self._reader.connect() as connection:
             return outbox_rows.backlogs(connection)
+
+    def unbound_labels(self) -> dict[str, int]:
+        """How many labels of each printer wait until something of their cameras is known."""
+        with translated(self._data_dir), self._reader.connect() as connection:
+            return label_rows.unbound(connection)
 
     def waiting(self, sink: str | None = None, limit: int = 1000) -> list[WaitingRun]:
         """What waits for a sink, or for all, the oldest first."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from station.errors import UsageError
-from station.ledger import changes, outbox_rows
+from station.ledger import changes, label_rows, outbox_rows
 from station.ledger.selection import is_identified_unit
 from station.ledger.tables import LATEST_FIRST, PRODUCT_SERIALS, RUNS, UNITS
 from station.model.ids import new_id
@@ -44,6 +44,7 @@ def put_binding(connection: Connection, binding: UnitBinding, sinks: Sequence[Si
     run_ids = connection.scalars(finished).all()
     changes.note(connection, changes.Kind.RUN, run_ids)
     outbox_rows.queue_again(connection, run_ids[:1], sinks, binding.at)
+    label_rows.bound(connection, unit, sinks, binding.at)
 
 
 def _is_bound(connection: Connection, product_serial: str, serial: str) -> bool:

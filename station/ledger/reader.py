@@ -295,6 +295,11 @@ class Reader:
         with self._errors(), self._engine.connect() as connection:
             return list(label_rows.lost(connection, since, now(), limit))
 
+    def unbound_labels(self) -> dict[str, int]:
+        """How many labels of each printer wait until something of their cameras is known."""
+        with self._errors(), self._engine.connect() as connection:
+            return label_rows.unbound(connection)
+
     def run_count(self) -> int:
         """How many runs are in the log, open ones too."""
         with self._errors(), self._engine.connect() as connection:

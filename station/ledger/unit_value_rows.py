@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from station.errors import UsageError
-from station.ledger import changes, outbox_rows
+from station.ledger import changes, label_rows, outbox_rows
 from station.ledger.selection import is_identified_unit
 from station.ledger.tables import LATEST_FIRST, RUNS, UNIT_VALUES, UNITS
 from station.model.ids import new_id
@@ -83,6 +83,7 @@ def _put_into_runs(
     changed = [run_id for run_id in finished if run_id in changed]
     changes.note(connection, changes.Kind.RUN, changed)
     outbox_rows.queue_again(connection, [run_id for run_id in finished[:1] if run_id in changed], sinks, binding.at)
+    label_rows.bound(connection, unit, sinks, binding.at)
 
 
 def put_of_import(connection: Connection, run: RunRecord) -> None:

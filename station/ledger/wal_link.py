@@ -10,7 +10,8 @@ of another day is malformed from then on. So every transaction of the station le
 
 The header is on page 1, and a frame of the -wal is a page (https://www.sqlite.org/walformat.html). The main file is
 read by SQLite itself, as an immutable one (that is, without its -wal): to open and close it by hand would drop the
-locks that this process has on it.
+locks that this process has on it. A checkpoint that was killed, or found the disk full, leaves a file that is shorter
+than its first page says, until the next one; `writable_schema` has SQLite read that, too.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from station.ledger.wal_frames import FRAME_HEADER_BYTES, HEADER_BYTES, SALT, committed_pages
+
 _MAGIC = (0x377F0682, 0x377F0683)
-_WAL_HEADER_BYTES = 32
-_FRAME_HEADER_BYTES = 24
-_SALT = slice(16, 24)
 _USER_VERSION_AT = 60
 _APPLICATION_ID_AT = 68
 _LARGEST = (1 << 31) - 1
@@ -74,21 +74,25 @@ class Marks:
     """The marks in a -wal as far as it was read. Who asks again and again keeps one: only what is new is read then."""
 
     header: bytes = b""
-    at: int = _WAL_HEADER_BYTES
+    at: int = HEADER_BYTES
     first: Mark | None = None
     own: set[int] = field(default_factory=set)
 
     def read_on(self, wal: Path) -> None:
         """Read what came behind; from the beginning where the -wal was begun anew. FileNotFoundError without one."""
         with wal.open("rb", buffering=0) as stream:
-            header = os.pread(stream.fileno(), _WAL_HEADER_BYTES, 0)
+            header = os.pread(stream.fileno(), HEADER_BYTES, 0)
             if header != self.header:
-                self.header, self.at, self.first, self.own = header, _WAL_HEADER_BYTES, None, set()
+                self.header, self.at, self.first, self.own = header, HEADER_BYTES, None, set()
             for behind, mark in _marks_in(stream.fileno(), header, self.at):
                 self.at = behind
                 if mark is not None:
-                    self.first = self.first or mark
-                    self.own.add(mark.own)
+                    self.add(mark)
+
+    def add(self, mark: Mark) -> None:
+        """One more, behind the others."""
+        self.first = self.first or mark
+        self.own.add(mark.own)
 
     def fit(self, own: int) -> bool:
         """Whether a main file with this mark is one that they came after."""
@@ -109,16 +113,17 @@ def belongs(file: Path, known: Marks | None = None) -> bool:
 def _seen(file: Path) -> tuple[int, bytes] | None:
     """The main file's mark and the header of the -wal, in this order; None without a -wal that SQLite would use."""
     wal = _wal_of(file)
-    if not wal.exists() or wal.stat().st_size <= _WAL_HEADER_BYTES:
+    if not wal.exists() or wal.stat().st_size <= HEADER_BYTES:
         return None
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as main:
+        main.execute("PRAGMA writable_schema = ON")
         (own,) = main.execute("PRAGMA user_version").fetchone()
     try:
         with wal.open("rb") as stream:
-            header = stream.read(_WAL_HEADER_BYTES)
+            header = stream.read(HEADER_BYTES)
     except FileNotFoundError:
         return None
-    whole = len(header) == _WAL_HEADER_BYTES and int.from_bytes(header[:4], "big") in _MAGIC
+    whole = len(header) == HEADER_BYTES and int.from_bytes(header[:4], "big") in _MAGIC
     return (int(own), header) if whole else None
 
 
@@ -131,9 +136,18 @@ def _fits(own: int, wal: Path, known: Marks | None) -> bool:
         # Frames of a transaction that was rolled back are written over: what was read on may have missed some.
         anew = Marks()
         anew.read_on(wal)
+        return anew.fit(own) or _committed(wal).fit(own)
     except FileNotFoundError:
         return True
-    return anew.fit(own)
+
+
+def _committed(wal: Path) -> Marks:
+    """The marks of what SQLite would read: looked at before a log is refused. What was read on may end in a frame that
+    was cut short."""
+    marks = Marks()
+    for page in committed_pages(wal, 1):
+        marks.add(_mark_of(page))
+    return marks
 
 
 def _marks_in(descriptor: int, header: bytes, at: int) -> Iterator[tuple[int, Mark | None]]:
@@ -142,15 +156,18 @@ def _marks_in(descriptor: int, header: bytes, at: int) -> Iterator[tuple[int, Ma
     Frames of an older use, behind them, have another salt.
     """
     page_bytes = int.from_bytes(header[8:12], "big")
-    while len(frame := os.pread(descriptor, _FRAME_HEADER_BYTES, at)) == _FRAME_HEADER_BYTES:
-        if frame[8:16] != header[_SALT]:
+    while len(frame := os.pread(descriptor, FRAME_HEADER_BYTES, at)) == FRAME_HEADER_BYTES:
+        if frame[8:16] != header[SALT]:
             return
         mark = None
         if int.from_bytes(frame[:4], "big") == 1:
-            page = os.pread(descriptor, 100, at + _FRAME_HEADER_BYTES)
-            mark = Mark(_number(page, _APPLICATION_ID_AT), _number(page, _USER_VERSION_AT))
-        at += _FRAME_HEADER_BYTES + page_bytes
+            mark = _mark_of(os.pread(descriptor, 100, at + FRAME_HEADER_BYTES))
+        at += FRAME_HEADER_BYTES + page_bytes
         yield at, mark
+
+
+def _mark_of(page: bytes) -> Mark:
+    return Mark(_number(page, _APPLICATION_ID_AT), _number(page, _USER_VERSION_AT))
 
 
 def _number(page: bytes, at: int) -> int:

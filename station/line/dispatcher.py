@@ -141,7 +141,7 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         busy = any(slot.is_awaited for slot in self._slots.values())
-        return self.stopping.stopped and not busy and self._inbox.is_empty
+        return self.stopping.stopped and not busy and self._inbox.empty
 
     def turn(self) -> None:
         """Wait for what comes next, or for the next tick, and take it in."""
@@ -176,7 +176,7 @@ class Dispatcher:
     def _take_in(self) -> None:
         """What other threads posted. What the workers told before that is heard first, however much it is: a worker
         tells that its camera will leave before it leaves, and this thread may have been kept for seconds."""
-        while actions := self._inbox.taken():
+        while actions := self._inbox.take_all():
             self._workers.catch_up()
             for action in actions:
                 action()
@@ -192,10 +192,10 @@ class Dispatcher:
     def _terms(self) -> Terms:
         return Terms(self._setup, self.stopping.accepting, self.stopping.returning, self._hung.kept_s)
 
-    def _feed(self, path: str, event: SlotEvent) -> None:
-        """One event of one slot."""
+    def _feed(self, path: str, event: SlotEvent, at_s: float | None = None) -> None:
+        """One event of one slot; `at_s` is when it happened, where that is not now."""
         before = self._slots.get(path) or self._new_slot(path)
-        moment = Moment(monotonic_s(), now(), new_id(), new_id())
+        moment = Moment(monotonic_s() if at_s is None else at_s, now(), new_id(), new_id())
         slot, effects = step(before, event, moment, self._terms)
         self._slots[path] = slot
         if slot.phase is Phase.QUEUED and path not in self._queue:
@@ -274,12 +274,12 @@ class Dispatcher:
             if event.port_path in self._slots:
                 self._left(self._slots[event.port_path], at_s)
         elif isinstance(event, DeviceArrived):
-            self._feed(event.device.port_path, Arrived(event.device))
+            self._feed(event.device.port_path, Arrived(event.device), at_s)
             if event.device.mode is DeviceMode.DFU and is_identity(event.device.serial):
                 self._compare_serials(event.device)
 
     def _left(self, before: Slot, at_s: float) -> None:
-        self._feed(before.path, Left())
+        self._feed(before.path, Left(), at_s)
         loss = self._hub_losses.left(before, self._slots.values(), at_s)
         if loss is not None:
             for path in loss.ports:

@@ -1,4 +1,4 @@
-"""What other threads have the line's thread do: they post it and ring the bell, and it is done in that order."""
+"""What other threads want done in the dispatcher's thread, in the order in which they said it."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ Action = Callable[[], None]
 
 
 class Inbox:
-    """`post` is for any thread, the rest for the line's."""
+    """Give it to `multiprocessing.connection.wait` among the rest; `post` may be called from any thread."""
 
     def __init__(self) -> None:
-        self._posted: queue.SimpleQueue[Action] = queue.SimpleQueue()
+        self._actions: queue.SimpleQueue[Action] = queue.SimpleQueue()
         self._bell = Bell()
 
-    def post(self, action: Action) -> None:
-        """Have it done soon."""
-        self._posted.put(action)
-        self._bell.ring()
-
     def fileno(self) -> int:
-        """Ready once something was posted; `silence` it before what was posted is taken."""
+        """What is waited for: readable once something was posted."""
         return self._bell.fileno()
 
+    def post(self, action: Action) -> None:
+        """Have `action` called, and wake who waits."""
+        self._actions.put(action)
+        self._bell.ring()
+
     def silence(self) -> None:
-        """The bell was heard."""
+        """It was heard. To be called before `take_all`."""
         self._bell.silence()
 
-    def taken(self) -> list[Action]:
-        """All that was posted until now; empty where nothing was."""
+    def take_all(self) -> list[Action]:
+        """Everything that was posted until now."""
         actions: list[Action] = []
         with suppress(queue.Empty):
             while True:
-                actions.append(self._posted.get_nowait())
+                actions.append(self._actions.get_nowait())
         return actions
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing waits."""
-        return self._posted.empty()
+    def empty(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self._actions.empty()
 
     def close(self) -> None:
-        """Free the bell."""
+        """Free what wakes."""
         self._bell.close()

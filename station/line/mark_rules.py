@@ -34,6 +34,11 @@ def may_start(slot: Slot, now: Moment, terms: Terms) -> Stepped:
     return slot.enters(Phase.UNBOUND, code=UNBOUND, message=text), said
 
 
+def lacks_something(slot: Slot, terms: Terms) -> bool:
+    """Whether the run of a slot must not begin yet."""
+    return bool(_missing(slot, terms))
+
+
 def _missing(slot: Slot, terms: Terms) -> tuple[str, ...]:
     run, setup = slot.run, terms.setup
     assert run is not None

@@ -149,9 +149,11 @@ def doubled_before_worker(slot: Slot, event: Doubled, now: Moment, terms: Terms)
     return slot, ()
 
 
-def started(slot: Slot, _event: WorkerGiven, _now: Moment, _terms: Terms) -> Stepped:
-    """A worker takes the run."""
+def started(slot: Slot, _event: WorkerGiven, now: Moment, terms: Terms) -> Stepped:
+    """A worker takes the run; unless what its unit had to have was taken from it while it waited for one."""
     assert slot.run is not None
+    if mark_rules.lacks_something(slot, terms):
+        return mark_rules.may_start(slot, now, terms)
     assert slot.device is not None
     start = StartWorker(slot.run, slot.device, slot.bootloader, slot.check, slot.hold_s)
     return slot.enters(Phase.RUNNING), (start,)
@@ -164,7 +166,7 @@ def left_worker(slot: Slot, _event: Left, now: Moment, _terms: Terms) -> Stepped
     """The camera is off the bus: asked to leave, or not."""
     slot = replace(slot, device=None, arrival=None, left_at_s=now.at_s, left_mode=admission.mode_of(slot))
     phase = Phase.AWAY if slot.phase is Phase.AWAY else Phase.GONE
-    return replace(slot, phase=phase), (TellWorker(PortChanged(None)),)
+    return replace(slot, phase=phase), (TellWorker(PortChanged(None, at_s=now.at_s)),)
 
 
 def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
@@ -177,7 +179,7 @@ def came_back(slot: Slot, event: Arrived, now: Moment, terms: Terms) -> Stepped:
         # A hand was quicker than the return window. The run is not this camera's, and must not end as if it were.
         slot, held = admission.held_at_once(slot, device, now, terms)
         return slot, (TellWorker(CancelRun(ended_by(Outcome.ABORTED, "operator.unplugged", ANOTHER))), *held)
-    effects: Effects = (TellWorker(PortChanged(device)), *admission.twins_found(slot))
+    effects: Effects = (TellWorker(PortChanged(device, at_s=now.at_s)), *admission.twins_found(slot))
     if slot.phase is Phase.AWAY:
         return slot, effects
     slot = replace(slot, phase=Phase.RUNNING)

@@ -72,5 +72,12 @@ def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
         raise ValueError(f"a measured value is a number or a text, not {value!r}")
     if passed not in (True, False, None):
         raise ValueError(f"a measurement passed or not, or is not judged: {passed!r}")
-    low, high = (None if data.get(name) is None else float(data[name]) for name in ("low", "high"))
+    low, high = _limit(data.get("low")), _limit(data.get("high"))
     return Measurement(str(data["name"]), value, None if unit is None else str(unit), low, high, passed)
+
+
+def _limit(given: Any) -> float | None:
+    try:
+        return None if given is None else float(given)
+    except OverflowError:
+        raise ValueError(f"a limit is too large: {str(given)[:20]}…") from None

@@ -11,6 +11,8 @@ from station.model.runs import Outcome
 
 Kind = Literal["folder", "http", "tcp", "mqtt", "hook", "zpl"]
 ALL_OUTCOMES = tuple(Outcome)
+UNBOUND = "label.unbound"
+"""Why a label waits: something that it prints of its camera is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class Sink:
     """A label that waited longer is not printed any more: it would come out beside another camera (`zpl`)."""
     printer_answers: bool = True
     """Whether the printer says how it is when it is asked (`~HS`)."""
+    expects_product_serial: bool = False
+    """Whether every product is to have a serial: then a label that shows one waits for it, whatever else it could
+    show (`zpl`)."""
 
     @property
     def is_printer(self) -> bool:
@@ -57,6 +62,11 @@ class Failure:
     message: str
     refused: bool = False
 
+    @property
+    def is_unbound(self) -> bool:
+        """Nothing failed: a label waits until something of its camera is known."""
+        return self.code == UNBOUND
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -68,6 +78,8 @@ class Tried:
     failure: Failure | None = None
     again_at: datetime | None = None
     """When it is tried again."""
+    queued_at: datetime | None = None
+    """Since when it waited, as it was read: what was queued anew meanwhile is not put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ class DueRun:
     run_id: str
     tries: int
     record: Mapping[str, Any]
+    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ def holders(data_dir: Path) -> frozenset[str]:
     return frozenset(_hashes(data_dir))
 
 
+def marks(data_dir: Path) -> Mapping[str, str]:
+    """What tells the PIN of each role that has one from its next one; of what cannot be read there is none."""
+    try:
+        return dict(_hashes(data_dir))
+    except UsageError:
+        return {}
+
+
 def is_guarded(data_dir: Path) -> bool:
     """Whether an engineer's PIN is set: then acts need it. Errors: as `holders`."""
     return ENGINEER in holders(data_dir)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from station.settings.setting_rules import Section, expression
+from station.settings.expressions import expression
+from station.settings.setting_rules import Section
 
 
 class ProductSerialSection(Section):

@@ -357,7 +357,11 @@ class Settings(BaseModel):
     @property
     def sinks(self) -> tuple[Sink, ...]:
         """The factory's systems that hear of finished runs."""
-        return tuple(section.sink(name) for name, section in self.outbox.items())
+        expected = self.unit_marks.scans_products
+        return tuple(
+            replace(section.sink(name), expects_product_serial=expected and section.kind == "zpl")
+            for name, section in self.outbox.items()
+        )
 
     @property
     def slot_map(self) -> SlotMap:

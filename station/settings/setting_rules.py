@@ -26,15 +26,6 @@ def one_line(value: str) -> str:
     return value
 
 
-def expression(value: str) -> str:
-    """A regular expression, or empty; ValueError says what is wrong with it."""
-    try:
-        re.compile(one_line(value))
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return value
-
-
 def slot_name(value: str) -> str:
     """A slot's name as it may stand in the configuration; ValueError says what is wrong with it."""
     if not 1 <= len(one_line(value)) <= 24:

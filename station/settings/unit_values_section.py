@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from station.model.unit_values import UnitKey
+from station.settings.expressions import expression
 from station.settings.invalid_setting import shown
-from station.settings.setting_rules import Section, Text, expression
+from station.settings.setting_rules import Section, Text
 
 
 class UnitValueSection(Section):

@@ -17,7 +17,7 @@ from pathlib import Path
 from station.errors import LedgerError, UsageError
 from station.problem import sentence
 from station.roles import pin_file
-from station.roles.guarded_acts import ANYBODY, OPERATOR, Act, Done, Who
+from station.roles.guarded_acts import ANYBODY, ENGINEER, OPERATOR, Act, Done, Who
 from station.roles.wrong_pins import begins_or_doubles
 
 CLOSE_S = 10.0
@@ -52,6 +52,10 @@ class LineAuthority:
             if (refused := refused_series(error, name)) is not None:
                 self.note(refused)
             raise
+
+    def mark(self) -> str:
+        """What changes with the engineer's PIN."""
+        return pin_file.marks(self._data_dir).get(ENGINEER, "")
 
     def note(self, done: Done) -> None:
         """Put an act into the audit, soon."""
@@ -108,6 +112,16 @@ def record(data_dir: Path, station_id: str, done: Done) -> None:
     except LedgerError:
         if guarded or done.who.role != ANYBODY:
             raise
+
+
+def record_restored(data_dir: Path, station_id: str, done: Done) -> None:
+    """The same for a log that may have an older schema: then it is in the audit once the log is upgraded."""
+    from station.ledger import audit, schema_version
+
+    if schema_version.state(data_dir) is schema_version.SchemaState.OUTDATED:
+        audit.add_later(data_dir, station_id, done)
+    else:
+        record(data_dir, station_id, done)
 
 
 def was_guarded(data_dir: Path, station_id: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from station.clock import monotonic_s
@@ -51,6 +51,10 @@ class WebLogins:
             raise
         self._record(Done(Act.WEB_LOGIN, Who("", role), "", {"where": WHERE, "address": address}))
         return role
+
+    def marks(self) -> Mapping[str, str]:
+        """By role, what changes with its PIN; a role without one is not there."""
+        return pin_file.marks(self._data_dir)
 
     def _refused(self, error: pin_file.WrongPinError, address: str) -> None:
         if error.code != "role.wrong_pin":

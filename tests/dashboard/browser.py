@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import subprocess
@@ -48,8 +49,13 @@ async (png) => {
 """How many green areas of the size of a tile a picture has. Its title bar is darker: tiles do not run together."""
 
 
+_KEYS = {"-": 189, ".": 190, ":": 186}
+"""The keys of a keyboard that have no number of their character."""
+
+
 class Page:
-    """One page: `asked` are the addresses of all that it requested, `errors` what went wrong in its scripts."""
+    """One page: `asked` are the addresses of all that it requested, `errors` what went wrong in its scripts, `drawn`
+    is what came over its socket to be drawn, `typed` are the keys that went the other way."""
 
     def __init__(self, link: aiohttp.ClientWebSocketResponse) -> None:
         self._link = link
@@ -57,6 +63,8 @@ class Page:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.asked: list[str] = []
         self.errors: list[str] = []
+        self.drawn = ""
+        self.typed: list[str] = []
 
     async def read(self) -> None:
         """Take in what the browser says, until it leaves."""
@@ -68,8 +76,19 @@ class Page:
                 self.asked.append(said["params"]["request"]["url"])
             elif said["method"] == "Network.webSocketCreated":
                 self.asked.append(said["params"]["url"])
+            elif said["method"] == "Network.webSocketFrameReceived":
+                frame = said["params"]["response"]
+                self.drawn += (
+                    base64.b64decode(frame["payloadData"]).decode(errors="replace") if frame["opcode"] == 2 else ""
+                )
+            elif said["method"] == "Network.webSocketFrameSent":
+                self._take_in(json.loads(said["params"]["response"]["payloadData"]))
             elif said["method"] == "Runtime.exceptionThrown":
                 self.errors.append(str(said["params"]["exceptionDetails"]))
+
+    def _take_in(self, sent: list[Any]) -> None:
+        if sent[0] == "stdin" and not sent[1].startswith("\x1b"):
+            self.typed.append(sent[1])
 
     async def do(self, method: str, **given: object) -> dict[str, Any]:
         """One command of the protocol."""
@@ -99,10 +118,25 @@ class Page:
         picture = await self.do("Page.captureScreenshot", format="png")
         return int(await self.value(f"({COUNT_GREEN})({json.dumps(picture['data'])})"))
 
+    async def shows(self, text: str) -> None:
+        """Wait until this was drawn."""
+        async with asyncio.timeout(LIMIT_S):
+            while text not in self.drawn:
+                await asyncio.sleep(0.1)
+
     async def type(self, key: str) -> None:
         """Type a character."""
         for kind in ("keyDown", "keyUp"):
             await self.do("Input.dispatchKeyEvent", type=kind, key=key, text=key if kind == "keyDown" else "")
+
+    async def scan(self, text: str) -> None:
+        """What a scanner does, which is a keyboard to the machine: keys, one right behind the other, and Enter."""
+        presses = [(letter, letter, _KEYS.get(letter, ord(letter.upper())), 8 * letter.isupper()) for letter in text]
+        events: list[dict[str, object]] = []
+        for key, typed, code, modifiers in [*presses, ("Enter", "\r", 13, 0)]:
+            more = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+            events += [{"type": "keyDown", "text": typed, **more}, {"type": "keyUp", **more}]
+        await asyncio.gather(*(self.do("Input.dispatchKeyEvent", **event) for event in events))
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,19 @@ PINS = {"engineer": "2580", "operator": "3141", "look": "1618"}
 SAYS = ("python3", "-c", "import sys; print(sys.argv)")
 
 
+class NoViewer:
+    """No dashboard."""
+
+    def __init__(self, _command: str, **_given: object) -> None:
+        """Nothing is started."""
+
+    async def start(self, _width: int, _height: int) -> None:
+        """Nothing is drawn."""
+
+    async def stop(self) -> None:
+        """Nothing was started."""
+
+
 @asynccontextmanager
 async def served(
     data_dir: Path, mode: str, *, behind_proxy: bool = False, proxies: tuple[str, ...] = LOOPBACK
@@ -32,7 +46,7 @@ async def served(
     schema_version.create_or_check(data_dir)
     for role, pin in PINS.items():
         set_pin(data_dir, role, pin)
-    logins = Logins(mode, WebLogins(data_dir, "bench-1").holder_of)
+    logins = Logins(mode, WebLogins(data_dir, "bench-1"))
     names = own_names("127.0.0.1", ("line.factory.example",))
     believed = Proxies(proxies, behind_proxy=behind_proxy)
     server = DashboardServer(SAYS, "127.0.0.1", 0, "bench-1", lambda: True, names, logins, believed)
@@ -80,15 +94,9 @@ async def test_to_steer_means_that_everybody_looks(tmp_path: Path) -> None:
 async def test_who_steers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, role: str, steers: bool) -> None:
     commands: list[str] = []
 
-    class Viewer:
+    class Viewer(NoViewer):
         def __init__(self, command: str, **_given: object) -> None:
             commands.append(command)
-
-        async def start(self, _width: int, _height: int) -> None:
-            """Nothing is drawn."""
-
-        async def stop(self) -> None:
-            """Nothing was started."""
 
     monkeypatch.setattr("station.dashboard.web.web_server.Viewer", Viewer)
     async with served(tmp_path, mode) as client:
@@ -127,6 +135,40 @@ async def test_wrong_pins_are_slowed_down_for_all_browsers_and_not_at_the_bench(
         ("pin.refused", '{"addresses":{"127.0.0.1":2},"where":"station web","wrong_in_a_row":3}'),
     ]
     assert not (tmp_path / "wrong-pins.json").exists()
+
+
+@pytest.mark.parametrize("new", ["9753", None], ids=["changed", "taken away"])
+@pytest.mark.parametrize("mode", ["always", "to steer"])
+async def test_a_session_ends_with_its_pin_and_its_dashboard_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, new: str | None
+) -> None:
+    """Whoever gave the old PIN is nobody; whoever gave another role's is who he was."""
+    monkeypatch.setattr("station.dashboard.web.web_server.Viewer", NoViewer)
+    async with served(tmp_path, mode) as client:
+        await log_in(client, PINS["operator"])
+        cookies = {one.key: one.value for one in client.session.cookie_jar}
+        async with client.ws_connect("/ws") as operators:
+            await log_in(client, PINS["engineer"])
+            async with client.ws_connect("/ws") as engineers:
+                set_pin(tmp_path, "operator", new)
+                async with asyncio.timeout(60):
+                    assert (await operators.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+                assert not engineers.closed
+                assert "Log out (engineer)" in await (await client.get("/")).text()
+        client.session.cookie_jar.clear()
+        page = await client.get("/", headers={"Cookie": f"{COOKIE}={cookies[COOKIE]}"}, allow_redirects=False)
+        assert page.status == (303 if mode == "always" else 200)
+        assert "Log out" not in await page.text()
+
+
+async def test_a_request_right_behind_the_change_is_nobody_s(tmp_path: Path) -> None:
+    async with served(tmp_path, "always") as client:
+        await log_in(client, PINS["look"])
+        assert (await client.get("/", allow_redirects=False)).status == 200
+        set_pin(tmp_path, "look", "9753")
+        assert (await client.get("/", allow_redirects=False)).status == 303
+        await log_in(client, "9753")
+        assert (await client.get("/", allow_redirects=False)).status == 200
 
 
 async def test_a_made_up_session_is_none(tmp_path: Path) -> None:

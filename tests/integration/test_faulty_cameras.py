@@ -36,7 +36,7 @@ def run_beside_a_sound_one(make_bench: MakeBench, runs: int = 2, **changes: Any)
         found = running.runs(runs)
         running.end()
     sound = [run for run in found if run["port_path"] == f"1-1.{SOUND}"]
-    assert [run["outcome"] for run in sound] == ["PASS"]
+    assert [(run["outcome"], run["code"], run["message"]) for run in sound] == [("PASS", None, "")]
     assert bench.memory_is_release(serial(SOUND))
     return bench, next(run for run in found if run["port_path"] == "1-1.1")
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from station.control.client import ask
+from station.control.requests import BindUnit
 from station.sim.faults import Fault
 from tests.harness import Bench, Station, station, wait_for
 from tests.integration.conftest import MakeBench, camera, serial
@@ -30,6 +32,9 @@ def configured(where: Path, **sinks: str) -> Path:
         tables.append(f'[outbox.{name}]\nkind = "{kind}"\nto = "{to}"\nretry_s = 0.05\nretry_limit_s = 0.5\n')
     file.write_text("\n".join(tables))
     return file
+
+
+SHIPPED_LABEL = Path(__file__).parents[2] / "deploy/labels/camera.zpl"
 
 
 def told(received: Received) -> dict[str, dict[str, Any]]:
@@ -216,3 +221,44 @@ def test_a_camera_that_passed_gets_its_label_and_one_that_failed_none(make_bench
     audit = json.loads(station("audit", "--json", *options).stdout)
     reprints = [row for row in audit if row["act"] == "label.reprinted"]
     assert [(row["who"], row["subject"]) for row in reprints] == [("Ann", serial(1))]
+
+
+def test_a_product_scanned_after_its_camera_passed_gets_one_label_with_its_serial(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """With the template that is shipped. The printer is off when it passes and when it is scanned, and the process
+    that prints is killed in between."""
+    bench = make_bench([camera(1), camera(2)])
+    port, printer = free_port(), LabelPrinter()
+    config = tmp_path / "station.toml"
+    config.write_text(
+        f'[product_serial]\npattern = "P-[0-9]+"\n[outbox.labels]\nkind = "zpl"\nto = "tcp://127.0.0.1:{port}"\n'
+        f'template = "{SHIPPED_LABEL}"\nretry_s = 0.05\nretry_limit_s = 0.2\n'
+    )
+    options = ("--config", config, "--data-dir", bench.data_dir)
+
+    def codes() -> dict[str, str]:
+        return {row["serial"]: row["code"] for row in backlog(bench, config)["waiting"]}
+
+    with bench.station("--config", config) as running:
+        assert {run["outcome"] for run in running.runs(2)} == {"PASS"}
+        wait_for(lambda: codes() == {serial(1): "label.unbound", serial(2): "label.unbound"}, "both wait")
+        assert backlog(bench, config)["sinks"]["labels"]["unbound"] == 2
+        doctor = json.loads(station("doctor", "--json", *options).stdout)["checks"]
+        assert [
+            (check["ok"], "2 labels wait" in check["found"]) for check in doctor if check["check"] == "labels labels"
+        ] == [(True, True)]
+        (deliverer,) = running.processes("station-outbox")
+        os.kill(deliverer, signal.SIGKILL)
+        assert station("bind", serial(1), "P-1", *options).returncode == 0
+        ask(bench.data_dir, BindUnit("1-1.2", serial(2), "P-2"))
+        wait_for(partial(running.processes, "station-outbox"), "the deliverer again")
+        wait_for(lambda: set(codes().values()) == {"outbox.unreachable"}, "both are due, and the printer is off")
+        with printer.serving(port):
+            printer.wait_for_labels(2)
+            wait_for(lambda: not codes(), "nothing waits")
+            assert station("bind", serial(1), "P-1", *options).returncode == 0
+            running.interrupt()
+            running.end()
+            assert station("outbox", "deliver", *options).returncode == 0
+    assert sorted(label.split(b"QA,")[1].split(b"^FS")[0] for label in printer.labels) == [b"P-1", b"P-2"]

@@ -41,7 +41,11 @@ def _of_cameras(
             wrong = [partition for partition, digest in sha256.items() if camera.memory.get(partition) != digest]
             yield f"{camera.spec.serial} ({camera.fault}): green, and {', '.join(wrong)} are not the bundle's"
         if camera.fault == "none":
-            yield from (f"{camera.spec.serial}: pulled out, and {run['code']}" for run in runs if _blamed(run, camera))
+            yield from (
+                f"{camera.spec.serial}: pulled out, and {run['code']}: {run['message']}"
+                for run in runs
+                if _blamed(run, camera)
+            )
 
 
 def _blamed(run: Run, camera: Treated) -> bool:

@@ -55,6 +55,12 @@ class Scanner:
         return (text[match.end() :] if match else text).strip()
 
 
+def without_separators(text: str) -> str:
+    """A label's text without the control characters between its fields (GS1's FNC1): as keys they are none,
+    and the same label must be the same text however it came."""
+    return "".join(letter for letter in text if not (letter < " " and letter not in "\t\r\n"))
+
+
 USUAL = Scanner()
 """What fits the scanners that are common."""
 

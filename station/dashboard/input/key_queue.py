@@ -20,7 +20,7 @@ from textual.events import Key
 from textual.timer import Timer
 from textual.widgets import Input
 
-from station.dashboard.input.barcode import Recognizer, Scan, Scanner
+from station.dashboard.input.barcode import Recognizer, Scan, Scanner, without_separators
 
 LIMIT_S = 0.5
 """A widget that does not answer for so long is being taken down, and nothing is waited for."""
@@ -86,7 +86,8 @@ class Typed:
 
     async def paste(self, text: str) -> None:
         """What a terminal pastes is taken as scanned."""
-        shown = "".join(character if character.isprintable() else " " for character in text).strip()
+        kept = without_separators(text)
+        shown = "".join(character if character.isprintable() else " " for character in kept).strip()
         before = self._recognizer.let_go()
         scan = [Scan(shown, ended=text != text.rstrip("\r\n\t"))] if shown else []
         await self._queue([*before, *scan])

@@ -1,6 +1,7 @@
 """Who is logged in, in which browser: a PIN is changed for a cookie that no script and no other site can use.
 
-1. A session is a random token in memory: it ends with this process, after `SESSION_S`, or when somebody logs out.
+1. A session is a random token in memory: it ends with this process, after `SESSION_S`, when somebody logs out, and as
+   soon as the PIN that it was given for is taken away or changed.
 2. Its cookie is HttpOnly and SameSite=Strict, and Secure where the browser came by https.
 3. Wrong PINs are slowed down by who checks them (`pin_file`), for all browsers together.
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
@@ -30,18 +32,29 @@ class Session:
 
     role: str
     until_s: float
+    mark: str
+    """The PIN's, by `PinCheck.marks`."""
     open: set[web.WebSocketResponse] = field(default_factory=set)
 
 
-class Logins:
-    """`mode` is "off" (nobody logs in; `control` says whether all steer), "to steer" or "always". `check` says whose
-    PIN it is that came from an address; UsageError. It may block."""
+class PinCheck(Protocol):
+    """Who knows the PINs. Both may block."""
 
-    def __init__(
-        self, mode: str = "off", check: Callable[[str, str], str] | None = None, *, control: bool = False
-    ) -> None:
+    def holder_of(self, pin: str, address: str) -> str:
+        """The role whose PIN came from an address; UsageError."""
+        ...
+
+    def marks(self) -> Mapping[str, str]:
+        """By role, what changes with its PIN; a role without one is not there."""
+        ...
+
+
+class Logins:
+    """`mode` is "off" (nobody logs in; `control` says whether all steer), "to steer" or "always"."""
+
+    def __init__(self, mode: str = "off", pins: PinCheck | None = None, *, control: bool = False) -> None:
         self.mode = mode
-        self._check = check
+        self._pins = pins
         self._control = control
         self._sessions: dict[str, Session] = {}
 
@@ -63,22 +76,37 @@ class Logins:
 
     async def log_in(self, pin: str, address: str) -> str:
         """The token of a new session; UsageError where it is no PIN of a role."""
-        if self._check is None:
+        if self._pins is None:
             raise UsageError("role.no_pin", "nobody logs in here")
-        role = await asyncio.to_thread(self._check, pin, address)
+        # Before it is looked at: one that is changed meanwhile gives no session that lasts.
+        marks = await asyncio.to_thread(self._pins.marks)
+        role = await asyncio.to_thread(self._pins.holder_of, pin, address)
         now_s = monotonic_s()
         self._sessions = {token: one for token, one in self._sessions.items() if now_s < one.until_s}
         while len(self._sessions) >= MOST_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         token = secrets.token_urlsafe(32)
-        self._sessions[token] = Session(role, now_s + SESSION_S)
+        self._sessions[token] = Session(role, now_s + SESSION_S, marks.get(role, ""))
         return token
 
     async def log_out(self, request: web.Request) -> None:
         """End the browser's session, and its dashboards."""
         session = self._sessions.pop(request.cookies.get(COOKIE, ""), None)
         if session is not None:
-            await asyncio.gather(*(websocket.close() for websocket in session.open))
+            await _close(session)
+
+    async def end_outdated(self) -> None:
+        """End the sessions whose PIN was taken away or changed, and their dashboards."""
+        if self._pins is None or not self._sessions:
+            return
+        marks = await asyncio.to_thread(self._pins.marks)
+        gone = [token for token, one in self._sessions.items() if marks.get(one.role) != one.mark]
+        ended = [self._sessions.pop(token) for token in gone]
+        await asyncio.gather(*map(_close, ended))
+
+
+async def _close(session: Session) -> None:
+    await asyncio.gather(*(websocket.close() for websocket in list(session.open)))
 
 
 def give_cookie(answer: web.StreamResponse, token: str, *, secure: bool) -> None:

@@ -13,7 +13,7 @@ import logging
 import os
 import shlex
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ MOST_VIEWERS = 24
 """So many browsers at once: each costs a process."""
 LEAVE_LIMIT_S = 5.0
 HEARTBEAT_S = 15.0
+PINS_S = 1.0
+"""How often it is looked whether a PIN was taken away or changed."""
 SIZE_LIMITS = (20, 500)
 """Columns and rows that a browser may ask for."""
 
@@ -96,6 +98,7 @@ class DashboardServer(Server):
             application.router.add_get("/login", self.handle_login_page)
             application.router.add_post("/login", self.handle_login)
             application.router.add_post("/logout", self.handle_logout)
+            application.cleanup_ctx.append(self._watch_logins)
         application.middlewares.append(self._guard)
         return application
 
@@ -107,7 +110,19 @@ class DashboardServer(Server):
         origin = request.headers.get("Origin")
         if origin is not None and not self._names.may_ask(origin, host):
             raise web.HTTPForbidden(text=_another_page(name_of(host_of_page(origin))))
+        await self._logins.end_outdated()
         return await handler(request)
+
+    async def _watch_logins(self, _application: web.Application) -> AsyncIterator[None]:
+        """Dashboards that are open end with their PIN, too."""
+        watching = asyncio.create_task(self._end_outdated())
+        yield
+        watching.cancel()
+
+    async def _end_outdated(self) -> None:
+        while True:
+            await asyncio.sleep(PINS_S)
+            await self._logins.end_outdated()
 
     async def on_startup(self, app: web.Application) -> None:
         """The command says where it serves."""

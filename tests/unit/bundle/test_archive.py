@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from station.bundle.store import BundleStore
+from station.bundle.suffix import SUFFIX_BYTES
 from station.errors import BundleError
 
 FILES = ("firmware_M55_HP.bin", "firmware_M55_HE.bin", "romfs1.img", "romfs0.img")
@@ -155,8 +156,10 @@ def test_a_bomb(archive: Path, release: Path, refused: Refused, name: str) -> No
     refused(archive, "bundle.archive_bomb")
 
 
-def test_an_image_a_little_too_large(archive: Path, release: Path, refused: Refused) -> None:
-    (release / FILES[1]).write_bytes(random.Random(0).randbytes(0x15E000 + 1))
+@pytest.mark.parametrize("content", [random.Random(0).randbytes(0x15E000), b""], ids=["random", "padding alone"])
+def test_an_image_a_little_too_large(archive: Path, release: Path, refused: Refused, content: bytes) -> None:
+    """However well it is packed: an image that is padded for another board is no attack."""
+    (release / FILES[1]).write_bytes(content.ljust(0x15E000 + SUFFIX_BYTES + 1, b"\xff"))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         for file in FILES:
             opened.write(release / file, file)
@@ -200,6 +203,7 @@ import resource, sys
 from pathlib import Path
 from station.board.openmv_ae3 import OPENMV_AE3
 from station.bundle.store import BundleStore
+from station.bundle.suffix import SUFFIX_BYTES
 from station.errors import BundleError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

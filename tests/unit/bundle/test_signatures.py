@@ -50,7 +50,7 @@ def public(key: Path) -> Path:
 def sign(release: Path, key: Path, name: str = "v1", binding: Binding = ANYWHERE) -> None:
     """As the machine does that builds releases."""
     elsewhere = BundleStore(release.parent / "elsewhere", OPENMV_AE3)
-    (release / FILE).write_bytes(elsewhere.sign_release(release, name, key, binding))
+    (release / FILE).write_bytes(elsewhere.sign_release(release, name, key, binding)[1])
 
 
 def refusal(store: BundleStore, release: Path, name: str | None = None) -> str:

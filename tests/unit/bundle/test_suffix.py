@@ -135,7 +135,20 @@ def test_a_plain_file_beside_its_dfu_file(release: Path, store: BundleStore) -> 
     assert store.import_path(release).images[0].file == FILES[0]
 
 
-def test_an_image_that_is_no_dfu_file_keeps_bytes_that_look_like_a_suffix(release: Path, store: BundleStore) -> None:
-    raw = suffixed((release / FILES[0]).read_bytes())
-    (release / FILES[0]).write_bytes(raw)
-    assert store.import_path(release).images[0].size_bytes == len(raw)
+@pytest.mark.parametrize("file", FILES)
+def test_a_suffix_under_a_plain_name_is_taken_off(release: Path, store: BundleStore, file: str) -> None:
+    """`dfu-suffix -a` leaves a file its name, and dfu-util takes a suffix off whatever the file is called."""
+    plain = store.import_path(release)
+    (release / file).write_bytes(suffixed((release / file).read_bytes()))
+    assert store.import_path(release, name="suffixed").sha256 == plain.sha256
+
+
+def test_a_plain_name_hides_no_other_device(release: Path, refused: Refused) -> None:
+    (release / FILES[2]).write_bytes(suffixed((release / FILES[2]).read_bytes(), product_id=0x9206))
+    assert FILES[2] in refused(release, "bundle.dfu_other_device")
+
+
+def test_a_plain_name_hides_no_damage(release: Path, refused: Refused) -> None:
+    raw = suffixed((release / FILES[2]).read_bytes())
+    (release / FILES[2]).write_bytes(b"\0".join((raw[:500], raw[501:])))
+    assert FILES[2] in refused(release, "bundle.dfu_suffix_invalid")

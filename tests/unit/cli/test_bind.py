@@ -29,3 +29,20 @@ def test_bind_and_what_it_refuses(tmp_path: Path) -> None:
     assert station("bind", SERIAL, "79927398713", *where).returncode == 0
     assert code_of(OTHER_SERIAL, "79927398713") == "product.taken"
     assert code_of(SERIAL, "18") == "product.form"
+
+
+def test_a_label_is_the_same_text_as_on_the_screen(tmp_path: Path) -> None:
+    """Also where the scanner's own marks, blanks and the separators of a GS1 label come with it: never two bindings."""
+    config = tmp_path / "station.toml"
+    config.write_text('[scanner]\nprefixes = ["~"]\n')
+    where = ("--config", config, "--data-dir", tmp_path / "data")
+    for label in ("0095011-17", " ]C10095011-17\r\n", "~0095011-17", "]d2009\x1d5011-17"):
+        done = station("bind", SERIAL, label, "--json", *where)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["product_serial"] == "0095011-17"
+    taken = station("bind", OTHER_SERIAL, "]C10095011-17", *where)
+    assert (taken.returncode, taken.stderr.partition(":")[0]) == (2, "product.taken")
+    done = station("bind", OTHER_SERIAL, "95011-17", *where)
+    assert done.returncode == 0, "a leading zero makes another serial"
+    wrong = station("bind", SERIAL, "a\u202eb", *where)
+    assert (wrong.returncode, wrong.stderr.partition(":")[0]) == (2, "product.form")

@@ -60,6 +60,21 @@ def test_signed_here(station: Station, release: Path, key: Path) -> None:
         assert station("bundle", command, "v5", "--json").json["signature"]["signed_by"] == "factory"
 
 
+def test_every_kind_of_signing_prints_one_json_document(station: Station, release: Path, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh.pem"
+    pair = station("bundle", "sign", "--new-key", fresh, "--json").json
+    assert (pair["private"], pair["public"]) == (str(fresh), f"{fresh}.pub")
+    words = ("bundle", "sign", release, "--name", "v5", "--key", fresh, "--part-number", "P2", "--json")
+    on_disk = station(*words).json
+    assert (on_disk["bundle"], on_disk["imported_at"], len(on_disk["images"])) == ("v5", None, 4)
+    assert (on_disk["signature"]["key"], on_disk["signature"]["part_numbers"]) == (pair["key"], ["P2"])
+    imported = station("bundle", "import", release, "--json").json
+    assert {**imported, "imported_at": None} == {key: on_disk[key] for key in imported}
+    both = station("bundle", "sign", "v5", "--new-key", tmp_path / "other.pem", "--json").json
+    assert both["bundle"] == "v5"
+    assert both["signature"]["key"] == both["key"] != pair["key"]
+
+
 def test_keys_are_listed_and_removed(station: Station, key: Path) -> None:
     assert "no key is trusted" in station("bundle", "trust").err
     assert station("bundle", "trust", f"{key}.pub").exit_code == 0

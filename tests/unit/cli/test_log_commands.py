@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -478,6 +479,48 @@ def test_an_older_backup_is_restored_and_then_upgraded(
     assert (told.exit_code, told.json["upgrade_needed"], told.json["kept_aside"]) == (0, True, None)
     assert station("db", "upgrade").exit_code == 0
     assert len(station("export").out.splitlines()) == len(runs)
+
+
+@pytest.mark.parametrize("revision", ["0006", "0008", schema_version.REVISIONS[-2]])
+def test_a_restore_of_an_older_backup_is_in_the_audit_once_it_is_upgraded(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path, revision: str
+) -> None:
+    """Also of one that is older than the audit, and beside rows of the log that was there; once, however often it is
+    upgraded; with the time at which it was restored."""
+    older = tmp_path / "older"
+    station("db", "backup", tmp_path / "copy")
+    migrate.to(data_dir, revision)
+    (data_dir / "station.sqlite3").rename(older)
+    for restored in (tmp_path / "copy", older):
+        assert station("db", "restore", restored, "--by", "Ada").exit_code == 0
+    before = datetime.now(UTC)
+    for _ in range(2):
+        assert station("db", "upgrade").exit_code == 0
+    (row,) = station("audit", "--json").json
+    assert (row["act"], row["subject"], row["who"], row["details"]) == (
+        "log.restored",
+        str(older),
+        "Ada",
+        {"runs": None},
+    )
+    assert datetime.fromisoformat(row["at"]) < before
+    assert station("db", "restore", tmp_path / "copy", "--by", "Ada").exit_code == 0
+    assert [row["subject"] for row in station("audit", "--json").json] == [str(tmp_path / "copy")]
+    assert station("db", "check").exit_code == 0
+
+
+def test_a_restore_that_nobody_upgraded_is_not_forgotten_by_the_next_one(
+    station: Station, runs: list[RunRecord], data_dir: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    station("db", "backup", tmp_path / "copy")
+    migrate.to(data_dir, schema_version.REVISIONS[-2])
+    (data_dir / "station.sqlite3").rename(older)
+    for restored in (older, tmp_path / "copy"):
+        assert station("db", "restore", restored, "--by", "Ada").exit_code == 0
+    rows = station("audit", "--json").json
+    assert [row["subject"] for row in rows] == [str(older), str(tmp_path / "copy")]
+    assert station("db", "check").exit_code == 0
 
 
 def test_a_configuration_that_is_wrong_is_named(station: Station, tmp_path: Path) -> None:

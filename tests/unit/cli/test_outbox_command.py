@@ -80,9 +80,17 @@ def test_what_is_dropped_needs_a_reason_and_waits_no_more(folder: Path, run: Run
     assert outbox(folder, "drop", "mes", "--run", run.run_id, "--reason", "x", "--by", "Ada")[0] == 0
     assert json.loads(outbox(folder, "--json")[1])["waiting"] == []
     audited = station("audit", "--json", "--config", folder / "station.toml", "--data-dir", folder / "data").stdout
-    assert [(row["act"], row["subject"], row["who"]) for row in json.loads(audited)] == [
-        ("outbox.dropped", "mes", "Ada")
-    ]
+    (row,) = json.loads(audited)
+    assert (row["act"], row["subject"], row["who"]) == ("outbox.dropped", "mes", "Ada")
+    assert row["details"] == {"run": run.run_id, "reason": "x", "count": 1}
+
+
+def test_where_nothing_is_dropped_the_audit_says_nothing(folder: Path, run: RunRecord) -> None:
+    """Neither where another run was named, nor the second time."""
+    for words, wanted in ((("--run", "nosuch"), 2), (("--all",), 0), (("--all",), 2), (("--run", run.run_id), 2)):
+        assert outbox(folder, "drop", "mes", *words, "--reason", "x", "--by", "Ada")[0] == wanted
+    audited = station("audit", "--json", "--config", folder / "station.toml", "--data-dir", folder / "data").stdout
+    assert [(row["act"], row["details"]["run"]) for row in json.loads(audited)] == [("outbox.dropped", "all")]
 
 
 def test_deliver_says_what_is_left(folder: Path, run: RunRecord) -> None:

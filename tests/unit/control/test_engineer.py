@@ -93,6 +93,20 @@ def test_an_engineer_is_one_no_longer_when_the_time_is_over(bench: Bench, monkey
     assert raw.code(RESTORE) == "role.engineer_needed"
 
 
+@pytest.mark.parametrize("new", ["1357", None], ids=["changed", "taken away and set again"])
+def test_an_engineer_is_one_no_longer_than_the_pin_is_the_same(bench: Bench, new: str | None) -> None:
+    set_pin(bench.data_dir, "engineer", PIN)
+    raw = bench.connect()
+    raw.send(PROVE)
+    assert raw.send(RESTORE)["done"] == "restore_slot"
+    set_pin(bench.data_dir, "engineer", new)
+    if new is None:
+        set_pin(bench.data_dir, "engineer", PIN)
+    assert raw.code(RESTORE) == "role.engineer_needed"
+    assert raw.send({**PROVE, "pin": new or PIN})["engineer"]["name"] == "Ada"
+    assert raw.send(RESTORE)["done"] == "restore_slot"
+
+
 def test_only_an_end_that_is_too_early_needs_an_engineer(bench: Bench) -> None:
     set_pin(bench.data_dir, "engineer", PIN)
     raw = bench.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
@@ -54,6 +55,20 @@ def refused(target: Sink) -> DeliveryError:
 # ---- a folder
 
 
+@pytest.mark.parametrize("call", ["os.fchmod", "station.atomic_write.sync_folder"])
+def test_a_folder_on_a_share_or_to_drop_into_takes_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """No modes and no fsync of folders there, or nobody may read it: what is in place is delivered."""
+
+    def fails(*_given: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(call, fails)
+    deliver(sink("folder", tmp_path))
+    assert [json.loads(file.read_text()) for file in tmp_path.iterdir()] == [RECORD]
+
+
 def test_a_folder_gets_a_whole_file_named_after_the_run(tmp_path: Path) -> None:
     deliver(sink("folder", tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [f"{RECORD['run_id']}.json"]
@@ -87,7 +102,10 @@ def test_http_is_posted_signed_and_names_its_run(tmp_path: Path) -> None:
     ("status", "code", "is_refused"),
     [
         (400, "outbox.refused", True),
-        (302, "outbox.refused", True),
+        (422, "outbox.refused", True),
+        (302, "outbox.unusable", False),
+        (401, "outbox.unusable", False),
+        (405, "outbox.unusable", False),
         (503, "outbox.unreachable", False),
         (429, "outbox.unreachable", False),
     ],
@@ -201,9 +219,9 @@ def test_mqtt_with_a_password_and_a_topic_that_may_not_be_written(tmp_path: Path
         deliver(target)
         received.wait_for(lambda records: records == [RECORD])
         error = refused(sink("mqtt", url, topic="other", username="line", secret_file=str(password)))
-        assert (error.code, error.refused) == ("outbox.refused", True)
+        assert (error.code, error.refused) == ("outbox.unusable", False)
         password.write_text("wrong")
-        assert refused(target).code == "outbox.unreachable"
+        assert refused(target).code == "outbox.unusable"
 
 
 # ---- a program

@@ -65,6 +65,7 @@ RECIPE = Recipe("he", (Step(StepKind.WRITE, "HE"),))
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disconnection, "LEAVING_S", 0.02)
     monkeypatch.setattr(disconnection, "HOLD_S", 0.02)
+    monkeypatch.setattr(disconnection, "REPORTED_S", 0.02)
     monkeypatch.setattr(ladder, "LEAVING_S", 0.02)
     monkeypatch.setattr(ladder, "HOLD_S", 0.02)
 
@@ -83,7 +84,8 @@ class Bus:
         self.moves: list[Any] = []
         """What each of them does when it is asked to leave, where that is not to boot."""
 
-    def open(self, _access: UsbAccess, device: Device) -> CameraAtPort:
+    def open(self, access: UsbAccess, device: Device) -> CameraAtPort:
+        assert isinstance(access, UsbAccess)
         self.opened.append(device)
         session = self.sessions.pop(0)
         if isinstance(session, Exception):
@@ -110,6 +112,7 @@ class Ran:
         check_first: bool = False,
         notes: tuple[str, ...] = (),
         recovery: RecoveryLimits = NO_RUNGS,
+        device: Device = CAMERA,
     ) -> None:
         monkeypatch.setattr(camera_run, "open_transport", bus.open)
         monkeypatch.setattr(ladder, "open_transport", bus.open)
@@ -127,7 +130,7 @@ class Ran:
             bus.line = at.line
             for change in port:
                 at.line.send(change)
-            run = CameraRun(RunCamera(plan, CAMERA, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
+            run = CameraRun(RunCamera(plan, device, "1.0.3"), at.link, UsbAccess(), OPENMV_AE3)
             self.ended: RunEnded = run.run()
             self.facts = at.heard
         self.attempts: list[AttemptRecord] = [fact.attempt for fact in self.facts if isinstance(fact, AttemptEnded)]
@@ -376,6 +379,37 @@ def test_one_that_answers_nothing_is_reset_and_caught_in_its_window(
     assert bus.opened == [CAMERA, CAMERA, back]
     wanted = [fact.wanted for fact in ran.facts if isinstance(fact, HoldWanted)]
     assert wanted[:4] == [True, False, True, True], "asked to leave, then held again"
+
+
+class PulledBus(Bus):
+    """Its camera turns out to be gone when it is opened again, and that is reported only then."""
+
+    def open(self, access: UsbAccess, device: Device) -> CameraAtPort:
+        if self.opened:
+            self.line.send(PortChanged(None))
+        return super().open(access, device)
+
+
+@pytest.mark.parametrize(
+    ("first", "how"),
+    [
+        (Broken(5), (Outcome.ABORTED, "operator.unplugged", 1)),
+        (GONE, (Outcome.ABORTED, "operator.unplugged", 1)),
+        (TIMED_OUT, (Outcome.FAIL, "usb.timeout", 1)),
+    ],
+    ids=["broken", "gone", "silent"],
+)
+def test_one_that_was_pulled_out_as_its_transfer_broke_is_no_failure_however_late_that_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: Reply, how: tuple[Outcome, str, int]
+) -> None:
+    script = [*sizes(), *select(HE), *sent(0, block_of(1), first), *(abort(first) if first is not GONE else [])]
+    if first == Broken(5):
+        script += select(HE, GONE)
+    gone = UsbError("usb.disconnected", Sentence("gone"))
+    bus = PulledBus(script, gone, gone)
+    ran = Ran(monkeypatch, tmp_path, bus, recovery=replace(ALL_RUNGS, catch_s=0.01))
+    assert ran.how == how
+    assert ran.attempts[0].code == how[1]
 
 
 def test_one_that_the_reset_does_not_bring_back_fails_with_what_was_tried(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -26,6 +27,7 @@ GONE = UsbError("usb.disconnected", Sentence("gone"))
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(after, "LEAVING_S", 0.05)
+    monkeypatch.setattr(after, "REPORTED_S", 0.05)
     monkeypatch.setattr(after, "HOLD_S", 0.05)
 
 
@@ -59,6 +61,29 @@ def test_back_and_held_is_the_same_insertion(pipe: tuple[Connection, Link]) -> N
     assert (found.whereabouts, found.device, found.bootloader) == (Whereabouts.CAME_BACK, again, "1.0.3")
 
 
+def test_one_that_the_kernel_lost_is_gone_however_late_that_is_reported(
+    pipe: tuple[Connection, Link], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report comes through udev and the line: on a busy machine seconds after the transfer that failed."""
+    monkeypatch.setattr(after, "REPORTED_S", 30.0)
+    late = threading.Timer(0.2, pipe[0].send, [PortChanged(None)])
+    late.start()
+    assert whereabouts(pipe).whereabouts is Whereabouts.LEFT
+    late.join()
+
+
+def test_one_that_was_put_in_again_later_is_not_back_where_both_are_heard_at_once(
+    pipe: tuple[Connection, Link],
+) -> None:
+    """A worker that was kept for seconds: what counts is when it was there again."""
+    changes = [
+        PortChanged(None, at_s=100.0),
+        PortChanged(CAMERA, at_s=106.0),
+        PortChanged(CAMERA, held=True, at_s=106.1),
+    ]
+    assert whereabouts(pipe, *changes, window_s=4).whereabouts is Whereabouts.LEFT
+
+
 def test_back_and_never_held_is_not_back(pipe: tuple[Connection, Link]) -> None:
     assert whereabouts(pipe, PortChanged(None), PortChanged(CAMERA)).whereabouts is Whereabouts.LEFT
 
@@ -66,7 +91,7 @@ def test_back_and_never_held_is_not_back(pipe: tuple[Connection, Link]) -> None:
 def test_back_as_an_application(pipe: tuple[Connection, Link]) -> None:
     application = replace(CAMERA, mode=DeviceMode.APPLICATION)
     found = whereabouts(pipe, PortChanged(None), PortChanged(application), window_s=5)
-    assert found.whereabouts is Whereabouts.CAME_BACK_AS_APPLICATION
+    assert found == after.Return(Whereabouts.CAME_BACK_AS_APPLICATION, application), "whom to ask into the bootloader"
 
 
 def test_a_refusal_says_that_it_is_there(pipe: tuple[Connection, Link]) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from station.board.openmv_ae3 import HP, ROMFS0
 from station.board.partition import Partition
-from station.dfu.actions import GONE, STALLED, TIMED_OUT
-from station.dfu.dfu_protocol import State, StatusCode
+from station.clock import monotonic_s
+from station.dfu.actions import DONE, GONE, STALLED, TIMED_OUT, Broken, ControlOut
+from station.dfu.dfu_protocol import Request, State, StatusCode
 from station.errors import BundleError, CameraError, VerifyError
 from station.flash.dfu_session import DfuSession
-from station.flash.images import ImageJob, Tick, opened
-from station.model.runs import ImagePlan
+from station.flash.images import ImageJob, Tick, Transfer, opened
+from station.model.runs import ImagePlan, ImageRecord
 from tests.unit.flash.exchanges import (
     BLOCK_BYTES,
     Exchange,
@@ -242,6 +245,8 @@ def test_a_block_that_ends_early_is_a_wrong_one(short: bytes) -> None:
         write_whole(image)
         with pytest.raises(VerifyError):
             image.verify(lambda _: None)
+    read = BLOCKS[0] + BLOCKS[2] + b"the rest"
+    assert image.readback_sha256 == hashlib.sha256(read).hexdigest(), "of what was read, and of nothing else"
 
 
 def test_a_block_that_was_presumed_right_is_written_and_everything_read_once_more() -> None:
@@ -300,3 +305,162 @@ def test_an_image_file_is_read_as_it_is_now_and_refused_where_it_is_not_what_was
     with pytest.raises(BundleError) as caught, opened(plan):
         raise AssertionError("opened")
     assert caught.value.code == "bundle.corrupt"
+
+
+def test_the_record_says_which_image_it_was_and_what_was_read() -> None:
+    begun_s = monotonic_s()
+    with camera(full_write(ROMFS0, IMAGE), read_back(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        assert image.record == ImageRecord(
+            "ROMFS0", ROMFS0.alt, len(IMAGE), hashlib.sha256(IMAGE).hexdigest(), None, 4, 0, 0.0, 0.0
+        )
+        write_whole(image)
+        image.verify(lambda _: None)
+    took_s = monotonic_s() - begun_s
+    found = image.record
+    assert (found.partition, found.alt, found.size_bytes) == ("ROMFS0", ROMFS0.alt, len(IMAGE))
+    assert found.readback_sha256 == found.sha256 == hashlib.sha256(IMAGE).hexdigest()
+    assert 0 < found.write_s + found.verify_s <= took_s
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_an_image_of_whole_blocks_has_no_block_more(blocks: int) -> None:
+    content = contents(*range(1, blocks + 1))
+    with camera(full_write(ROMFS0, content), read_back(ROMFS0, content)) as session:
+        image = job(session, content=content)
+        write_whole(image)
+        image.verify(lambda _: None)
+    assert (image.record.blocks_total, image.record.blocks_written) == (blocks, blocks)
+
+
+def test_a_block_that_failed_is_forgotten_when_the_image_is_written_again() -> None:
+    with camera(select(ROMFS0), refused(0, BLOCKS[0]), full_write(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        with pytest.raises(CameraError):
+            write_whole(image)
+        assert image.failed == Transfer(0, ((0, BLOCKS[0]),))
+        write_whole(image)
+        assert image.failed is None
+        image.repeat(session)
+
+
+def test_what_is_repeated_of_a_protected_partition_begins_with_its_block_0() -> None:
+    dropped: list[Exchange] = [(ControlOut(Request.ABORT, 0, b"", 0), DONE)]
+    failing = [*select(HP), *download(0, BLOCKS[0]), *sent(1, BLOCKS[1], Broken(5)), *dropped]
+    again = [*select(HP), *download(0, BLOCKS[0]), *download(1, BLOCKS[1])]
+    with camera(failing, again) as session:
+        image = job(session, HP)
+        with pytest.raises(CameraError):
+            write_whole(image)
+        assert image.failed == Transfer(1, ((0, BLOCKS[0]), (1, BLOCKS[1])))
+        assert image.written == {0}
+        image.repeat(session)
+
+
+def test_progress_counts_what_need_not_be_written_as_done() -> None:
+    done: list[int] = []
+    looked = [*select(ROMFS0), *uploads([OTHER, BLOCKS[1], BLOCKS[2], OTHER])]
+    with camera(looked, download(0, BLOCKS[0]), download(3, BLOCKS[3]), finish()) as session:
+        job(session).write(only_changed=True, read_all=False, tick=done.append)
+    assert done == [0, 0, 0, 0, 12288, 16384]
+
+
+@pytest.mark.parametrize("at_look", [1, 5])
+def test_a_cancellation_is_heard_while_blocks_are_looked_at(at_look: int) -> None:
+    """Of four samples, and of the blocks between them."""
+    content, blocks = stretch(list(range(10, 20)))
+    asked: list[int] = []
+
+    def cancel(done: int) -> None:
+        asked.append(done)
+        if len(asked) == at_look:
+            raise KeyboardInterrupt
+
+    looked = samples(blocks)[: 1 + min(at_look, 4)]
+    if at_look > 4:
+        looked += upload(1, blocks[1])
+    with camera(looked) as session, pytest.raises(KeyboardInterrupt):
+        job(session, content=content).write(only_changed=True, read_all=True, tick=cancel)
+
+
+def test_a_cancellation_ends_the_reading_back_at_the_next_block() -> None:
+    def cancel(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with camera(select(ROMFS0), upload(0, BLOCKS[0])) as session:
+        image = job(session)
+        with pytest.raises(KeyboardInterrupt):
+            image.verify(cancel)
+    assert image.readback_sha256 is None, "half a reading has no digest"
+
+
+def test_a_short_block_is_wrong_where_the_image_is_looked_at_before_it_is_written() -> None:
+    """One block of four zero bytes is no match for one that begins with them."""
+    content = bytes(4) + IMAGE[4:]
+    blocks = [content[:BLOCK_BYTES], *BLOCKS[1:]]
+    looked = [*select(ROMFS0), *upload(0, bytes(4)), *uploads([*BLOCKS[1:3], REST], first=1)]
+    with camera(looked, download(0, blocks[0]), finish()) as session:
+        image = job(session, content=content)
+        write_changed(image)
+    assert image.written == {0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (4, "ROMFS0: 4 of 6 blocks read back wrong (block 0, 1, 2, 3)"),
+        (5, "ROMFS0: 5 of 6 blocks read back wrong (block 0, 1, 2, 3 …)"),
+    ],
+)
+def test_the_first_four_wrong_blocks_are_named(wrong: int, said: str) -> None:
+    content, blocks = stretch(list(range(10, 16)))
+    read = [*select(ROMFS0), *uploads([OTHER] * wrong + blocks[wrong:])]
+    with camera(full_write(ROMFS0, content), read) as session:
+        image = job(session, content=content)
+        write_whole(image)
+        with pytest.raises(VerifyError) as caught:
+            image.verify(lambda _: None)
+    assert str(caught.value) == said
+
+
+def test_what_is_only_read_is_not_repaired() -> None:
+    wrong = [*select(ROMFS0), *uploads([BLOCKS[0], OTHER, BLOCKS[2], REST])]
+    with camera(wrong) as session, pytest.raises(VerifyError):
+        job(session).verify(lambda _: None, repair=False)
+
+
+def test_an_image_says_whether_it_was_repaired() -> None:
+    wrong = [*select(ROMFS0), *uploads([BLOCKS[0], OTHER, BLOCKS[2], REST])]
+    with camera(wrong, download(1, BLOCKS[1]), finish(), read_back(ROMFS0, IMAGE)) as session:
+        assert job(session).verify(lambda _: None) is True
+    with camera(read_back(ROMFS0, IMAGE)) as session:
+        assert job(session).verify(lambda _: None) is False
+
+
+def test_an_image_file_of_another_length_is_refused_whatever_its_digest(tmp_path: Path) -> None:
+    plan = replace(plan_of(tmp_path, ROMFS0, IMAGE), size_bytes=len(IMAGE) - 1)
+    with pytest.raises(BundleError) as caught, opened(plan):
+        raise AssertionError("opened")
+    assert (caught.value.code, str(caught.value)) == (
+        "bundle.corrupt",
+        f"{plan.path} is not what was imported for ROMFS0",
+    )
+
+
+def test_nothing_between_the_samples_is_read_where_none_of_them_is_right() -> None:
+    content, _ = stretch(list(range(10, 20)))
+    looked = [*select(ROMFS0), *[one for number in SAMPLES for one in upload(number, OTHER)]]
+    with camera(looked, full_write(ROMFS0, content)[1:]) as session:
+        image = job(session, content=content)
+        write_changed(image, read_all=True)
+    assert len(image.written) == 10
+
+
+def test_the_time_of_reading_back_is_that_of_all_readings() -> None:
+    with camera(read_back(ROMFS0, IMAGE), read_back(ROMFS0, IMAGE)) as session:
+        image = job(session)
+        image.verify(lambda _: sleep(0.001))
+        first_s = image.record.verify_s
+        image.verify(lambda _: None)
+    assert first_s > 0.004
+    assert image.record.verify_s > first_s

@@ -88,6 +88,66 @@ def test_a_log_put_back_needs_only_its_wal_removed(put_back: Path) -> None:
     assert len(run_ids(put_back)) == 3
 
 
+def checkpoint_cut_short(file: Path, share: float) -> int:
+    """Bring a part of the -wal's pages into the file, the lowest first, as a checkpoint that is killed or finds the
+    disk full; how many pages the file then lacks of what its first one says."""
+    wal = Path(f"{file}-wal").read_bytes()
+    page_bytes, salt = int.from_bytes(wal[8:12], "big"), wal[16:24]
+    newest: dict[int, bytes] = {}
+    for at in range(32, len(wal) - page_bytes - 23, 24 + page_bytes):
+        if wal[at + 8 : at + 16] == salt:
+            newest[int.from_bytes(wal[at : at + 4], "big")] = wal[at + 24 : at + 24 + page_bytes]
+    with file.open("r+b") as stream:
+        for number in sorted(newest)[: max(1, round(share * len(newest)))]:
+            stream.seek((number - 1) * page_bytes)
+            stream.write(newest[number])
+    return int.from_bytes(newest[1][28:32], "big") - file.stat().st_size // page_bytes
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_a_checkpoint_that_was_cut_short_is_no_damage(
+    data_dir: Path, new_recorder: NewRecorder, replies: Replies, tmp_path: Path, share: float
+) -> None:
+    """The first page is written first, and says how many there are to be: the -wal has the rest."""
+    writer = new_recorder()
+    record(writer, replies, 40)
+    killed = as_after_a_kill(data_dir, tmp_path / "killed")
+    assert checkpoint_cut_short(log_file(killed), share) > 0
+    schema_version.create_or_check(killed)
+    assert len(run_ids(killed)) == 40
+    assert check(killed).ok
+
+
+@pytest.mark.parametrize("written_bytes", [24, 24 + 2000, 24 + 4096], ids=["its header", "half of it", "all but a bit"])
+def test_a_frame_that_was_cut_short_is_no_damage(
+    data_dir: Path, new_recorder: NewRecorder, replies: Replies, tmp_path: Path, written_bytes: int
+) -> None:
+    """Killed while the -wal was begun anew: behind the new frame's header are the bytes of its older use."""
+    record(new_recorder(), replies, 3)
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+    older = Path(f"{log_file(data_dir)}-wal").read_bytes()
+    record(new_recorder(), replies, 3, 100)
+    killed = as_after_a_kill(data_dir, tmp_path / "killed")
+    with closing(sqlite3.connect(log_file(data_dir))) as other:
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+    shutil.copy(log_file(data_dir), killed)  # as the checkpoint left it
+    record(new_recorder(), replies, 1, 200)
+    wal = Path(f"{log_file(data_dir)}-wal").read_bytes()
+    cut = bytearray(wal[: 32 + written_bytes] + older[32 + written_bytes :])
+    cut[32 + written_bytes - 1] ^= 1 if written_bytes > 24 else 0
+    Path(f"{log_file(killed)}-wal").write_bytes(cut)
+    schema_version.create_or_check(killed)
+    assert len(run_ids(killed)) == 6
+
+
+def test_a_log_put_back_in_the_middle_of_a_checkpoint_is_refused(put_back: Path) -> None:
+    """As before, and the file is shorter than its first page says."""
+    os.truncate(log_file(put_back), log_file(put_back).stat().st_size - 4096)
+    for action in (Reader, schema_version.create_or_check):
+        assert code_of(partial(action, put_back))[0] == "ledger.corrupt"
+
+
 def test_the_last_good_backup_is_named(put_back: Path, data_dir: Path, tmp_path: Path) -> None:
     good, bad = tmp_path / "a good one.sqlite3", tmp_path / "bad.sqlite3"
     for file in (good, bad):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from station.ledger import outbox_rows
+from station.ledger import audit, outbox_rows
 from station.ledger.database import open_writer
 from station.ledger.outbox import Outbox
 from station.ledger.reader import Reader
@@ -19,12 +19,14 @@ from station.ledger.run_import import import_runs
 from station.model.events import RunCommitted, RunFinished, RunNotCommitted, RunOpened
 from station.model.runs import Outcome, RunRecord
 from station.model.sinks import Failure, Sink, Tried
+from station.roles.guarded_acts import ANYBODY, Act, Done, Who
 from tests.unit.ledger.builders import OTHER_SERIAL, a_run, opened
 from tests.unit.ledger.conftest import LIMIT_S, Replies
 
 MES = Sink("mes", "folder", "/mes", retry_limit_s=300.0)
 FAILURES = Sink("failures", "hook", "tell", outcomes=(Outcome.FAIL,))
 REFUSED = Failure("outbox.refused", "no such unit", refused=True)
+DROPPED = Done(Act.DELIVERY_DROPPED, Who("Ada", ANYBODY), "mes")
 
 
 @pytest.fixture
@@ -170,9 +172,12 @@ def test_what_is_dropped_is_not_due_and_blocks_nobody(
 ) -> None:
     first, second = a_run(), a_run(minute=1)
     record(first, second)
-    assert outbox.drop("mes", first.run_id, reason="gone", by="Ada") == 1
+    assert [outbox.waits_for("mes", run_id) for run_id in (first.run_id, None, "nosuch")] == [True, True, False]
+    assert outbox.drop("bench-1", DROPPED, "mes", first.run_id, reason="gone") == 1
     assert due(outbox) == [second.run_id]
-    assert outbox.drop("mes", None, reason="gone", by="Ada") == 1
+    assert outbox.drop("bench-1", DROPPED, "mes", None, reason="gone") == 1
+    assert outbox.drop("bench-1", DROPPED, "mes", None, reason="gone") == 0
+    assert [row.to_json()["details"]["count"] for row in audit.rows(data_dir)] == [1, 1]
     assert outbox.backlogs() == []
     engine = open_writer(data_dir)
     with engine.connect() as connection:

@@ -46,6 +46,19 @@ def test_it_waits_says_for_what_and_begins_when_it_has_all() -> None:
     assert (start.run.product_serial, start.run.unit_values.to_json()) == ("P-1", {"lens": "L-1"})
 
 
+def test_one_whose_product_serial_was_taken_from_it_while_it_waited_for_a_worker_does_not_begin() -> None:
+    world = held_world()
+    world.feed(marked(SERIALS[0]))
+    assert world.slot.phase is Phase.QUEUED
+    world.feed(marked(SERIALS[0], None))
+    (said,) = world.feed(WorkerGiven())
+    assert isinstance(said, GiveNotice)
+    assert (world.slot.phase, world.slot.code) == (Phase.UNBOUND, "product.unbound")
+    world.feed(marked(SERIALS[0]))
+    (start,) = world.feed(WorkerGiven())
+    assert isinstance(start, StartWorker)
+
+
 def test_the_factory_is_asked_when_it_can_hear_the_product_serial() -> None:
     world = held_world(permission=HELD_WHILE_SILENT)
     assert not world.factory_asked

@@ -62,12 +62,14 @@ N6 = replace(SOUND, product_id=0x9206, mode=DeviceMode.OTHER)
 ZERO = replace(SOUND, serial=SERIALS[2])
 
 
-def world_at(phase: Phase) -> World:
+def world_at(phase: Phase, terms: Terms | None = None) -> World:
     """A sound camera that came as far as this."""
-    world = World()
-    while world.slot.phase is not phase:
+    world = World(terms=terms or Terms(SETUP))
+    for _ in range(20):
+        if world.slot.phase is phase:
+            return world
         forward(world, 0.01)
-    return world
+    raise AssertionError(world.slot.phase)
 
 
 def told(effects: tuple[object, ...]) -> list[object]:
@@ -131,8 +133,9 @@ def test_what_a_passed_unit_must_show_first_reaches_its_worker() -> None:
     world = world_at(Phase.HOLDING)
     world.asked = None
     world.feed(LogAnswered(SOUND, Go(check=True)))
-    while world.slot.phase is not Phase.QUEUED:
+    for _ in range(2):
         forward(world, 0.01)
+    assert world.slot.phase is Phase.QUEUED
     assert world.slot.check
 
 
@@ -533,9 +536,7 @@ def test_a_twin_of_a_running_camera_is_named_and_flashed_where_the_setting_says_
     assert cancel.verdict.message == f"the serial {SOUND.serial} is plugged in more than once: A1 and A2"
     assert world.slot.run is not None
     assert world.slot.run.identified is False
-    world = World(terms=Terms(replace(SETUP, options=replace(RunOptions(), unidentified="flash"))))
-    while world.slot.phase is not Phase.RUNNING:
-        forward(world, 0.01)
+    world = world_at(Phase.RUNNING, Terms(replace(SETUP, options=replace(RunOptions(), unidentified="flash"))))
     assert world.feed(Doubled(SOUND.serial, "A1 and A2")) == ()
     assert world.slot.run is not None
     assert world.slot.run.identified is False
