@@ -232,6 +232,7 @@ HINTS: dict[str, str] = {
     "operator.cancelled": "Plug the camera in again to re-run it. The run was cancelled.",
     "worker.died": "Plug the camera in again. The worker process of this slot ended unexpectedly.",
     "station.interrupted": "Plug the camera in again. The station stopped during the run.",
+    "station.stalled": "Plug the camera in again. Something kept this machine or the station busy for seconds: end what else runs on it.",
     "station.no_descriptors": "Raise the limit of open files (ulimit -n 4096, or LimitNOFILE of the service), then start the station again.",
     "station.internal": "Plug the camera in again and tell the engineer. The station made a mistake.",
     "line.stopped": "The line stopped after several station errors in a row. Call the engineer.",
