@@ -10,7 +10,6 @@ from station.model.scrapping import SCRAPPED
 from station.model.units import hint_for
 from station.yields.definitions import DEFINITIONS
 from station.yields.figures import (
-    TELLS_A_RATE,
     BundleCount,
     CodeCount,
     HourCount,
@@ -188,9 +187,9 @@ def test_what_a_report_says_of_itself() -> None:
     assert REPORT.station_errors == (BROKEN,)
     assert REPORT.units_begun == 23
     assert REPORT.telling_rate == 2.5
-    at_once = replace(REPORT, last_ended_at=an_hour_later(1) + TELLS_A_RATE)
-    assert at_once.telling_rate == 2.5
-    assert replace(at_once, last_ended_at=an_hour_later(1) + TELLS_A_RATE / 2).telling_rate is None
+    quarter, nearly = timedelta(minutes=15), timedelta(minutes=14, seconds=59)
+    assert replace(REPORT, last_ended_at=an_hour_later(1) + quarter).telling_rate == 2.5
+    assert replace(REPORT, last_ended_at=an_hour_later(1) + nearly).telling_rate is None
     assert replace(REPORT, first_started_at=None).telling_rate is None
     assert replace(REPORT, last_ended_at=None).telling_rate is None
     assert not replace(REPORT, bundles=REPORT.bundles[:1]).mixed
