@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from station.model.runs import Outcome, Purpose
 from station.model.scrapping import SCRAPPED
-from station.model.units import hint_for
+from station.model.units import hint_for, why_open
 from station.yields.definitions import DEFINITIONS
 from station.yields.figures import (
     BundleCount,
@@ -38,6 +38,11 @@ def test_an_open_unit() -> None:
     assert unit.why
     assert unit.hint
     assert OpenUnit("C1", None, "A1", 1, AT, None).to_json()["outcome"] is None
+    for how in ((Outcome.FAIL, False, "usb.io"), (Outcome.FAIL, True, "usb.io"), (None, False, None)):
+        outcome, passed_before, code = how
+        assert OpenUnit("C1", code, "A1", 1, AT, outcome, passed_before).why == why_open(outcome, passed_before, code)
+    scrapped = why_open(Outcome.FAIL, False, SCRAPPED)
+    assert OpenUnit("C1", SCRAPPED, "A1", 1, AT, Outcome.FAIL).why == scrapped != unit.why
 
 
 def test_a_slot() -> None:
