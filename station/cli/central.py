@@ -88,4 +88,6 @@ def state_line(state: ShippingState) -> str:
         line += f", the first since {local_time(state.waiting_since)}"
     if state.sent_at is not None:
         line += f"; sent last {local_time(state.sent_at)}"
+    if state.twin_at is not None:
+        line += f"; ANOTHER LOG IS SENT UNDER THIS STATION'S ID TOO, last {local_time(state.twin_at)}"
     return line + (f"; {state.refused} rows were refused" if state.refused else "")

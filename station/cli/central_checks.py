@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from station.cli.finding import Finding
-from station.errors import LedgerError
+from station.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
     from station.settings import Settings
@@ -30,6 +30,9 @@ def central_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "central database", False, f"{problem.message}; {state_line(state)}", problem.hint, problem.exit_code
         )
+    elif state.twin_at is not None:
+        fix = f"one id for one machine: another than {settings.station_id} at one of the two (id in [station])"
+        yield Finding("central database", False, state_line(state), fix, UsageError.exit_code)
     elif state.waiting_since is not None and datetime.now(UTC) - state.waiting_since > LATE:
         yield Finding("central database", False, state_line(state), "station central push", LedgerError.exit_code)
     else:

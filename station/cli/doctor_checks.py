@@ -67,6 +67,7 @@ def examine(config: Path | None, data_dir: Path | None, root: Path = Path("/")) 
         *_slots(settings, root),
         _log(folder),
         *_files_of_others(folder),
+        *_unreadable_results(folder),
         *_write_ahead_log(folder),
         _disk(folder),
         _bundle(settings),
@@ -217,6 +218,15 @@ def _files_of_others(data_dir: Path) -> Iterator[Finding]:
         fix = f'sudo chown -R "$(id -un):$(id -gn)" {shlex.quote(str(data_dir))}'
         found = f"{refused} may not be written by this user"
         yield Finding("data folder", False, found, fix, LedgerError.exit_code)
+
+
+def _unreadable_results(data_dir: Path) -> Iterator[Finding]:
+    from station.ledger.journal import FOLDER, UNUSABLE
+
+    if kept := sorted((data_dir / FOLDER).glob(f"*{UNUSABLE}")):
+        found = f"lines that may be results could not be read: {', '.join(map(str, kept))}"
+        fix = "Give the file to the engineer: a line is one camera's result. Then move it out of that folder."
+        yield Finding("journal", False, found, fix, LedgerError.exit_code)
 
 
 def _write_ahead_log(data_dir: Path) -> Iterator[Finding]:

@@ -103,6 +103,7 @@ def reprint(
     ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the label of a camera whose latest run passed, here and now. The audit keeps who did it, and why."""
     settings, why = settings_for(config, data_dir), (reason or "").strip()[:200]
@@ -125,6 +126,8 @@ def reprint(
         record(settings.data_dir, settings.station_id, Done(Act.LABEL_REPRINTED, who, run.serial, details))
         rows.taken_by_hand(sink.name, run.run_id, by=who.name, reason=why)
         link.print(made)
+    if as_json:
+        print_json({"serial": run.serial, "run_id": run.run_id, "printer": sink.name})
     say(f"the label of {printable(run.serial)} is printed by {sink.name}")
 
 

@@ -64,6 +64,7 @@ def retry(
     sink: Annotated[str | None, typer.Argument(metavar="[SINK]", help="Only this system.")] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Try everything that waits at once, without the pauses that failures brought. The line that runs does it."""
     from station.ledger.outbox import Outbox
@@ -72,11 +73,13 @@ def retry(
     with closing(Outbox(settings.data_dir)) as rows:
         _refuse_unknown(settings, rows, sink)
         count = rows.try_now(sink)
+    if as_json:
+        print_json({"retried": count})
     say(f"{count} deliveries are tried at once by the line; where none runs: station outbox deliver")
 
 
 @app.command(epilog="Example: station outbox deliver")
-def deliver(config: ConfigOption = None, data_dir: DataDirOption = None) -> int:
+def deliver(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> int:
     """Deliver what is due here and now, where no line runs that does it."""
     from station.ledger.outbox import Outbox
     from station.wiring.delivering import deliver_now
@@ -85,6 +88,8 @@ def deliver(config: ConfigOption = None, data_dir: DataDirOption = None) -> int:
     deliver_now(settings.data_dir, settings.sinks, DELIVER_S)
     with closing(Outbox(settings.data_dir)) as rows:
         left = sum(backlog.waiting for backlog in rows.backlogs())
+    if as_json:
+        print_json({"waiting": left})
     say(f"{left} deliveries still wait: station outbox" if left else "nothing waits any more")
     return 1 if left else 0
 
@@ -98,6 +103,7 @@ def drop(
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="The engineer who says so.")] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Never deliver a run to a system, or everything that waits for it. The log keeps who said so, and why."""
     from station.ledger.outbox import Outbox
@@ -119,6 +125,8 @@ def drop(
             count = rows.drop(settings.station_id, done, sink, run, reason=why)
     if not count:
         raise UsageError("usage.drop", f"nothing like that waits for {sink}")
+    if as_json:
+        print_json({"dropped": count})
     say(f"{count} deliveries to {sink} are dropped")
 
 

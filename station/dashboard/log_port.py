@@ -36,8 +36,10 @@ class Records:
     near_batches: Callable[[str], list[str]]
     """The batches whose name is nearly that of a new one."""
     backlogs: Callable[[], list[Backlog]] = list
-    lost_labels: Callable[[datetime], list[LostLabel]] = lambda since: []
     """What the factory's systems have not taken yet."""
+    lost_labels: Callable[[datetime], list[LostLabel]] = lambda since: []
+    unbound_labels: Callable[[], dict[str, int]] = dict
+    """How many labels of each printer wait until something of their cameras is known."""
 
 
 @dataclass(frozen=True, slots=True)

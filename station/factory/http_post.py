@@ -59,11 +59,12 @@ class HttpPost:
         self._pool = urllib3.PoolManager(num_pools=1, retries=False)
         self._pool.pool_classes_by_scheme = self._pools()
         self._refusals = urllib3.exceptions.HTTPError
-        self._link: socket.socket | None = None
-        """A second handle of the connection's socket, to shut it by."""
+        self._connecting: socket.socket | None = None
+        """A second handle of the socket of a connection that is being made, TLS and all."""
+        self._connection: Any = None
 
     def _pools(self) -> dict[str, Any]:
-        """The library's pools, whose connections leave a handle here."""
+        """The library's pools, with connections that can be shut from here."""
         from urllib3.connection import HTTPConnection, HTTPSConnection
         from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -71,11 +72,11 @@ class HttpPost:
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return outer._noted(super()._new_conn())
+                return outer._begun(self, super()._new_conn())
 
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                return outer._noted(super()._new_conn())
+                return outer._begun(self, super()._new_conn())
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -85,15 +86,16 @@ class HttpPost:
 
         return {"http": PlainPool, "https": SecurePool}
 
-    def _noted(self, made: socket.socket) -> socket.socket:
+    def _begun(self, connection: Any, made: socket.socket) -> socket.socket:
         self._forget()
-        self._link = made.dup()
+        self._connection, self._connecting = connection, made.dup()
         return made
 
     def _forget(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
+        """A handle that is kept would keep the connection open."""
+        handle, self._connecting = self._connecting, None
+        if handle is not None:
+            handle.close()
 
     @contextmanager
     def _within_limit(self) -> Iterator[threading.Event]:
@@ -102,10 +104,10 @@ class HttpPost:
 
         def shut() -> None:
             late.set()
-            link = self._link
-            if link is not None:
-                with suppress(OSError):
-                    link.shutdown(socket.SHUT_RDWR)
+            for link in (self._connecting, getattr(self._connection, "sock", None)):
+                if link is not None:
+                    with suppress(OSError):
+                        socket.socket.shutdown(link, socket.SHUT_RDWR)  # of TLS too, without a word of its own
 
         timer = threading.Timer(self._timeout_s, shut)
         timer.daemon = True
@@ -114,6 +116,7 @@ class HttpPost:
             yield late
         finally:
             timer.cancel()
+            self._forget()
 
     def post(self, body: bytes, message_id: str) -> HttpAnswer:
         """Post one document. DeliveryError `outbox.unreachable`, `outbox.no_answer`, `outbox.unusable`."""
@@ -176,7 +179,6 @@ class HttpPost:
     def close(self) -> None:
         """Hang up."""
         self._pool.clear()
-        self._forget()
 
 
 def refuse_unless_taken(answer: HttpAnswer) -> None:

@@ -28,6 +28,8 @@ CONNECT_S = 5
 STATEMENT_S = 60.0
 """Seconds that the server works on one statement for a person who waits."""
 DRIVER = "postgresql+psycopg"
+REFUSED = ("25006", "28", "42501")
+"""SQLSTATEs: only to be read, nobody who may come in, no right to do this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def central_engine(url: str, *, statement_s: float = STATEMENT_S, connect_s: int
     given = {
         "connect_timeout": connect_s,
         "application_name": "ae3-station",
+        "client_encoding": "utf8",
         "options": options,
         # A peer that is gone without a word: the kernel gives up on it.
         "keepalives_idle": 10,
@@ -94,7 +97,8 @@ def as_central_error(url: str, error: BaseException) -> LedgerError:
     if secret:
         reason = reason.replace(str(secret), "***")
     said = sentence("the central database {url} cannot be used: {reason}", url=shown(url), reason=reason)
-    return LedgerError("central.unreachable", said)
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return LedgerError("central.refused" if state.startswith(REFUSED) else "central.unreachable", said)
 
 
 @contextmanager
@@ -151,8 +155,17 @@ def revision_of(connection: Connection) -> str | None:
     return revision
 
 
+def require_encoding(connection: Connection, url: str) -> None:
+    """LedgerError central.encoding where the centre cannot hold every text: then rows would be left out."""
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        said = sentence("the central database {url} has the encoding {found}", url=shown(url), found=encoding)
+        raise LedgerError("central.encoding", said)
+
+
 def require_current(connection: Connection, url: str) -> None:
-    """Errors: LedgerError central.schema_outdated, central.schema_unknown."""
+    """Errors: LedgerError central.schema_outdated, central.schema_unknown, central.encoding."""
+    require_encoding(connection, url)
     found = revision_of(connection)
     if found == HEAD:
         return
@@ -185,6 +198,7 @@ def upgrade(url: str) -> CentralUpgrade:
     engine = central_engine(url, statement_s=0)
     try:
         with central_errors(url), engine.begin() as connection:
+            require_encoding(connection, url)
             before = revision_of(connection)
             if before is not None and before not in REVISIONS:
                 require_current(connection, url)

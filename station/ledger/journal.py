@@ -29,7 +29,8 @@ from station.problem import joined, sentence
 
 FOLDER = "journal"
 _SUFFIX = ".jsonl"
-_UNUSABLE = ".unusable"
+UNUSABLE = ".unusable"
+"""How the name of a journal ends of which some lines are no runs: it is kept for whoever can read them."""
 RESERVE = ".journal-reserve"
 RESERVE_BYTES = 2 << 20
 """A run takes 3 to 10 KiB: some hundred results, more than there are cameras on any bench."""
@@ -142,7 +143,7 @@ def settle(file: Path, *, all_usable: bool) -> None:
     if all_usable:
         file.unlink(missing_ok=True)
     else:
-        file.replace(file.with_name(file.name + _UNUSABLE))
+        file.replace(file.with_name(file.name + UNUSABLE))
     sync_folder(file.parent)
 
 

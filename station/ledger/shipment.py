@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, select, update
 
 from station.clock import now
 from station.ledger import changes, hourly_sums
@@ -33,11 +34,15 @@ from station.ledger.tables import (
     UNIT_VALUES,
     UNITS,
 )
+from station.model.ids import made_at
 from station.yields.counting import hour_of
 
 Row = dict[str, Any]
 _CHUNK = 500
 """So many keys in one question."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,15 @@ def progress(connection: Connection, sender: Sender) -> tuple[int, int]:
     return (0, 0) if row is None else (row.sent_number, row.refused)
 
 
+def twin_at(connection: Connection, sender: Sender) -> datetime | None:
+    """When another log was last sent as this station's, if that was after this one was made: another machine has the
+    same id. None where that was not seen for a week."""
+    since = max(made_at(sender.log_id), now() - timedelta(days=7))
+    others = (SHIPMENTS.c.station_id == sender.station_id, SHIPMENTS.c.log_id != sender.log_id)
+    last: datetime | None = connection.scalar(select(func.max(SHIPMENTS.c.sent_at)).where(*others))
+    return last if last is not None and last > since else None
+
+
 def is_of(connection: Connection, *, virtual: bool) -> bool:
     """Whether the centre has stations whose cameras are virtual, or real ones."""
     return connection.scalar(select(STATIONS.c.station_id).where(STATIONS.c.virtual.is_(virtual)).limit(1)) is not None
@@ -127,10 +141,10 @@ def put(connection: Connection, sender: Sender, shipment: Shipment) -> bool:
     _put_attempts(connection, shipment)
     _add_new(connection, RELEASES, RELEASES.c.release_id, shipment.of(RELEASES))
     _put_batches(connection, shipment.of(BATCHES))
-    _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
+    refused = _put_product_serials(connection, shipment.of(PRODUCT_SERIALS))
     _add_new(connection, UNIT_VALUES, UNIT_VALUES.c.value_id, shipment.of(UNIT_VALUES))
     hourly_sums.refresh_stations(connection, hours)
-    note_sent(connection, sender, shipment)
+    note_sent(connection, sender, shipment, refused)
     return True
 
 
@@ -206,12 +220,26 @@ def _put_batches(connection: Connection, batches: Iterable[Row]) -> None:
             connection.execute(insert(BATCHES), row)
 
 
-def _put_product_serials(connection: Connection, pairings: Sequence[Row]) -> None:
-    """Each product and each unit has one of the other here too: of two stations that bound them, the first counts."""
+def _put_product_serials(connection: Connection, pairings: Sequence[Row]) -> int:
+    """Each product and each unit has one of the other here too: of two stations that bound them, the first counts.
+    How many of these are otherwise here; each is named in the program's log."""
     from sqlalchemy.dialects.postgresql import insert as insert_or
 
-    if pairings:
-        connection.execute(insert_or(PRODUCT_SERIALS).on_conflict_do_nothing(), pairings)
+    if not pairings:
+        return 0
+    connection.execute(insert_or(PRODUCT_SERIALS).on_conflict_do_nothing(), pairings)
+    here = _rows(
+        connection, PRODUCT_SERIALS, PRODUCT_SERIALS.c.product_serial, [row["product_serial"] for row in pairings]
+    )
+    units = {row["product_serial"]: row["serial"] for row in here}
+    others = [row for row in pairings if units.get(row["product_serial"]) != row["serial"]]
+    for row in others:
+        unit = units.get(row["product_serial"], "no unit: its own has another")
+        _log.error(
+            "product serial %s is bound to %s here; in the central database it is of %s",
+            row["product_serial"], row["serial"], unit,
+        )  # fmt: skip
+    return len(others)
 
 
 def _add_new(connection: Connection, table: Table, key: ColumnElement[str], rows: Sequence[Row]) -> set[str]:

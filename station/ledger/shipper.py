@@ -81,10 +81,14 @@ class Pusher:
     def push(self) -> int:
         """Send one shipment, all of it or nothing; returns how many changes that were, 0 where none waits."""
         with self._transaction() as connection:
-            if not self._current:
+            is_first = not self._current
+            if is_first:
                 self._require_usable(connection)
             sender, next_one = self._next(connection)
+            if is_first:
+                self._look_for_twin(connection, sender)
             done = next_one is None or shipment.put(connection, sender, next_one)
+            self.state = replace(self.state, refused=shipment.progress(connection, sender)[1])
         self._current = True
         count = next_one.changes if next_one and done else 0
         self._sent(next_one.upto if next_one and done else None)
@@ -119,14 +123,33 @@ class Pusher:
         return True
 
     def ask(self) -> None:
-        """Ask the centre how far it has the log; nothing is sent."""
+        """Ask the centre how far it has the log, and whether it would take what waits; nothing is sent."""
         with self._reading() as log:
             sender = Sender(self._station_id, changes.log_id(log), self._virtual)
         with self._transaction(CLOSE_S) as connection:
             self._require_usable(connection)
             sent, refused = shipment.progress(connection, sender)
+            self._look_for_twin(connection, sender)
         self.state = replace(self.state, sent_number=sent, refused=refused)
+        self._try()
         self._sent(None)
+
+    def _try(self) -> None:
+        """Send one change that waits, and take it back."""
+        with self._transaction() as connection, closing(_Trial(connection)):
+            sender, next_one = self._next(connection, 1)
+            try:
+                if next_one is not None:
+                    shipment.put(connection, sender, next_one)
+            except Exception as error:
+                if not is_refused(error):  # a row that it cannot hold says nothing of others
+                    raise
+
+    def _look_for_twin(self, connection: Connection, sender: Sender) -> None:
+        twin_at = shipment.twin_at(connection, sender)
+        if twin_at is not None and self.state.twin_at is None:
+            _log.warning("another log is sent to the central database as station %s too", sender.station_id)
+        self.state = replace(self.state, twin_at=twin_at)
 
     def push_all_again(self) -> None:
         """The next push begins with the first change of the log."""
@@ -187,6 +210,18 @@ class Pusher:
             count, since = changes.waiting(connection, state.sent_number or 0)
         self.state = replace(state, waiting=count, waiting_since=since)
         shipping_state.write(self._data_dir, self.state)
+
+
+class _Trial:
+    """What is done to the centre until it is closed is taken back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._nested = connection.begin_nested()
+
+    def close(self) -> None:
+        """Take it back."""
+        if self._nested.is_active:
+            self._nested.rollback()
 
 
 class Shipper:

@@ -31,10 +31,12 @@ class ShippingState:
     refused: int = 0
     code: str | None = None
     message: str = ""
+    twin_at: datetime | None = None
+    """When another log was sent last under this station's id."""
 
     def to_json(self) -> dict[str, Any]:
         """As `central status --json` prints it."""
-        times = {"sent_at": self.sent_at, "waiting_since": self.waiting_since}
+        times = {"sent_at": self.sent_at, "waiting_since": self.waiting_since, "twin_at": self.twin_at}
         return {**asdict(self), **{name: time and time.isoformat() for name, time in times.items()}}
 
 
@@ -51,7 +53,8 @@ def read(data_dir: Path) -> ShippingState:
     try:
         given = object_of((data_dir / FILE_NAME).read_bytes())
         sent_at, waiting_since = _time(given["sent_at"]), _time(given["waiting_since"])
-        return replace(ShippingState(**given), sent_at=sent_at, waiting_since=waiting_since)
+        twin_at = _time(given.get("twin_at"))
+        return replace(ShippingState(**given), sent_at=sent_at, waiting_since=waiting_since, twin_at=twin_at)
     except (OSError, ValueError, TypeError, KeyError):
         return ShippingState()
 

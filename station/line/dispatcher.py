@@ -147,6 +147,8 @@ class Dispatcher:
         """Wait for what comes next, or for the next tick, and take it in."""
         if self._hear_children(self._patience_s, self._inbox.fileno()):
             self._inbox.silence()
+        if self._hung.kept_s:
+            self._workers.catch_up()
         self._take_in()
         self._tick()
         if reached := self._gate.newly_reached():
@@ -165,6 +167,7 @@ class Dispatcher:
         """One message of each child process that has some; whether any of the other descriptors is ready too."""
         readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
         found = wait([*readers, *others], patience_s)
+        self._hung.turned()
         for ready in found:
             if isinstance(ready, Connection):
                 readers[ready](ready)
@@ -187,7 +190,7 @@ class Dispatcher:
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting, self.stopping.returning)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning, self._hung.kept_s)
 
     def _feed(self, path: str, event: SlotEvent, at_s: float | None = None) -> None:
         """One event of one slot; `at_s` is when it happened, where that is not now."""

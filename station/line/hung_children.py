@@ -45,17 +45,22 @@ class Holder(Protocol):
 
 
 class HungChildren:
-    """Looks for them; to be called once a turn of the line."""
+    """Looks for them once a turn of the line, and knows how long that was kept before this one."""
 
     def __init__(self, workers: Workers, holder: Holder) -> None:
         self._workers = workers
         self._holder = holder
-        self._looked_s = monotonic_s()
+        self._turned_s = monotonic_s()
+        self.kept_s = 0.0
+        """For so long the line was kept before this turn; 0 where it was not."""
+
+    def turned(self) -> None:
+        """A turn begins: nothing of what came meanwhile was taken in yet."""
+        now_s = monotonic_s()
+        since_s, self._turned_s = now_s - self._turned_s, now_s
+        self.kept_s = since_s if since_s > KEPT_S else 0.0
 
     def look(self) -> None:
         """End what hangs."""
-        now_s = monotonic_s()
-        kept_s, self._looked_s = now_s - self._looked_s, now_s
-        forgiven_s = kept_s if kept_s > KEPT_S else 0.0
-        self._workers.kill_silent(forgiven_s)
-        self._holder.replace_silent(forgiven_s)
+        self._workers.kill_silent(self.kept_s)
+        self._holder.replace_silent(self.kept_s)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime
 
 _FRACTION_BITS = 12
 _RANDOM_BITS = 62
@@ -22,6 +23,11 @@ def new_id() -> str:
     Keys that one process makes rise strictly, also within a millisecond and while its clock is set back. Thread-safe.
     """
     return _text(_next_tick(), int.from_bytes(os.urandom(8), "big"))
+
+
+def made_at(key: str) -> datetime:
+    """When a key was made, by the clock of who made it."""
+    return datetime.fromtimestamp(int(key.replace("-", "")[:12], 16) / 1000, UTC)
 
 
 def _next_tick() -> int:

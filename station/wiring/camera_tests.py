@@ -38,6 +38,7 @@ from station.usb.access import UsbAccess
 from station.wiring.bench import Bench
 from station.wiring.delivering import delivering
 from station.wiring.line import flashed_application
+from station.wiring.log import tell_of
 
 if TYPE_CHECKING:
     from station.bundle.store import BundleStore
@@ -65,7 +66,7 @@ class Log:
         self._replies: queue.SimpleQueue[LedgerReply] = queue.SimpleQueue()
         recorder = Recorder(data_dir, self._replies.put, sinks=sinks)
         opened.callback(recorder.close, LOG_CLOSE_S)
-        recorder.close_interrupted()
+        tell_of(recorder.close_interrupted(), data_dir)
         reader = opened.enter_context(closing(Reader(data_dir)))
         self._submit = recorder.submit
         self.unit_of_application = reader.unit_of_application

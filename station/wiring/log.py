@@ -25,6 +25,7 @@ from station.terminal_text import printable
 if TYPE_CHECKING:
     from station.dashboard.log_port import Records
     from station.ledger.reader import Reader
+    from station.ledger.recorder import Recovery
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of stations whose runs meet in one log may be apart."""
@@ -101,6 +102,7 @@ def records_of(reader: Reader, station_id: str | None = None) -> Records:
         near_batches=reader.near_batches,
         backlogs=reader.backlogs,
         lost_labels=reader.lost_labels,
+        unbound_labels=reader.unbound_labels,
     )
 
 
@@ -150,7 +152,7 @@ def open_log(
     schema_version.create_or_check(data_dir)
     recorder = Recorder(data_dir, replies, sinks=sinks)
     opened.callback(recorder.close, RECORDER_CLOSE_S)
-    recorder.close_interrupted()
+    tell_of(recorder.close_interrupted(), data_dir)
     reader = opened.enter_context(closing(Reader(data_dir)))
     _warn_of_a_clock_set_back(reader)
     begun = batch_going_on(setup, reader.open_batch(setup.station_id))
@@ -189,6 +191,24 @@ def _left_under_another_id(setup: LineSetup, reader: Reader) -> Batch | None:
             *(name, other, own, other, shlex.quote(name)),
         )
     return left
+
+
+def tell_of(left_over: Recovery, data_dir: Path) -> None:
+    """Say what an earlier station left behind and what became of it: nobody else tells whoever starts the next one."""
+    from station.ledger.journal import FOLDER, UNUSABLE
+
+    log = logging.getLogger(__name__)
+    where = f"--data-dir {shlex.quote(str(data_dir))}"
+    if count := left_over.interrupted_runs:
+        runs = "1 run was" if count == 1 else f"{count} runs were"
+        log.warning("%s cut off when the station ended last: station failed %s names the cameras", runs, where)
+    if count := left_over.journaled_runs:
+        results = "1 result" if count == 1 else f"{count} results"
+        log.warning("%s that waited in the journal went into the log", results)
+    if count := left_over.unusable_lines:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        kept = data_dir / FOLDER
+        log.error("%s of the journal could not be read, and may be results: kept in %s (*%s)", lines, kept, UNUSABLE)
 
 
 def _warn_of_a_clock_set_back(reader: Reader) -> None:

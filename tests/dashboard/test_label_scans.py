@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from textual import events
 from textual.widgets import Input
 
 from station.control.wire import LineStatus
@@ -249,6 +251,18 @@ async def test_scans_on_every_page_and_what_they_are_told_apart_by(tmp_path: Pat
             await operator.until_text("the label before is not in the log yet")
     given = {"port_path": "1-1.1", "serial": serial(1), "product_serial": "P-0001", "values": []}
     assert list(heard) == [{"do": "bind_unit", **given}]
+
+
+@pytest.mark.parametrize("pasted", ["]C1P-0\x1d001\n", "]d2P-0001\x04", "P-0001\r\n"])
+async def test_a_label_that_is_pasted_is_the_one_that_is_scanned(tmp_path: Path, pasted: str) -> None:
+    """The separators of its fields are no blanks, as they are none when they come as keys."""
+    app = Dashboard(tmp_path, RECORDS, now=lambda: NOON)
+    with scripted_line(tmp_path, (view(1, WAITING),), LineStatus(), replace(ABOUT, marks=MARKS)):
+        async with app.run_test(size=(100, 35), notifications=True) as pilot:
+            operator = Operator(app, pilot)
+            await operator.until(lambda: app.state.report and app.state.slots, "the line")
+            app.post_message(events.Paste(pasted))
+            await operator.until_text("P-0001 waits")
 
 
 async def test_enter_binds_to_the_selected_slot_and_only_then(tmp_path: Path) -> None:

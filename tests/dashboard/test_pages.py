@@ -42,6 +42,7 @@ async def looking(
     finished: list[FinishedRun] | None = None,
     backlogs: Sequence[Backlog] = (),
     labels: Sequence[LostLabel] = (),
+    unbound: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Operator]:
     """A dashboard of the scripted line."""
     records = replace(
@@ -55,6 +56,7 @@ async def looking(
         summary=lambda batch, since: summarize(runs),
         backlogs=lambda: list(backlogs),
         lost_labels=lambda since: [label for label in labels if label.dropped_at >= since],
+        unbound_labels=lambda: dict(unbound or {}),
     )
     app = Dashboard(tmp_path, records, now=lambda: NOON)
     with scripted_line(tmp_path, slots, LineStatus(), about, runs):
@@ -210,12 +212,15 @@ async def test_labels_that_were_missed_stand_there_too(tmp_path: Path) -> None:
     labels = [
         LostLabel("zebra", f"r{n}", "A1", NOON - one, NOON - one, "label.too_old", "x") for n, one in enumerate(ago)
     ]
-    async with looking(tmp_path, labels=labels) as operator:
+    async with looking(tmp_path, labels=labels, unbound={"zebra": 3}) as operator:
         await operator.press("5")
         line = operator.app.screen.query_one("#outbox", Plain)
         await operator.until(lambda: line.display, "what was missed")
-        said = "zebra: 2 labels of the last 24 hours were not printed, or maybe (station label)"
-        assert str(line.render()) == said
+        said = [
+            "zebra: 2 labels of the last 24 hours were not printed, or maybe (station label)",
+            "zebra: 3 labels wait until the labels of their cameras are scanned",
+        ]
+        assert str(line.render()).splitlines() == said
 
 
 async def test_a_long_shift_is_listed_in_pieces_and_whole(tmp_path: Path) -> None:

@@ -60,5 +60,5 @@ def test_any_lines(lines: list[bytes]) -> None:
             answer = service._answer(client, line, Line())
             if answer is None:  # a PIN is tried in a thread of its own
                 continue
-            assert answer.keys() & {"done", "refused", "snapshot", "role"}
+            assert answer.keys() & {"done", "refused", "snapshot", "role", "log_writes"}
             json.dumps(answer)

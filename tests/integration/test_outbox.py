@@ -208,8 +208,9 @@ def test_a_camera_that_passed_gets_its_label_and_one_that_failed_none(make_bench
         with printer.serving(port):
             printer.wait_for_labels(1)
             wait_for(lambda: not backlog(bench, config)["waiting"], "the row that is done")
-            again = station("label", "reprint", serial(1), "--reason", "it tore", "--by", "Ann", *options)
+            again = station("label", "reprint", serial(1), "--reason", "it tore", "--by", "Ann", "--json", *options)
             assert again.returncode == 0, again.stderr
+            assert json.loads(again.stdout)["run_id"] == runs[serial(1)]["run_id"]
             refused = station("label", "reprint", serial(2), "--reason", "it tore", *options)
             assert (refused.returncode, refused.stderr[:17]) == (2, "label.not_passed:")
         off = station("label", "reprint", serial(1), "--reason", "it tore", *options)

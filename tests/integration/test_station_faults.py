@@ -111,10 +111,33 @@ def test_after_kill_9_every_camera_is_accounted_for(make_bench: MakeBench) -> No
     with bench.station("--stop-after", "3") as running:
         assert {run["outcome"] for run in running.runs(3)} == {"PASS"}
         assert running.end() == 0
+    assert [line for line in running.talk if line.startswith("3 runs were cut off when the station ended last")]
     history = [(run["serial"], run["outcome"], run["code"]) for run in bench.export()]
     for number in (1, 2, 3):
         mine = [entry[1:] for entry in history if entry[0] == serial(number)]
         assert mine == [("ERROR", "station.interrupted"), ("PASS", None)]
+
+
+def test_results_that_nobody_can_read_are_kept_and_told(make_bench: MakeBench) -> None:
+    """A journal that a bad disk has touched: one of its lines is a result, the other was one."""
+    bench = make_bench([camera(1), camera(2)])
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(1))
+        kept = running.run() | {"run_id": "kept", "attempts": []}
+        assert running.end() == 0
+    journal = bench.data_dir / "journal"
+    journal.mkdir(exist_ok=True)
+    whole = json.dumps({"journaled_at": kept["started_at"], "reason": "no room", "run": kept})
+    (journal / "1.jsonl").write_text(f"{whole}\n{whole[:200]}\n")
+    with bench.station("--stop-after", "1", plug=False) as running:
+        bench.line.plug(serial(2))
+        assert running.run()["outcome"] == "PASS"
+        assert running.end() == 0
+    said = "".join(running.talk)
+    assert "1 result that waited in the journal went into the log" in said
+    assert f"1 line of the journal could not be read, and may be results: kept in {journal} (*.unusable)" in said
+    assert "kept" in {run["run_id"] for run in bench.export()}
+    assert str(journal / "1.jsonl.unusable") in station("doctor", "--data-dir", bench.data_dir).stdout
 
 
 def _alive(pid: int) -> bool:

@@ -84,13 +84,18 @@ class LogPage(Page):
         """What waits for the factory's systems, and which labels were missed, while anybody looks."""
         since = self.state.now() - MISSED_FOR
         if self.display:
-            self.log_port.ask(lambda log: (log.backlogs(), log.lost_labels(since)), self._show_backlogs, at_once=False)
+            self.log_port.ask(
+                lambda log: (log.backlogs(), log.lost_labels(since), log.unbound_labels()),
+                self._show_backlogs,
+                at_once=False,
+            )
 
-    def _show_backlogs(self, found: tuple[list[Backlog], list[LostLabel]]) -> None:
-        backlogs, labels = found
+    def _show_backlogs(self, found: tuple[list[Backlog], list[LostLabel], dict[str, int]]) -> None:
+        backlogs, labels, unbound = found
         missed = Counter(label.sink for label in labels)
         lines = [backlog_text(backlog, self.state.now()) for backlog in backlogs]
         lines += [missed_text(printer, count) for printer, count in missed.items()]
+        lines += [unbound_text(printer, count) for printer, count in unbound.items()]
         line = self.query_one("#outbox", Plain)
         line.set_class(bool(lines), "waits")
         line.say("\n".join(lines))
@@ -138,6 +143,13 @@ def backlog_text(backlog: Backlog, now: datetime) -> str:
 def missed_text(printer: str, count: int) -> str:
     """Labels that a printer did not print, or of which nobody knows."""
     return tr("{system}: {count} labels of the last 24 hours were not printed, or maybe (station label)").format(
+        system=printer, count=count
+    )
+
+
+def unbound_text(printer: str, count: int) -> str:
+    """Labels that are printed once something of their cameras is known."""
+    return tr("{system}: {count} labels wait until the labels of their cameras are scanned").format(
         system=printer, count=count
     )
 

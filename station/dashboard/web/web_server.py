@@ -122,7 +122,8 @@ class DashboardServer(Server):
     async def _end_outdated(self) -> None:
         while True:
             await asyncio.sleep(PINS_S)
-            await self._logins.end_outdated()
+            with suppress(Exception):  # whatever one look brings, the next one is made
+                await self._logins.end_outdated()
 
     async def on_startup(self, app: web.Application) -> None:
         """The command says where it serves."""

@@ -103,6 +103,29 @@ def test_deliver_says_what_is_left(folder: Path, run: RunRecord) -> None:
     assert json.loads((folder / "in" / f"{run.run_id}.json").read_text()) == run.to_json()
 
 
+@pytest.mark.parametrize(
+    ("code", "is_well", "fix"),
+    [("outbox.unusable", False, "[outbox] of the configuration"), ("outbox.unreachable", True, "")],
+)
+def test_the_doctor_says_at_once_what_waiting_does_not_mend(
+    folder: Path, run: RunRecord, code: str, is_well: bool, fix: str
+) -> None:
+    outbox_rows = Outbox(folder / "data")
+    outbox_rows.note([Tried("mes", run.run_id, datetime.now(UTC), Failure(code, "it answered 401: who"))])
+    outbox_rows.close()
+    done = station("doctor", "--json", "--config", folder / "station.toml", "--data-dir", folder / "data")
+    (found,) = [check for check in json.loads(done.stdout)["checks"] if check["check"] == "outbox mes"]
+    assert found["ok"] is is_well
+    assert "it answered 401: who" in found["found"]
+    assert fix in (found["fix"] or "")
+
+
+def test_what_is_done_is_said_as_json_too(folder: Path, run: RunRecord) -> None:
+    said = [outbox(folder, *words, "--json")[1] for words in (("retry",), ("deliver",))]
+    said.append(outbox(folder, "drop", "mes", "--all", "--reason", "x", "--by", "Ada", "--json")[1])
+    assert list(map(json.loads, said)) == [{"retried": 1}, {"waiting": 1}, {"dropped": 1}]
+
+
 def test_without_a_log(folder: Path) -> None:
     code, _, said = outbox(folder)
     assert (code, said.partition(":")[0]) == (4, "ledger.missing")

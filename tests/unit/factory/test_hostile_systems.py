@@ -21,6 +21,7 @@ import pytest
 from station.factory.delivery_error import DeliveryError
 from station.factory.hook import KEPT_BYTES, run_hook
 from station.factory.permission_ways import AskedSystem, asking
+from station.factory.record_sinks import record_sink
 from station.model.permission import Answer
 from station.model.sinks import Sink
 from tests.unit.factory.test_permission_ways import QUESTION
@@ -156,14 +157,21 @@ def test_a_redirect_names_the_place_and_is_not_followed() -> None:
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one that nobody else signed, with its key."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl")
     folder = tmp_path_factory.mktemp("tls")
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    words += " -keyout key.pem -out cert.pem"
     subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     return context
 
 
@@ -183,6 +191,37 @@ def test_a_certificate_that_nobody_signed(tls: ssl.SSLContext, kind: str, scheme
         error = refused_secure(sink(kind, f"{scheme}://localhost:{port}"))  # type: ignore[arg-type]
     assert error.code == "outbox.unreachable"
     assert "its certificate is not accepted: self-signed certificate" in error.message
+
+
+@pytest.mark.parametrize("kind", ["headers", "body", "nothing"])
+def test_the_limit_holds_behind_tls_too(
+    tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    with serving(SLOW[kind], tls) as port:
+        begun_s = time.monotonic()
+        error = refused(sink("http", f"https://localhost:{port}/", timeout_s=1.0))
+        assert time.monotonic() - begun_s < LONG_S / 2
+    assert error.code == "outbox.no_answer"
+
+
+def test_what_it_hung_up_on_is_seen_by_the_other_side() -> None:
+    """No handle of ours keeps a connection open that is done with."""
+    ended = threading.Event()
+
+    def talk(link: socket.socket) -> None:
+        request(link)
+        link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 50_000)
+        with suppress(OSError):
+            while link.recv(65536):
+                pass
+        ended.set()
+
+    with serving(talk) as port:
+        way = record_sink(sink("http", f"http://127.0.0.1:{port}/"), lambda _sink, _run_id: True)
+        way.deliver(RECORD)
+        assert ended.wait(LONG_S)
+        way.close()
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("mqtt", "mqtts")])

@@ -335,6 +335,121 @@ def test_a_centre_without_tables_or_of_another_version_is_refused(data_dir: Path
     assert newer.value.code == "central.schema_unknown"
 
 
+FULL = "could not extend file: No space left on device"
+IN_THE_WAY = f"""
+CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION '{FULL}' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_ BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION full_();
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "words"),
+    [
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "central.refused", "read-only transaction"),
+        (IN_THE_WAY, "central.unreachable", FULL),
+        ("DROP TABLE attempts CASCADE", "central.unreachable", "attempts"),
+    ],
+    ids=["read-only", "full", "a table is missing"],
+)
+def test_a_centre_that_can_be_read_and_takes_nothing_is_seen_by_who_asks(
+    data_dir: Path, postgres: Postgres, statement: str, code: str, words: str
+) -> None:
+    """By the push, and also by who only asks: nothing is there twice, and nothing was sent by asking."""
+    name = postgres.new_database()
+    url = postgres.url(name)
+    central.upgrade(url)
+    put(data_dir, a_run())
+    with postgres.connect(name) as connection:
+        connection.execute(statement.replace("{name}", name).encode())
+    for act in (Pusher.push, Pusher.ask):
+        with closing(Pusher(data_dir, "bench-1", url)) as pusher, pytest.raises(LedgerError) as refused:
+            act(pusher)
+        assert refused.value.code == code
+        assert words in refused.value.message
+    with closing(Pusher(data_dir, "bench-1", url)) as pusher:
+        assert pusher.has_more()
+
+
+def test_a_role_that_may_only_look_is_told_so(data_dir: Path, centre: str, postgres: Postgres) -> None:
+    put(data_dir, a_run())
+    name = centre.partition("@/")[2].partition("?")[0]
+    with postgres.connect(name) as connection:
+        connection.execute("CREATE ROLE looker LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
+    try:
+        for act in (Pusher.push, Pusher.ask):
+            looker = Pusher(data_dir, "bench-1", centre.replace("station:", "looker:"))
+            with closing(looker), pytest.raises(LedgerError, match="permission denied") as refused:
+                act(looker)
+            assert refused.value.code == "central.refused"
+    finally:
+        with postgres.connect(name) as connection:
+            connection.execute("DROP OWNED BY looker; DROP ROLE looker")
+
+
+def test_who_asks_sends_nothing(data_dir: Path, centre: str) -> None:
+    put(data_dir, a_run())
+    with closing(Pusher(data_dir, "bench-1", centre)) as pusher:
+        pusher.ask()
+        assert (pusher.state.waiting, pusher.state.code) == (1, None)
+    assert in_centre(centre)["runs"] == []
+    assert push(data_dir, centre) == 1
+
+
+def test_a_centre_that_cannot_hold_every_text_is_refused(data_dir: Path, postgres: Postgres) -> None:
+    with postgres.connect() as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    put(data_dir, replace(a_run(), operator="\U0001f600 \u6f22"))
+    for act in (lambda: central.upgrade(postgres.url("latin")), lambda: push(data_dir, postgres.url("latin"))):
+        with pytest.raises(LedgerError, match="LATIN1") as refused:
+            act()
+        assert refused.value.code == "central.encoding"
+
+
+def test_two_machines_with_one_id_are_seen_and_a_new_log_in_an_old_ones_place_is_not(
+    data_dir: Path, centre: str, tmp_path: Path
+) -> None:
+    put(data_dir, a_run())
+    push(data_dir, centre)
+    twin = another_log(data_dir, tmp_path / "twin")
+    with closing(Pusher(twin, "bench-1", centre)) as pusher:
+        shipper.push(pusher)
+        assert pusher.state.twin_at is None, "the other one may have been its predecessor"
+    put(data_dir, a_run(minute=1))
+    push(data_dir, centre)
+    for folder in (twin, data_dir):
+        with closing(Pusher(folder, "bench-1", centre)) as pusher:
+            pusher.ask()
+            assert pusher.state.twin_at is not None
+            assert shipping_state.read(folder).twin_at == pusher.state.twin_at
+    with closing(Pusher(twin, "bench-2", centre)) as pusher:
+        pusher.ask()
+        assert pusher.state.twin_at is None
+
+
+def test_one_label_that_two_stations_bound_to_two_cameras_is_not_passed_over_in_silence(
+    data_dir: Path, centre: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first one counts; who asks at the other station sees that the centre has it otherwise; the log names it."""
+    other = another_log(data_dir, tmp_path / "other")
+    for folder, serial, station_id in ((data_dir, SERIAL, "bench-1"), (other, OTHER_SERIAL, "bench-2")):
+        put(folder, a_run(serial=serial))
+        bind_unit(folder, UnitBinding(serial, station_id, datetime.now(UTC), "Ada", "P-1"))
+    push(data_dir, centre)
+    with closing(Pusher(other, "bench-2", centre)) as pusher:
+        shipper.push(pusher)
+        assert pusher.state.refused == 1
+        pusher.ask()
+        assert (pusher.state.refused, pusher.state.waiting) == (1, 0)
+    assert (
+        f"product serial P-1 is bound to {OTHER_SERIAL} here; in the central database it is of {SERIAL}" in caplog.text
+    )
+    with closing(Pusher(data_dir, "bench-1", centre)) as pusher:
+        pusher.push_all_again()
+        shipper.push(pusher)
+        assert pusher.state.refused == 0
+
+
 def test_a_centre_in_parts_of_a_month_takes_the_same(data_dir: Path, postgres: Postgres) -> None:
     name = postgres.new_database()
     central.upgrade(postgres.url(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
@@ -10,19 +11,25 @@ from typing import Any, cast
 
 import pytest
 
-from station.flash.messages import CameraHeld, CancelRun, HoldCamera, HoldWanted, Progressed, RunCamera
+from station.flash.messages import CameraHeld, CancelRun, HoldCamera, HoldWanted, Progressed, RunCamera, RunEnded
 from station.line import hung_children
 from station.line.dispatcher import Dispatcher
 from station.line.holds import LONGEST_HOLD_S, Holds
 from station.line.hung_children import KEPT_S, HungChildren, silence_limit_s
+from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.pool import Child, Pool
 from station.line.run_rules import CANCELLED
 from station.line.run_workers import CANCELLED_S, RunWorkers
-from station.line.slot import Phase, Slot
-from station.line.slot_events import WorkerDied, WorkerFact
+from station.line.slot import Moment, Phase, Slot
+from station.line.slot_events import Submit, WorkerDied, WorkerFact
+from station.line.transitions import step
 from station.model.devices import Device, DeviceLeft, DeviceMode
+from station.model.events import RunFinished
+from station.model.runs import Outcome
 from station.model.slots import Progress
+from station.model.verdicts import PASSED, Verdict, ended_by
+from station.problem import Sentence
 from tests.unit.ledger.builders import a_run, opened
 from tests.unit.line.quiet_line import NO_LOG, PROGRAMS, SETUP
 
@@ -122,13 +129,17 @@ def test_a_line_that_was_kept_itself_blames_no_child(workers: RunWorkers, pool: 
     hung = HungChildren(workers, Holds(cast(Pool, pool), lambda _: None))
     clock.at_s += 90
     workers.kill_silent(0)
-    hung._looked_s = clock.at_s
+    hung.turned()
+    hung.turned()
     clock.at_s += 3600
+    hung.turned()
     hung.look()
-    assert pool.killed == []
+    assert (pool.killed, hung.kept_s) == ([], 3600)
     while not pool.killed:
         clock.at_s += KEPT_S / 2
+        hung.turned()
         hung.look()
+    assert hung.kept_s == 0
     assert 1000 + 90 + 3600 < clock.at_s < 1000 + 100 + 3600 + KEPT_S
     assert pool.killed == ["child 1"]
 
@@ -182,6 +193,32 @@ def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_t
     slots = list(dispatcher._slots.values())
     assert [(slot.phase, slot.device, slot.hub_lost) for slot in slots] == [(Phase.AWAY, None, None)] * 2
     dispatcher.close()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kept_s", "told"),
+    [
+        (ended_by(Outcome.FAIL, "boot.timeout", Sentence("no application")), 9.5, ("ERROR", "station.stalled")),
+        (ended_by(Outcome.FAIL, "usb.disconnected", Sentence("it left")), 3.0, ("ERROR", "station.stalled")),
+        (ended_by(Outcome.FAIL, "boot.timeout", Sentence("no application")), 0.0, ("FAIL", "boot.timeout")),
+        (ended_by(Outcome.FAIL, "verify.mismatch", Sentence("wrong")), 9.5, ("FAIL", "verify.mismatch")),
+        (PASSED, 9.5, ("PASS", None)),
+    ],
+    ids=["no application was heard of", "nor that it left", "nobody was kept", "bytes speak for themselves", "passed"],
+)
+def test_a_camera_is_not_failed_for_news_that_nobody_could_tell(
+    verdict: Verdict, kept_s: float, told: tuple[str, str | None]
+) -> None:
+    device = Device("1-1", 1, 1, 0x37C5, 0x96E3, "S1", 0x0103, DeviceMode.DFU)
+    slot = Slot("1-1", "1-1", phase=Phase.AWAY, device=device, run=opened(a_run(serial="S1")))
+    moment = Moment(5.0, datetime(2026, 11, 29, tzinfo=UTC), "r", "a")
+    ended = RunEnded(verdict, verified=True, boot_confirmed=False, left_by_itself=True)
+    after, effects = step(slot, ended, moment, Terms(SETUP, kept_s=kept_s))
+    (run,) = (
+        effect.fact.run for effect in effects if isinstance(effect, Submit) and isinstance(effect.fact, RunFinished)
+    )
+    assert (str(run.outcome), run.code) == told
+    assert after.fickle is (run.code != "station.stalled")
 
 
 def test_departures_are_as_far_apart_as_they_were_seen() -> None:
