@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from station.model.runs import Outcome, Purpose
 from station.model.scrapping import SCRAPPED
-from station.model.units import hint_for
+from station.model.units import hint_for, why_open
 from station.yields.definitions import DEFINITIONS
 from station.yields.figures import (
-    TELLS_A_RATE,
     BundleCount,
     CodeCount,
     HourCount,
@@ -39,6 +38,11 @@ def test_an_open_unit() -> None:
     assert unit.why
     assert unit.hint
     assert OpenUnit("C1", None, "A1", 1, AT, None).to_json()["outcome"] is None
+    for how in ((Outcome.FAIL, False, "usb.io"), (Outcome.FAIL, True, "usb.io"), (None, False, None)):
+        outcome, passed_before, code = how
+        assert OpenUnit("C1", code, "A1", 1, AT, outcome, passed_before).why == why_open(outcome, passed_before, code)
+    scrapped = why_open(Outcome.FAIL, False, SCRAPPED)
+    assert OpenUnit("C1", SCRAPPED, "A1", 1, AT, Outcome.FAIL).why == scrapped != unit.why
 
 
 def test_a_slot() -> None:
@@ -188,9 +192,9 @@ def test_what_a_report_says_of_itself() -> None:
     assert REPORT.station_errors == (BROKEN,)
     assert REPORT.units_begun == 23
     assert REPORT.telling_rate == 2.5
-    at_once = replace(REPORT, last_ended_at=an_hour_later(1) + TELLS_A_RATE)
-    assert at_once.telling_rate == 2.5
-    assert replace(at_once, last_ended_at=an_hour_later(1) + TELLS_A_RATE / 2).telling_rate is None
+    quarter, nearly = timedelta(minutes=15), timedelta(minutes=14, seconds=59)
+    assert replace(REPORT, last_ended_at=an_hour_later(1) + quarter).telling_rate == 2.5
+    assert replace(REPORT, last_ended_at=an_hour_later(1) + nearly).telling_rate is None
     assert replace(REPORT, first_started_at=None).telling_rate is None
     assert replace(REPORT, last_ended_at=None).telling_rate is None
     assert not replace(REPORT, bundles=REPORT.bundles[:1]).mixed
