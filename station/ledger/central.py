@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from station.errors import LedgerError, UsageError
 from station.ledger import sqlite
-from station.ledger.schema_version import HEAD, REVISIONS
+from station.ledger.revisions import HEAD, REVISIONS
 from station.problem import sentence
 
 CONNECT_S = 5

@@ -16,15 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from station.errors import LedgerError
-from station.ledger import backup, damage, sqlite
+from station.ledger import backup, damage, revisions, sqlite
 from station.ledger.backup_list import BACKUP_FOLDER
 from station.ledger.database import as_ledger_error, log_file, open_writer, translated
 from station.problem import sentence
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0013")
-"""Every revision that this version knows, oldest first."""
-
-HEAD = REVISIONS[-1]
+REVISIONS, HEAD = revisions.REVISIONS, revisions.HEAD
 AUDIT_SINCE, AUDIT_HEAD = "0008", "audit.head"
 """The first revision with an audit, and the file beside the log that has the end of its chain."""
 _EMPTIED = sentence("it is empty, and was not")

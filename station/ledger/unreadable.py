@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from station.ledger import sqlite
+from station.ledger.revisions import HEAD
 from station.ledger.row_records import batch_record, release_record
 from station.ledger.run_loading import load_runs
 from station.ledger.tables import (
@@ -44,21 +45,27 @@ _CHUNK = 500
 def first_unreadable(connection: Connection) -> Sentence | None:
     """What is wrong with the first value of an open log that cannot be read; None where all can. Reads all of it.
 
-    What a log does not have at all, as one of an older schema, is not looked at.
+    What a log of an older schema does not have at all is not looked at.
     """
+    is_older = _is_older(connection)
     for table in (RUNS, *_TABLES):
         try:
             _read_all(connection, table)
         except STUMBLES as error:
             return sentence("a value in {table} cannot be read: {reason}", table=table.name, reason=error)
         except SQLAlchemyError as error:
-            if sqlite.lacks_structure(error):
+            if is_older and sqlite.lacks_structure(error):
                 continue
             if not sqlite.is_corrupt(error):
                 raise
             reason = sqlite.reason_of(error)
             return sentence("a value in {table} cannot be read: {reason}", table=table.name, reason=reason)
     return None
+
+
+def _is_older(connection: Connection) -> bool:
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return found != HEAD
 
 
 def is_readable(file: Path) -> bool:

@@ -64,8 +64,9 @@ def kill(running: Station) -> None:
 
 def same_scan_again(bench: Bench, config: Path, *, bound: bool) -> None:
     """The line is started again, the camera plugged in, and its label scanned: it passes, bound to this label alone."""
+    bench.line.unplug(serial(1))  # first: the line would take it, and its pull would be an ABORTED run
     with bench.station("--config", config, plug=False) as running:
-        bench.line.replug(serial(1))
+        bench.line.plug(serial(1))
         run = running.run() if bound else None
         if not bound:
             wait_for(partial(waits, bench, 1), "it waits for its label")

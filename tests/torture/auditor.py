@@ -42,7 +42,7 @@ def _of_cameras(
             yield f"{camera.spec.serial} ({camera.fault}): green, and {', '.join(wrong)} are not the bundle's"
         if camera.fault == "none":
             yield from (
-                f"{camera.spec.serial}: pulled out, and {run['code']}: {run['message']}"
+                f"{camera.spec.serial}: pulled out, and {run['code']}: {run.get('message', '')}"
                 for run in runs
                 if _blamed(run, camera)
             )

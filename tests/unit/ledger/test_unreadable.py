@@ -14,6 +14,7 @@ from station.ledger.database import log_file, reading
 from station.ledger.integrity import check
 from station.ledger.reader import Reader
 from station.ledger.run_import import import_runs
+from station.ledger.unreadable import is_readable
 from tests.unit.ledger.builders import a_run, an_attempt
 
 SPOILT = {
@@ -37,7 +38,8 @@ def test_a_log_with_a_value_that_cannot_be_read_is_refused_with_the_way_back(
     with closing(sqlite3.connect(log_file(data_dir))) as log:
         log.execute(statement)
         log.commit()
-    backup(data_dir, tmp_path / "tuesday.sqlite3")  # it has the same damage
+    backup(data_dir, tmp_path / "tuesday.sqlite3")  # it has the same damage, and is the newer one
+    assert not is_readable(tmp_path / "tuesday.sqlite3")
     with closing(Reader(data_dir)) as reader, pytest.raises(LedgerError) as refused:
         list(reader.runs())
     assert refused.value.code == "ledger.corrupt"
