@@ -9,10 +9,6 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from re import _constants as words  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
-from typing import Any
 
 from station.settings.setting_rules import one_line
 
@@ -21,8 +17,6 @@ SLOW_S = 0.02
 """What fits or does not at once takes some microseconds; a machine that does other work takes a look at the clock."""
 TRIES = 3
 _NEVER = "\x00"
-_REPEATS = (words.MAX_REPEAT, words.MIN_REPEAT, words.POSSESSIVE_REPEAT)
-_EXAMPLES = {words.CATEGORY_DIGIT: "0", words.CATEGORY_SPACE: " "}
 
 
 def expression(value: str) -> str:
@@ -31,12 +25,11 @@ def expression(value: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's plans for other versions of itself
             compiled = re.compile(one_line(value))
-            tree = parser.parse(value)
     except re.error as error:
         raise ValueError(_unreadable(value, error.pos)) from None
     except (OverflowError, RecursionError):
         raise ValueError(_unreadable(value, None)) from None
-    if value and any(_is_slow(compiled, tree, branch) for branch in range(2)):
+    if any(_is_slow(compiled, text) for text in _samples(value)):
         raise ValueError(
             "takes far too long for a text that does not fit: a part that is repeated repeats again, as in (A+)+"
         )
@@ -48,10 +41,18 @@ def _unreadable(value: str, place: int | None) -> str:
     return f'is no regular expression{where}; for example "P-[0-9]{{6}}" is one'
 
 
-def _is_slow(compiled: re.Pattern[str], tree: Any, branch: int) -> bool:
+def _samples(value: str) -> tuple[str, ...]:
+    """Texts that fit, or nearly; none where this Python does not tell how it reads an expression."""
+    try:
+        from station.settings.expression_samples import samples
+    except ImportError:
+        return ()
+    return samples(value, LONGEST) if value else ()
+
+
+def _is_slow(compiled: re.Pattern[str], text: str) -> bool:
     """Whether a text that does not fit takes long. They grow by a character, so that the first slow one is not far from
     the last quick one."""
-    text = "".join(_text_of(tree, branch))
     for length in range(1, min(len(text), LONGEST) + 1):
         if all(_took_s(compiled, text[:length] + _NEVER) > SLOW_S for _ in range(TRIES)):
             return True
@@ -62,30 +63,3 @@ def _took_s(compiled: re.Pattern[str], text: str) -> float:
     begun_s = time.thread_time()
     compiled.fullmatch(text)
     return time.thread_time() - begun_s
-
-
-def _text_of(tree: Sequence[Any], branch: int) -> Iterator[str]:
-    """A text that fits, or nearly: what may be repeated is, as often as a label has room for it."""
-    for kind, given in tree:
-        if kind is words.LITERAL:
-            yield chr(given)
-        elif kind in (words.ANY, words.NOT_LITERAL):
-            yield "A"
-        elif kind is words.IN:
-            yield _member(given)
-        elif kind in _REPEATS:
-            once = "".join(_text_of(given[-1], branch))
-            yield (once * min(LONGEST, given[1]))[:LONGEST]
-        elif kind is words.SUBPATTERN:
-            yield from _text_of(given[-1], branch)
-        elif kind is words.BRANCH:
-            yield from _text_of(given[1][min(branch, len(given[1]) - 1)], branch)
-
-
-def _member(members: Sequence[Any]) -> str:
-    kind, given = members[0]
-    if kind is words.LITERAL:
-        return chr(given)
-    if kind is words.RANGE:
-        return chr(given[0])
-    return _EXAMPLES.get(given, "A")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+import sys
 import warnings
 from pathlib import Path
 
@@ -53,9 +53,14 @@ def test_one_that_would_hold_up_the_line_is_refused(tmp_path: Path, pattern: str
 
 
 @pytest.mark.parametrize("pattern", QUICK)
-def test_others_are_taken_as_they_are_and_at_once(pattern: str) -> None:
-    begun_s = time.thread_time()
+def test_others_are_taken_as_they_are(pattern: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert expression(pattern) == pattern
-    assert time.thread_time() - begun_s < 0.5
+
+
+def test_a_python_that_does_not_tell_how_it_reads_one_takes_what_it_can_compile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "station.settings.expression_samples", None)
+    assert expression("P-[0-9]{6}") == "P-[0-9]{6}"
