@@ -29,6 +29,9 @@ AFTERWARDS_S = 600.0
 """The account may take so long, and the start."""
 ACCOUNT_S = 300.0
 ACCOUNT_OF_A_DEFECT_S = 10.0
+"""For a planted defect, on this machine. An account puts another camera into every slot."""
+IN_THE_GUEST_S = 60.0
+"""The same in the slower guest: a camera has to come to its end before, or nothing of it can be wrong."""
 RESULT = "torture.json"
 IN_THE_GUEST = "--in-the-guest"
 
@@ -72,7 +75,8 @@ def _run(given: argparse.Namespace) -> int:
             install_rule(installed=True)
             disk = SmallDisk(folder / "data")
         tortured = Tortured(folder, release, given.slots, given.seed, path, kernel=given.in_the_guest, disk=disk)
-        every_s = ACCOUNT_OF_A_DEFECT_S if given.plant else ACCOUNT_S
+        planted_s = IN_THE_GUEST_S if given.in_the_guest else ACCOUNT_OF_A_DEFECT_S
+        every_s = planted_s if given.plant else ACCOUNT_S
         result = tortured.run(given.seconds, every_s, until_found=bool(given.plant))
     print(result.text())
     if shared := os.environ.get("STATION_RIG_SCRATCH"):
