@@ -48,8 +48,10 @@ class RunOptions:
     already_passed: Literal["check", "skip", "reflash"] = "check"
     write: Literal["changed", "all"] = "changed"
     max_attempts: int = 2
-    attempt_limit_s: float = 1800.0
-    """For writing and reading back, 0: none. Far above what any camera needs; it bounds one that drips."""
+    attempt_limit_s: float = 7200.0
+    """For writing and reading back, 0: none. It bounds a camera that answers each request late, and fails no sound one:
+    a serial NOR flash at the limits of its data sheet (0.4 s to erase 4 KiB, 0.1 s to write them) needs 52 minutes for
+    a full ROMFS0."""
     boot_timeout_s: float = 90.0
     boot_stays_s: float = 3.0
     return_window_s: float = 4.0
