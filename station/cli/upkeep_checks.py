@@ -76,7 +76,7 @@ def _outbox(settings: Settings, reader: Reader) -> Iterator[Finding]:
         if sink not in settings.outbox:
             fix = f"configure [outbox.{sink}] again, or: station outbox drop {sink} --all --reason TEXT --by NAME"
             yield Finding(name, False, f"is configured no more, and {said}", fix, UsageError.exit_code)
-        elif lag > DELIVERY_DUE or backlog.code == "outbox.unusable":  # waiting does not mend that
+        elif lag > DELIVERY_DUE or backlog.code == "outbox.unusable":  # waiting does not help
             fix = HINTS.get(backlog.code or "", "the line delivers it while it runs; else: station outbox deliver")
             yield Finding(name, False, said, fix, UsageError.exit_code)
         else:

@@ -82,7 +82,8 @@ class _Talk:
         self.complained = b""
         """The end of its complaints."""
         self._open = selectors.DefaultSelector()
-        for stream, events in ((process.stdin, selectors.EVENT_WRITE), (process.stdout, 1), (process.stderr, 1)):
+        gives, takes = selectors.EVENT_WRITE, selectors.EVENT_READ
+        for stream, events in ((process.stdin, gives), (process.stdout, takes), (process.stderr, takes)):
             assert stream
             os.set_blocking(stream.fileno(), False)
             self._open.register(stream, events)

@@ -231,14 +231,14 @@ class Attempt:
         """Read every image back after the last write of any, so that no write can spoil what was already proven."""
         if not self.plan.options.verify:
             return
-        proven = 0
+        outdated = 0
         for number, job in enumerate(self.jobs):
             if job.verify(self._enter("verify", job), repair=not self.plan.read_only):
-                proven = number
+                outdated = number
             wrapping = self.board.wrapping
             if wrapping is not None and job.partition.name == wrapping.image:
                 refuse_wrapped(self.session, wrapping, job.content, self.notes)
-        for job in self.jobs[:proven]:  # a later image was repaired after these were read
+        for job in self.jobs[:outdated]:  # a later image was repaired after these were read
             job.verify(self._enter("verify", job), repair=False)
         self.verified = bool(self.jobs) and all(job.readback_sha256 == job.record.sha256 for job in self.jobs)
 

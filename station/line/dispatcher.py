@@ -145,9 +145,15 @@ class Dispatcher:
 
     def turn(self) -> None:
         """Wait for what comes next, or for the next tick, and take it in."""
-        if self._hear_children(self._patience_s, self._inbox.fileno()):
-            self._inbox.silence()
-        if self._hung.kept_s:
+        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
+        found = wait([*readers, self._inbox.fileno()], self._patience_s)
+        self._hung.turned()
+        for ready in found:
+            if isinstance(ready, Connection):
+                readers[ready](ready)
+            else:
+                self._inbox.silence()
+        if self._hung.stalled_s:
             self._workers.catch_up()
         self._take_in()
         self._tick()
@@ -163,19 +169,9 @@ class Dispatcher:
         hurried = any(slot.phase in HURRIED for slot in self._slots.values())
         return HURRIED_TICK_S if hurried else TICK_S
 
-    def _hear_children(self, patience_s: float, *others: int) -> bool:
-        """One message of each child process that has some; whether any of the other descriptors is ready too."""
-        readers = {pipe: who.read for who in (self.holds, self._workers, self._errands) for pipe in who.connections}
-        found = wait([*readers, *others], patience_s)
-        self._hung.turned()
-        for ready in found:
-            if isinstance(ready, Connection):
-                readers[ready](ready)
-        return any(other in found for other in others)
-
     def _take_in(self) -> None:
         """What other threads posted. What the workers told before that is heard first, however much it is: a worker
-        tells that its camera will leave before it leaves, and this thread may have been kept for seconds."""
+        tells that its camera will leave before it leaves, and this thread may have stalled for seconds."""
         while actions := self._inbox.take_all():
             self._workers.catch_up()
             for action in actions:
@@ -190,7 +186,7 @@ class Dispatcher:
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self._setup, self.stopping.accepting, self.stopping.returning, self._hung.kept_s)
+        return Terms(self._setup, self.stopping.accepting, self.stopping.returning, self._hung.stalled_s)
 
     def _feed(self, path: str, event: SlotEvent, at_s: float | None = None) -> None:
         """One event of one slot; `at_s` is when it happened, where that is not now."""

@@ -11,11 +11,11 @@ from station.line.setup import LineSetup
 class Terms:
     """`setup` is what the next runs are made of (a batch that is begun changes it); `accepting`: cameras are taken.
 
-    `returning`: those that were asked into their bootloader are, where only what is plugged in is run too. `kept_s`:
+    `returning`: those that were asked into their bootloader are, where only what is plugged in is run too. `stalled_s`:
     for so many seconds before this moment the line did not turn: nobody told the workers what came at their ports.
     """
 
     setup: LineSetup
     accepting: bool = True
     returning: bool = True
-    kept_s: float = 0.0
+    stalled_s: float = 0.0

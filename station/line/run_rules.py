@@ -271,17 +271,17 @@ def ended(slot: Slot, event: RunEnded, now: Moment, terms: Terms) -> Stepped:
     if slot.hub_lost and (verdict.code or "").startswith(BLAMED_ON_CAMERA):
         # The worker had come to its verdict before it heard.
         verdict = slot.hub_lost
-    elif terms.kept_s and verdict.outcome is Outcome.FAIL and (verdict.code or "").startswith(BLAMED_ON_CAMERA):
+    elif terms.stalled_s and verdict.outcome is Outcome.FAIL and (verdict.code or "").startswith(BLAMED_ON_CAMERA):
         # It waited for news of its port while there was nobody to tell them.
-        slot, verdict = replace(slot, fickle=False), _unheard(verdict, terms.kept_s)
+        slot, verdict = replace(slot, fickle=False), _unheard(verdict, terms.stalled_s)
     slot, effects = closed(slot, slot.attempts, verdict, now)
     return slot, (FreeWorker(), *effects)
 
 
-def _unheard(verdict: Verdict, kept_s: float) -> Verdict:
+def _unheard(verdict: Verdict, stalled_s: float) -> Verdict:
     text = sentence(
-        "the station was kept from working for {seconds} s: what came at the port meanwhile was not heard ({reason})",
-        seconds=f"{kept_s:.1f}",
+        "the station stalled for {seconds} s: what came at the port meanwhile was not heard ({reason})",
+        seconds=f"{stalled_s:.1f}",
         reason=verdict.message,
     )
     return ended_by(Outcome.ERROR, "station.stalled", text)

@@ -128,12 +128,12 @@ def test_what_was_proven_before_a_later_image_was_mended_is_read_once_more(tmp_p
     looked = [*read_back(HE, HE_IMAGE), *select(ROMFS0)]
     looked += [exchange for number in (0, 1, 3, 4) for exchange in upload(number, block_of(3))]
     found = [*read_back(HE, HE_IMAGE), *read_back(ROMFS0, contents(3, 3, 9, 3, 3))]
-    mended = [*download(2, block_of(3)), *finish(), *read_back(ROMFS0, image)]
+    repaired = [*download(2, block_of(3)), *finish(), *read_back(ROMFS0, image)]
     if spoiled:
-        _, error = made.fails(looked, found, mended, read_back(HE, contents(1, 9)))
+        _, error = made.fails(looked, found, repaired, read_back(HE, contents(1, 9)))
         assert error.code == "verify.mismatch"
     else:
-        assert made.run(looked, found, mended, read_back(HE, HE_IMAGE), detach()).verified
+        assert made.run(looked, found, repaired, read_back(HE, HE_IMAGE), detach()).verified
 
 
 def test_nothing_is_read_back_where_that_is_off_and_then_nothing_is_called_verified(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Children that hang, and a line that was kept: what came at a port is judged in the order in which it happened."""
+"""Children that hang, and a line that stalled: what came at a port is judged in the order in which it happened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from station.flash.messages import CameraHeld, CancelRun, HoldCamera, HoldWanted
 from station.line import hung_children
 from station.line.dispatcher import Dispatcher
 from station.line.holds import LONGEST_HOLD_S, Holds
-from station.line.hung_children import KEPT_S, HungChildren, silence_limit_s
+from station.line.hung_children import STALL_S, HungChildren, silence_limit_s
 from station.line.line_terms import Terms
 from station.line.listeners import Listeners
 from station.line.pool import Child, Pool
@@ -124,7 +124,7 @@ def test_one_that_does_not_hear_its_cancellation_has_less_time(
     assert pool.killed == ["child 1"]
 
 
-def test_a_line_that_was_kept_itself_blames_no_child(workers: RunWorkers, pool: FakePool, clock: Clock) -> None:
+def test_a_line_that_stalled_itself_blames_no_child(workers: RunWorkers, pool: FakePool, clock: Clock) -> None:
     """A terminal that was stopped (Ctrl-Z), a machine that slept: nobody listened."""
     hung = HungChildren(workers, Holds(cast(Pool, pool), lambda _: None))
     clock.at_s += 90
@@ -134,13 +134,13 @@ def test_a_line_that_was_kept_itself_blames_no_child(workers: RunWorkers, pool: 
     clock.at_s += 3600
     hung.turned()
     hung.look()
-    assert (pool.killed, hung.kept_s) == ([], 3600)
+    assert (pool.killed, hung.stalled_s) == ([], 3600)
     while not pool.killed:
-        clock.at_s += KEPT_S / 2
+        clock.at_s += STALL_S / 2
         hung.turned()
         hung.look()
-    assert hung.kept_s == 0
-    assert 1000 + 90 + 3600 < clock.at_s < 1000 + 100 + 3600 + KEPT_S
+    assert hung.stalled_s == 0
+    assert 1000 + 90 + 3600 < clock.at_s < 1000 + 100 + 3600 + STALL_S
     assert pool.killed == ["child 1"]
 
 
@@ -173,8 +173,8 @@ def test_a_holder_that_hangs_is_replaced_also_where_its_cameras_have_left(pool: 
     assert (pool.killed, len(held)) == (["child 1"], 1)
 
 
-def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_the_line_hears() -> None:
-    """Both workers told that their cameras would leave, behind other news, while the line was kept for a while."""
+def two_being_run() -> tuple[Dispatcher, FakePool]:
+    """A line with two cameras on one hub, each with a worker whose part the test plays."""
     dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
     pool = FakePool()
     for number in (1, 2):
@@ -184,8 +184,15 @@ def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_t
         dispatcher._slots[path] = Slot(path, path, phase=Phase.RUNNING, device=device, run=run)
         dispatcher._workers._workers[path] = pool.take()
         dispatcher._workers._until_s[path] = float("inf")
+    return dispatcher, pool
+
+
+def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_the_line_hears() -> None:
+    """Both workers told that their cameras would leave, behind other news, while the line stalled."""
+    dispatcher, pool = two_being_run()
+    for theirs in pool.theirs:
         for fact in (PROGRESS, PROGRESS, HoldWanted(False)):
-            pool.theirs[-1].send(fact)
+            theirs.send(fact)
     for number in (1, 2):
         left = DeviceLeft(f"1-1.{number}")
         dispatcher.post(lambda left=left: dispatcher.device_event(left, 5.0))  # type: ignore[misc]
@@ -196,7 +203,7 @@ def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_t
 
 
 @pytest.mark.parametrize(
-    ("verdict", "kept_s", "told"),
+    ("verdict", "stalled_s", "told"),
     [
         (ended_by(Outcome.FAIL, "boot.timeout", Sentence("no application")), 9.5, ("ERROR", "station.stalled")),
         (ended_by(Outcome.FAIL, "usb.disconnected", Sentence("it left")), 3.0, ("ERROR", "station.stalled")),
@@ -204,16 +211,16 @@ def test_two_that_left_because_they_were_told_to_have_lost_no_hub_however_late_t
         (ended_by(Outcome.FAIL, "verify.mismatch", Sentence("wrong")), 9.5, ("FAIL", "verify.mismatch")),
         (PASSED, 9.5, ("PASS", None)),
     ],
-    ids=["no application was heard of", "nor that it left", "nobody was kept", "bytes speak for themselves", "passed"],
+    ids=["no application was heard of", "nor that it left", "nothing stalled", "bytes speak for themselves", "passed"],
 )
 def test_a_camera_is_not_failed_for_news_that_nobody_could_tell(
-    verdict: Verdict, kept_s: float, told: tuple[str, str | None]
+    verdict: Verdict, stalled_s: float, told: tuple[str, str | None]
 ) -> None:
     device = Device("1-1", 1, 1, 0x37C5, 0x96E3, "S1", 0x0103, DeviceMode.DFU)
     slot = Slot("1-1", "1-1", phase=Phase.AWAY, device=device, run=opened(a_run(serial="S1")))
     moment = Moment(5.0, datetime(2026, 11, 29, tzinfo=UTC), "r", "a")
     ended = RunEnded(verdict, verified=True, boot_confirmed=False, left_by_itself=True)
-    after, effects = step(slot, ended, moment, Terms(SETUP, kept_s=kept_s))
+    after, effects = step(slot, ended, moment, Terms(SETUP, stalled_s=stalled_s))
     (run,) = (
         effect.fact.run for effect in effects if isinstance(effect, Submit) and isinstance(effect.fact, RunFinished)
     )
@@ -223,15 +230,7 @@ def test_a_camera_is_not_failed_for_news_that_nobody_could_tell(
 
 def test_departures_are_as_far_apart_as_they_were_seen() -> None:
     """Both are taken in at once; the second left a second later."""
-    dispatcher = Dispatcher(SETUP, NO_LOG, Pool(PROGRAMS, 0), Listeners(lambda run: None))
-    pool = FakePool()
-    for number in (1, 2):
-        path = f"1-1.{number}"
-        device = Device(path, 1, number, 0x37C5, 0x96E3, f"S{number}", 0x0103, DeviceMode.DFU)
-        run = opened(a_run(serial=device.serial))
-        dispatcher._slots[path] = Slot(path, path, phase=Phase.RUNNING, device=device, run=run)
-        dispatcher._workers._workers[path] = pool.take()
-        dispatcher._workers._until_s[path] = float("inf")
+    dispatcher, _ = two_being_run()
     dispatcher.device_event(DeviceLeft("1-1.1"), 5.0)
     dispatcher.device_event(DeviceLeft("1-1.2"), 6.0)
     assert {slot.hub_lost for slot in dispatcher._slots.values()} == {None}
